@@ -1,0 +1,209 @@
+//! How the firm is set up, as the desk needs it: a snapshot that `config` builds and one piece of work uses from start to end.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::{NaiveDate, TimeDelta};
+use chrono_tz::Tz;
+
+use super::calendar::Calendar;
+use super::event::ClockKind;
+use super::rules::Rules;
+use crate::words::{Category, ClientKey, Login, Minutes, Money, Priority};
+
+/// Everything here comes from the config files; nothing changes while a snapshot is in use.
+#[derive(Debug, Clone)]
+pub struct Firm {
+    pub name: String,
+    pub time_zone: Tz,
+    /// Language of texts when the client has none: `en`.
+    pub language: String,
+    /// Right-hand side of our Message-IDs.
+    pub domain: String,
+    /// Base of links in mails, without a trailing slash.
+    pub url: String,
+    pub default_category: Category,
+    /// Named in acknowledgements outside hours.
+    pub emergency_phone: Option<String>,
+    /// `strangers = "accept"`: strangers are served like known senders.
+    pub accept_strangers: bool,
+    /// `[security] tech_mail = "token"`: the third condition of section 7 is waived.
+    pub tech_mail_token_only: bool,
+    /// Largest relay of attachments in one mail, bytes.
+    pub attachment_cap: u64,
+    /// Every address of a mailbox or Maildir of ours, lower case; the first one signs what has no other mailbox.
+    pub desks: Vec<Desk>,
+    pub techs: Vec<Tech>,
+    pub clients: Vec<Client>,
+    pub calendars: HashMap<String, Arc<Calendar>>,
+    /// Indexed by `Priority::index`.
+    pub targets: [Targets; 4],
+    /// In the order of the config; `Event::Escalated::step` counts them.
+    pub escalations: Vec<Escalation>,
+    pub rules: Arc<Rules>,
+}
+
+/// One of our own addresses that takes requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Desk {
+    /// Name of the mailbox or Maildir in the config.
+    pub source: String,
+    pub address: String,
+    /// `support+r…@` reaches us: Reply-To may carry the token.
+    pub plus_addressing: bool,
+    /// Whose Authentication-Results count.
+    pub trusted_authserv: Option<String>,
+    /// `profile = "exchange-online"`
+    pub exchange_online: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tech {
+    pub login: Login,
+    pub name: String,
+    /// Lower case; any of them may act, the first gets the mail. Never empty.
+    pub emails: Vec<String>,
+    pub skills: Vec<String>,
+    /// Name of a calendar in `Firm::calendars`.
+    pub calendar: String,
+    pub time_zone: Tz,
+    pub capacity: u32,
+    pub manager: bool,
+    pub on_call: bool,
+    pub started: Option<NaiveDate>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Client {
+    pub key: ClientKey,
+    pub name: String,
+    /// Lower case; mail from any address there counts as known.
+    pub domains: Vec<String>,
+    pub contacts: Vec<Person>,
+    /// Addresses, lower case.
+    pub managers: Vec<String>,
+    /// Addresses, lower case.
+    pub approvers: Vec<String>,
+    pub account_manager: Option<Login>,
+    /// Name of a calendar; `None` means the priority's own.
+    pub calendar: Option<String>,
+    pub time_zone: Tz,
+    pub language: Option<String>,
+    pub default_category: Option<Category>,
+    /// `after_hours = "none"`: even P1's clock starts at opening.
+    pub no_after_hours: bool,
+    /// Deadlines may be shown to the client.
+    pub show_sla: bool,
+    /// Our own firm: logged, never billed.
+    pub internal: bool,
+    pub retainers: Vec<RetainerTerm>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    pub name: String,
+    pub email: Option<String>,
+    pub phone: Option<String>,
+}
+
+/// One term of a retainer contract, until the next term's `since`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RetainerTerm {
+    pub since: NaiveDate,
+    pub until: Option<NaiveDate>,
+    pub bottom: Minutes,
+    pub top: Minutes,
+    pub fee: Money,
+    pub overage_rate: Option<Money>,
+}
+
+/// How fast a priority wants what. Working time of the calendar.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Targets {
+    pub first_touch: TimeDelta,
+    pub resolve: TimeDelta,
+    /// Name of a calendar; `always` is built in.
+    pub calendar: String,
+}
+
+/// `[[escalation]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Escalation {
+    /// `Answer` clocks use the steps of `FirstTouch`.
+    pub of: ClockKind,
+    /// 50 means half of the target has gone.
+    pub percent: u32,
+    pub notify: Vec<Notify>,
+    /// Wall-clock time between repeats.
+    pub repeat: Option<TimeDelta>,
+    /// How many times in all (1 = no repeat).
+    pub times: u32,
+    /// Empty means all priorities.
+    pub priorities: Vec<Priority>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Notify {
+    Assignee,
+    Managers,
+    OnCall,
+    AccountManager,
+    Tech(Login),
+}
+
+impl Firm {
+    pub fn tech(&self, login: &Login) -> Option<&Tech> {
+        self.techs.iter().find(|tech| tech.login == *login)
+    }
+
+    /// `address` in any letter case.
+    pub fn tech_by_address(&self, address: &str) -> Option<&Tech> {
+        let address = address.to_lowercase();
+        self.techs.iter().find(|tech| tech.emails.contains(&address))
+    }
+
+    pub fn managers(&self) -> impl Iterator<Item = &Tech> {
+        self.techs.iter().filter(|tech| tech.manager)
+    }
+
+    pub fn client(&self, key: &ClientKey) -> Option<&Client> {
+        self.clients.iter().find(|client| client.key == *key)
+    }
+
+    /// The client whose own domain (or a parent of it) this address is at.
+    pub fn client_by_domain(&self, address: &str) -> Option<&Client> {
+        let domain = address.rsplit_once('@')?.1.to_lowercase();
+        let at =
+            |own: &String| domain == *own || domain.strip_suffix(own.as_str()).is_some_and(|rest| rest.ends_with('.'));
+        self.clients.iter().find(|client| client.domains.iter().any(at))
+    }
+
+    /// The client that lists this address as a contact.
+    pub fn client_by_contact(&self, address: &str) -> Option<&Client> {
+        let is = |person: &Person| person.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(address));
+        self.clients.iter().find(|client| client.contacts.iter().any(is))
+    }
+
+    /// Ours, with or without a plus part.
+    pub fn desk_by_address(&self, address: &str) -> Option<&Desk> {
+        let (local, domain) = address.rsplit_once('@')?;
+        let plain = local.split_once('+').map_or(local, |(plain, _)| plain);
+        let plain = format!("{plain}@{domain}").to_lowercase();
+        let full = address.to_lowercase();
+        self.desks.iter().find(|desk| desk.address == full || desk.address == plain)
+    }
+
+    pub fn desk_of_source(&self, source: &str) -> Option<&Desk> {
+        self.desks.iter().find(|desk| desk.source == source)
+    }
+}
+
+impl Client {
+    /// The contract term that covers `day`.
+    pub fn retainer_on(&self, day: NaiveDate) -> Option<&RetainerTerm> {
+        self.retainers
+            .iter()
+            .filter(|term| term.since <= day && term.until.is_none_or(|until| day <= until))
+            .max_by_key(|term| term.since)
+    }
+}

@@ -1,0 +1,1 @@
+//! Deadlines and escalation moments: pure functions of events and calendars.

@@ -1,0 +1,1 @@
+//! A ticket as its events tell it.

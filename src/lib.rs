@@ -1,0 +1,22 @@
+//! deskd: the desk daemon of an IT services firm. ARCHITECTURE.md tells the flow; each module's first line tells what it is in charge of.
+//!
+//! `use` lines point one way (tests/layering.rs enforces it):
+//! `main → cli → daemon → {source, schedule, web} → intake → notice → outbox → store → {desk, money} → words → clock`;
+//! `mail` uses nothing above `clock` and is open to all; `config` builds what `desk` defines and is imported by `cli` and `daemon` only.
+
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod daemon;
+pub mod desk;
+pub mod intake;
+pub mod lifecycle;
+pub mod mail;
+pub mod money;
+pub mod notice;
+pub mod outbox;
+pub mod schedule;
+pub mod source;
+pub mod store;
+pub mod web;
+pub mod words;

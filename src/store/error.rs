@@ -1,0 +1,59 @@
+//! What can go wrong with the database; one variant per decision of the caller.
+
+use std::path::PathBuf;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else changed the same rows: run the unit again.
+    #[error("could not {doing}: another transaction was in the way")]
+    Again { doing: &'static str, source: sqlx::Error },
+    /// The server is gone or out of connections: try again later, nothing is lost.
+    #[error("could not {doing}: the database cannot be reached; is it up?")]
+    Unreachable { doing: &'static str, source: sqlx::Error },
+    /// No room: stop taking mail until somebody makes some.
+    #[error("could not {doing}: the disk of the database is full; make room, deskd goes on by itself")]
+    Full { doing: &'static str, source: sqlx::Error },
+    #[error("no such {what}")]
+    Missing { what: String },
+    /// A rule of the store refused the change (for example: more than 30 minutes need a resolution note).
+    #[error("{0}")]
+    Refused(String),
+    #[error("the schema cannot be brought up to date")]
+    Migration(#[source] sqlx::migrate::MigrateError),
+    #[error("cannot create the database file {}", path.display())]
+    File { path: PathBuf, source: std::io::Error },
+    #[error("could not {doing}")]
+    Broken { doing: &'static str, source: sqlx::Error },
+}
+
+/// Says what was being done when the database failed, in words that fit behind "could not".
+pub trait During<T> {
+    fn during(self, doing: &'static str) -> Result<T, StoreError>;
+}
+
+impl<T> During<T> for Result<T, sqlx::Error> {
+    fn during(self, doing: &'static str) -> Result<T, StoreError> {
+        self.map_err(|source| sort(doing, source))
+    }
+}
+
+fn sort(doing: &'static str, source: sqlx::Error) -> StoreError {
+    let code = match &source {
+        sqlx::Error::Database(error) => error.code().map(|code| code.into_owned()),
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+            return StoreError::Unreachable { doing, source };
+        }
+        _ => None,
+    };
+    match code.as_deref() {
+        // Postgres: serialization_failure, deadlock_detected. SQLite: SQLITE_BUSY, SQLITE_LOCKED and their extended forms.
+        Some("40001" | "40P01" | "5" | "6" | "261" | "517") => StoreError::Again { doing, source },
+        // Postgres: disk_full. SQLite: SQLITE_FULL.
+        Some("53100" | "13") => StoreError::Full { doing, source },
+        // Postgres: connection exceptions, too many connections, shutting down, starting up.
+        Some(code) if code.starts_with("08") || code.starts_with("57P") || code == "53300" => {
+            StoreError::Unreachable { doing, source }
+        }
+        _ => StoreError::Broken { doing, source },
+    }
+}

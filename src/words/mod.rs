@@ -1,0 +1,21 @@
+//! The words of the trade that every layer shares (DESIGN.md section 1): ids, priority, category, status, minutes, money.
+
+mod category;
+mod ids;
+mod measure;
+mod priority;
+mod status;
+
+pub use category::Category;
+pub use ids::{Actor, ClientKey, ContactId, InboundId, Login, MessageRow, OutboxId, TicketNumber};
+pub use measure::{Currency, Minutes, Money};
+pub use priority::Priority;
+pub use status::Status;
+
+/// A word that is none of those a closed list allows: a database or a config of another version.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{word}\" is no {what}")]
+pub struct UnknownWord {
+    pub what: &'static str,
+    pub word: String,
+}

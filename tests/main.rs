@@ -1,0 +1,1 @@
+//! All tests, in one binary: each module tests one behaviour through the door its users use.
