@@ -2,8 +2,9 @@
 //!
 //! `use` lines point one way (tests/layering.rs enforces it):
 //! `main → cli → daemon → {source, schedule, web} → intake → notice → outbox → store → {desk, money} → words → clock`;
-//! `mail` uses nothing above `clock` and is open to all; `config` builds what `desk` defines and is imported by `cli` and `daemon` only.
+//! `mail` and `account` use nothing above `clock` and are open to all; `config` builds what `desk` defines and is imported by `cli` and `daemon` only.
 
+pub mod account;
 pub mod cli;
 pub mod clock;
 pub mod config;
