@@ -215,11 +215,10 @@ CREATE TABLE reply_token (
     token TEXT NOT NULL PRIMARY KEY,
     ticket INTEGER REFERENCES ticket (number),
     tech TEXT REFERENCES tech (login),
-    contact INTEGER REFERENCES contact (id),
-    purpose TEXT NOT NULL,
+    purpose TEXT NOT NULL CHECK (purpose IN ('client', 'approval', 'public', 'internal', 'digest', 'confirm')),
     context TEXT,
     created_at TEXT NOT NULL,
-    CHECK ((tech IS NULL) <> (contact IS NULL))
+    CHECK ((tech IS NULL) = (purpose IN ('client', 'approval')))
 ) STRICT;
 CREATE INDEX reply_token_by_ticket ON reply_token (ticket);
 
@@ -253,3 +252,6 @@ CREATE TABLE mute (
     why TEXT NOT NULL,
     at TEXT NOT NULL
 ) STRICT;
+
+-- The first ticket is #1001: a number that nobody mistakes for a count.
+INSERT INTO sqlite_sequence (name, seq) VALUES ('ticket', 1000);

@@ -9,6 +9,13 @@ use sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, 
 use sqlx::{Executor, Transaction};
 
 mod error;
+pub mod inbound;
+pub mod jobs;
+pub mod messages;
+pub mod people;
+pub mod tickets;
+pub mod time;
+pub mod tokens;
 
 pub use error::{During, StoreError};
 

@@ -1,0 +1,168 @@
+//! What was said on a ticket, by whom, and whether the client sees it.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sqlx::types::Json;
+
+use super::{During, StoreError, Tx, on};
+use crate::words::{InboundId, MessageRow, TicketNumber};
+
+/// A file that came with a message; its bytes are in the raw mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileNote {
+    pub name: String,
+    pub content_type: String,
+    pub size: u64,
+}
+
+#[derive(Debug)]
+pub struct NewMessage<'a> {
+    pub ticket: TicketNumber,
+    pub inbound: Option<InboundId>,
+    /// The client sees it.
+    pub public: bool,
+    pub actor: String,
+    pub sender_name: &'a str,
+    pub sender_address: &'a str,
+    pub subject: &'a str,
+    /// The Message-ID under which the ticket's people know it.
+    pub message_id: Option<&'a str>,
+    pub at: DateTime<Utc>,
+    pub text: &'a str,
+    pub files: &'a [FileNote],
+    /// What was checked of the sender, as JSON.
+    pub verdicts: Option<serde_json::Value>,
+    /// Why it is internal although somebody may have meant it otherwise.
+    pub reason: Option<&'a str>,
+}
+
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Message {
+    pub id: MessageRow,
+    pub ticket: TicketNumber,
+    pub inbound: Option<InboundId>,
+    pub visibility: String,
+    pub actor: String,
+    pub sender_name: String,
+    pub sender_address: String,
+    pub subject: String,
+    pub message_id: Option<String>,
+    pub at: DateTime<Utc>,
+    pub text: String,
+    pub attachments: Json<Vec<FileNote>>,
+    pub verdicts: Option<Json<serde_json::Value>>,
+    pub reason: Option<String>,
+}
+
+impl Message {
+    pub fn is_public(&self) -> bool {
+        self.visibility == "public"
+    }
+}
+
+pub async fn insert(tx: &mut Tx, new: &NewMessage<'_>) -> Result<MessageRow, StoreError> {
+    on!(tx, |conn| sqlx::query_scalar(
+        "INSERT INTO message (ticket, inbound, visibility, actor, sender_name, sender_address, subject, message_id, at,
+                text, attachments, verdicts, reason)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+         RETURNING id"
+    )
+    .bind(new.ticket)
+    .bind(new.inbound)
+    .bind(if new.public { "public" } else { "internal" })
+    .bind(&new.actor)
+    .bind(new.sender_name)
+    .bind(new.sender_address)
+    .bind(new.subject)
+    .bind(new.message_id)
+    .bind(new.at)
+    .bind(new.text)
+    .bind(Json(new.files))
+    .bind(new.verdicts.as_ref().map(Json))
+    .bind(new.reason)
+    .fetch_one(conn)
+    .await)
+    .during("store a message")
+}
+
+/// All messages of a ticket, oldest first.
+pub async fn of_ticket(tx: &mut Tx, ticket: TicketNumber) -> Result<Vec<Message>, StoreError> {
+    on!(tx, |conn| sqlx::query_as(
+        "SELECT id, ticket, inbound, visibility, actor, sender_name, sender_address, subject, message_id, at, text,
+                attachments, verdicts, reason
+         FROM message WHERE ticket = $1 ORDER BY id"
+    )
+    .bind(ticket)
+    .fetch_all(conn)
+    .await)
+    .during("read a ticket's messages")
+}
+
+pub async fn one(tx: &mut Tx, id: MessageRow) -> Result<Option<Message>, StoreError> {
+    on!(tx, |conn| sqlx::query_as(
+        "SELECT id, ticket, inbound, visibility, actor, sender_name, sender_address, subject, message_id, at, text,
+                attachments, verdicts, reason
+         FROM message WHERE id = $1"
+    )
+    .bind(id)
+    .fetch_optional(conn)
+    .await)
+    .during("read a message")
+}
+
+/// Message-IDs of the public messages of a ticket, oldest first: what a public mail's References may name.
+pub async fn public_ids(tx: &mut Tx, ticket: TicketNumber) -> Result<Vec<String>, StoreError> {
+    on!(tx, |conn| sqlx::query_scalar(
+        "SELECT message_id FROM message
+         WHERE ticket = $1 AND visibility = 'public' AND message_id IS NOT NULL ORDER BY id"
+    )
+    .bind(ticket)
+    .fetch_all(conn)
+    .await)
+    .during("read a ticket's thread")
+}
+
+/// The ticket that a mail with this Message-ID stands on: one that came in, or one that we sent.
+pub async fn ticket_of(tx: &mut Tx, message_id: &str) -> Result<Option<TicketNumber>, StoreError> {
+    on!(tx, |conn| sqlx::query_scalar(
+        "SELECT ticket FROM message WHERE message_id = $1
+         UNION ALL
+         SELECT ticket FROM outbox WHERE message_id = $1 AND ticket IS NOT NULL
+         LIMIT 1"
+    )
+    .bind(message_id)
+    .fetch_optional(conn)
+    .await)
+    .during("look for a message's ticket")
+}
+
+/// The last public words of a client's people on other tickets, newest first: ticket, subject, first words.
+pub async fn lately_from(
+    tx: &mut Tx,
+    actor: &str,
+    except: TicketNumber,
+    limit: i64,
+) -> Result<Vec<(TicketNumber, String, DateTime<Utc>)>, StoreError> {
+    on!(tx, |conn| sqlx::query_as(
+        "SELECT m.ticket, m.subject, m.at FROM message m
+         WHERE m.actor = $1 AND m.ticket <> $2 AND m.visibility = 'public'
+         ORDER BY m.id DESC LIMIT $3"
+    )
+    .bind(actor)
+    .bind(except)
+    .bind(limit)
+    .fetch_all(conn)
+    .await)
+    .during("read what somebody wrote lately")
+}
+
+/// Moves the messages of a merged ticket; they keep their order and their ids.
+pub async fn move_all(tx: &mut Tx, from: TicketNumber, to: TicketNumber) -> Result<(), StoreError> {
+    on!(tx, |conn| sqlx::query("UPDATE message SET ticket = $2 WHERE ticket = $1")
+        .bind(from)
+        .bind(to)
+        .execute(conn)
+        .await
+        .map(drop))
+    .during("move a ticket's messages")
+}

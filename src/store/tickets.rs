@@ -1,0 +1,426 @@
+//! Tickets, their events, clocks and timers. Events are the truth; the other rows are their projection, written in the same transaction.
+
+use chrono::{DateTime, Utc};
+use sqlx::types::Json;
+
+use super::{During, StoreError, Tx, on};
+use crate::desk::assign::Load;
+use crate::desk::event::{ClockKind, Event, Recorded};
+use crate::desk::sla::SlaClock;
+use crate::desk::ticket::Ticket;
+use crate::words::{Category, ClientKey, ContactId, Login, Priority, Status, TicketNumber};
+
+/// A row of the queue.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Row {
+    pub number: TicketNumber,
+    pub revision: i64,
+    pub subject: String,
+    pub status: Status,
+    pub priority: Priority,
+    pub first_priority: Priority,
+    pub category: Category,
+    pub client: Option<ClientKey>,
+    pub requester: Option<ContactId>,
+    /// Name and address of the requester, where there is one.
+    pub requester_name: Option<String>,
+    pub requester_address: Option<String>,
+    pub assignee: Option<Login>,
+    pub source: String,
+    pub skill: Option<String>,
+    pub tags: Json<Vec<String>>,
+    pub automatic: bool,
+    pub received_at: DateTime<Utc>,
+    pub first_touch_due: Option<DateTime<Utc>>,
+    pub first_touch_at: Option<DateTime<Utc>>,
+    pub resolve_due: Option<DateTime<Utc>>,
+    pub resolved_at: Option<DateTime<Utc>>,
+    pub merged_into: Option<TicketNumber>,
+    pub minutes: i64,
+}
+
+/// What a timer is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, sqlx::Type)]
+#[sqlx(type_name = "TEXT", rename_all = "snake_case")]
+pub enum TimerKind {
+    FirstTouch,
+    Answer,
+    Resolve,
+    /// A waiting ticket comes back.
+    Wake,
+    /// The client of a waiting ticket is reminded, at last told that it is resolved.
+    Nudge,
+    /// Seven days after resolved.
+    Close,
+    /// A tech was told NOT SENT and has not mended it.
+    Ask,
+}
+
+impl TimerKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TimerKind::FirstTouch => "first_touch",
+            TimerKind::Answer => "answer",
+            TimerKind::Resolve => "resolve",
+            TimerKind::Wake => "wake",
+            TimerKind::Nudge => "nudge",
+            TimerKind::Close => "close",
+            TimerKind::Ask => "ask",
+        }
+    }
+}
+
+impl From<ClockKind> for TimerKind {
+    fn from(kind: ClockKind) -> TimerKind {
+        match kind {
+            ClockKind::FirstTouch => TimerKind::FirstTouch,
+            ClockKind::Answer => TimerKind::Answer,
+            ClockKind::Resolve => TimerKind::Resolve,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub struct Timer {
+    pub ticket: TicketNumber,
+    pub kind: TimerKind,
+    pub fire_at: DateTime<Utc>,
+}
+
+/// A new number for a ticket whose row follows with `save`.
+pub async fn create(tx: &mut Tx, ticket: &Ticket, now: DateTime<Utc>) -> Result<TicketNumber, StoreError> {
+    on!(tx, |conn| sqlx::query_scalar(
+        "INSERT INTO ticket (revision, subject, status, priority, first_priority, category, client, requester, source,
+                skill, tags, automatic, received_at, updated_at)
+         VALUES (1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+         RETURNING number"
+    )
+    .bind(&ticket.subject)
+    .bind(ticket.status)
+    .bind(ticket.priority)
+    .bind(ticket.first_priority)
+    .bind(ticket.category)
+    .bind(&ticket.client)
+    .bind(ticket.requester)
+    .bind(&ticket.source)
+    .bind(&ticket.skill)
+    .bind(Json(&ticket.tags))
+    .bind(ticket.automatic)
+    .bind(ticket.received_at)
+    .bind(now)
+    .fetch_one(conn)
+    .await)
+    .during("create a ticket")
+}
+
+/// Takes the ticket for change: on Postgres its row is locked until the transaction ends.
+pub async fn lock(tx: &mut Tx, number: TicketNumber) -> Result<(), StoreError> {
+    let found: Option<i64> = on!(tx, |conn| sqlx::query_scalar(
+        "UPDATE ticket SET revision = revision + 1 WHERE number = $1 RETURNING revision"
+    )
+    .bind(number)
+    .fetch_optional(conn)
+    .await)
+    .during("take a ticket for change")?;
+    found.map(drop).ok_or_else(|| StoreError::Missing { what: format!("ticket {number}") })
+}
+
+/// The whole history, in order.
+pub async fn history(tx: &mut Tx, number: TicketNumber) -> Result<Vec<Recorded>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct EventRow {
+        seq: i64,
+        at: DateTime<Utc>,
+        recorded_at: DateTime<Utc>,
+        actor: String,
+        cause: String,
+        data: Json<Event>,
+    }
+    let rows: Vec<EventRow> = on!(tx, |conn| sqlx::query_as(
+        "SELECT seq, at, recorded_at, actor, cause, data FROM ticket_event WHERE ticket = $1 ORDER BY seq"
+    )
+    .bind(number)
+    .fetch_all(conn)
+    .await)
+    .during("read a ticket's history")?;
+    rows.into_iter()
+        .map(|row| {
+            let actor = row.actor.parse().map_err(|error| StoreError::Broken {
+                doing: "read a ticket's history",
+                source: sqlx::Error::Decode(Box::new(error)),
+            })?;
+            let EventRow { seq, at, recorded_at, cause, data: Json(event), .. } = row;
+            Ok(Recorded { seq, at, recorded_at, actor, cause, event })
+        })
+        .collect()
+}
+
+pub async fn append(tx: &mut Tx, number: TicketNumber, recorded: &Recorded) -> Result<(), StoreError> {
+    on!(tx, |conn| sqlx::query(
+        "INSERT INTO ticket_event (ticket, seq, at, recorded_at, actor, cause, kind, data)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+    )
+    .bind(number)
+    .bind(recorded.seq)
+    .bind(recorded.at)
+    .bind(recorded.recorded_at)
+    .bind(recorded.actor.to_string())
+    .bind(&recorded.cause)
+    .bind(recorded.event.kind())
+    .bind(Json(&recorded.event))
+    .execute(conn)
+    .await
+    .map(drop))
+    .during("write an event")
+}
+
+/// Writes the projection of a ticket.
+pub async fn save(tx: &mut Tx, ticket: &Ticket, clocks: &[SlaClock], now: DateTime<Utc>) -> Result<(), StoreError> {
+    let due = |kind| clocks.iter().find(|clock| clock.kind == kind).map(|clock| clock.due);
+    let hit = on!(tx, |conn| sqlx::query(
+        "UPDATE ticket SET subject = $2, status = $3, priority = $4, category = $5, client = $6, requester = $7,
+                assignee = $8, skill = $9, tags = $10, received_at = $11, first_touch_due = $12, first_touch_at = $13,
+                first_touch_by = $14, resolve_due = $15, resolved_at = $16, merged_into = $17, updated_at = $18
+         WHERE number = $1"
+    )
+    .bind(ticket.number)
+    .bind(&ticket.subject)
+    .bind(ticket.status)
+    .bind(ticket.priority)
+    .bind(ticket.category)
+    .bind(&ticket.client)
+    .bind(ticket.requester)
+    .bind(&ticket.assignee)
+    .bind(&ticket.skill)
+    .bind(Json(&ticket.tags))
+    .bind(ticket.received_at)
+    .bind(due(ClockKind::FirstTouch))
+    .bind(ticket.first_touch.as_ref().map(|touch| touch.at))
+    .bind(ticket.first_touch.as_ref().map(|touch| &touch.by))
+    .bind(due(ClockKind::Resolve))
+    .bind(ticket.resolved_at)
+    .bind(ticket.merged_into)
+    .bind(now)
+    .execute(conn)
+    .await
+    .map(|done| done.rows_affected()))
+    .during("save a ticket")?;
+    match hit {
+        1 => Ok(()),
+        _ => Err(StoreError::Missing { what: format!("ticket {}", ticket.number) }),
+    }
+}
+
+/// Replaces the clock rows of a ticket.
+pub async fn save_clocks(tx: &mut Tx, number: TicketNumber, clocks: &[SlaClock]) -> Result<(), StoreError> {
+    for clock in clocks {
+        on!(tx, |conn| sqlx::query(
+            "INSERT INTO sla_clock (ticket, kind, started_at, due, paused_at, stopped_at, breached)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
+             ON CONFLICT (ticket, kind) DO UPDATE SET started_at = EXCLUDED.started_at, due = EXCLUDED.due,
+                paused_at = EXCLUDED.paused_at, stopped_at = EXCLUDED.stopped_at, breached = EXCLUDED.breached"
+        )
+        .bind(number)
+        .bind(clock.kind.as_str())
+        .bind(clock.started_at)
+        .bind(clock.due)
+        .bind(clock.paused_at)
+        .bind(clock.stopped_at)
+        .bind(clock.breached)
+        .execute(conn)
+        .await
+        .map(drop))
+        .during("save a clock")?;
+    }
+    if clocks.is_empty() {
+        on!(tx, |conn| sqlx::query("DELETE FROM sla_clock WHERE ticket = $1")
+            .bind(number)
+            .execute(conn)
+            .await
+            .map(drop))
+        .during("clear clocks")?;
+    }
+    Ok(())
+}
+
+/// Replaces the timers of a ticket; `fresh` says that it has none yet.
+pub async fn save_timers(
+    tx: &mut Tx,
+    number: TicketNumber,
+    timers: &[(TimerKind, DateTime<Utc>)],
+    fresh: bool,
+) -> Result<(), StoreError> {
+    if !fresh {
+        on!(tx, |conn| sqlx::query("DELETE FROM timer WHERE ticket = $1").bind(number).execute(conn).await.map(drop))
+            .during("clear timers")?;
+    }
+    for (kind, fire_at) in timers {
+        on!(tx, |conn| sqlx::query("INSERT INTO timer (ticket, kind, fire_at) VALUES ($1, $2, $3)")
+            .bind(number)
+            .bind(kind.as_str())
+            .bind(fire_at)
+            .execute(conn)
+            .await
+            .map(drop))
+        .during("set a timer")?;
+    }
+    Ok(())
+}
+
+/// Timers whose moment has come, the longest overdue first.
+pub async fn due_timers(tx: &mut Tx, now: DateTime<Utc>, limit: i64) -> Result<Vec<Timer>, StoreError> {
+    on!(tx, |conn| sqlx::query_as(
+        "SELECT ticket, kind, fire_at FROM timer WHERE fire_at <= $1 ORDER BY fire_at, ticket LIMIT $2"
+    )
+    .bind(now)
+    .bind(limit)
+    .fetch_all(conn)
+    .await)
+    .during("look for due timers")
+}
+
+/// When the next timer is due.
+pub async fn next_timer(tx: &mut Tx) -> Result<Option<DateTime<Utc>>, StoreError> {
+    on!(tx, |conn| sqlx::query_scalar("SELECT fire_at FROM timer ORDER BY fire_at LIMIT 1").fetch_optional(conn).await)
+        .during("look for the next timer")
+}
+
+/// What one ticket looks like in lists.
+pub async fn row(tx: &mut Tx, number: TicketNumber) -> Result<Option<Row>, StoreError> {
+    on!(tx, |conn| sqlx::query_as(
+        "SELECT t.number, t.revision, t.subject, t.status, t.priority, t.first_priority, t.category, t.client,
+                t.requester, c.name AS requester_name,
+                (SELECT MIN(a.value) FROM address a WHERE a.contact = t.requester AND a.kind = 'mail') AS requester_address,
+                t.assignee, t.source, t.skill, t.tags, t.automatic, t.received_at, t.first_touch_due,
+                t.first_touch_at, t.resolve_due, t.resolved_at, t.merged_into,
+                (SELECT CAST(COALESCE(SUM(e.minutes), 0) AS BIGINT) FROM time_entry e WHERE e.ticket = t.number) AS minutes
+         FROM ticket t LEFT JOIN contact c ON c.id = t.requester
+         WHERE t.number = $1"
+    )
+    .bind(number)
+    .fetch_optional(conn)
+    .await)
+    .during("read a ticket")
+}
+
+/// The queue: what somebody has still to do, the most overdue first (`all` adds everything else, newest first).
+pub async fn queue(tx: &mut Tx, all: bool, limit: i64) -> Result<Vec<Row>, StoreError> {
+    on!(tx, |conn| sqlx::query_as(
+        "SELECT t.number, t.revision, t.subject, t.status, t.priority, t.first_priority, t.category, t.client,
+                t.requester, c.name AS requester_name,
+                (SELECT MIN(a.value) FROM address a WHERE a.contact = t.requester AND a.kind = 'mail') AS requester_address,
+                t.assignee, t.source, t.skill, t.tags, t.automatic, t.received_at, t.first_touch_due,
+                t.first_touch_at, t.resolve_due, t.resolved_at, t.merged_into,
+                (SELECT CAST(COALESCE(SUM(e.minutes), 0) AS BIGINT) FROM time_entry e WHERE e.ticket = t.number) AS minutes
+         FROM ticket t LEFT JOIN contact c ON c.id = t.requester
+         WHERE t.status IN ('new', 'open', 'waiting', 'unsorted') OR $1
+         ORDER BY CASE t.status WHEN 'new' THEN 0 WHEN 'open' THEN 1 WHEN 'unsorted' THEN 2 WHEN 'waiting' THEN 3 ELSE 4 END,
+                CASE t.status WHEN 'new' THEN t.first_touch_due ELSE t.resolve_due END, t.number
+         LIMIT $2"
+    )
+    .bind(all)
+    .bind(limit)
+    .fetch_all(conn)
+    .await)
+    .during("read the queue")
+}
+
+/// Open work per tech, with the moment of the last assignment.
+pub async fn loads(tx: &mut Tx) -> Result<Vec<Load>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct LoadRow {
+        login: Login,
+        last_assigned_at: Option<DateTime<Utc>>,
+        p1: i64,
+        p2: i64,
+        p3: i64,
+        p4: i64,
+    }
+    let rows: Vec<LoadRow> = on!(tx, |conn| sqlx::query_as(
+        "SELECT h.login, h.last_assigned_at,
+                CAST(COALESCE(SUM(CASE WHEN t.priority = 'P1' THEN 1 ELSE 0 END), 0) AS BIGINT) AS p1,
+                CAST(COALESCE(SUM(CASE WHEN t.priority = 'P2' THEN 1 ELSE 0 END), 0) AS BIGINT) AS p2,
+                CAST(COALESCE(SUM(CASE WHEN t.priority = 'P3' THEN 1 ELSE 0 END), 0) AS BIGINT) AS p3,
+                CAST(COALESCE(SUM(CASE WHEN t.priority = 'P4' THEN 1 ELSE 0 END), 0) AS BIGINT) AS p4
+         FROM tech h LEFT JOIN ticket t ON t.assignee = h.login AND t.status IN ('new', 'open')
+         WHERE h.active = $1
+         GROUP BY h.login, h.last_assigned_at"
+    )
+    .bind(true)
+    .fetch_all(conn)
+    .await)
+    .during("count the techs' open tickets")?;
+    let count = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
+    Ok(rows
+        .into_iter()
+        .map(|row| Load {
+            open: count(row.p1 + row.p2 + row.p3 + row.p4),
+            weight: count(row.p1 * 8 + row.p2 * 4 + row.p3 * 2 + row.p4),
+            tech: row.login,
+            last_assigned_at: row.last_assigned_at,
+        })
+        .collect())
+}
+
+pub async fn note_assignment(tx: &mut Tx, tech: &Login, now: DateTime<Utc>) -> Result<(), StoreError> {
+    on!(tx, |conn| sqlx::query("UPDATE tech SET last_assigned_at = $2 WHERE login = $1")
+        .bind(tech)
+        .bind(now)
+        .execute(conn)
+        .await
+        .map(drop))
+    .during("note an assignment")
+}
+
+pub async fn add_participant(tx: &mut Tx, ticket: TicketNumber, contact: ContactId) -> Result<(), StoreError> {
+    on!(tx, |conn| sqlx::query(
+        "INSERT INTO ticket_participant (ticket, contact) VALUES ($1, $2) ON CONFLICT (ticket, contact) DO NOTHING"
+    )
+    .bind(ticket)
+    .bind(contact)
+    .execute(conn)
+    .await
+    .map(drop))
+    .during("add a participant")
+}
+
+/// Unsorted tickets that no digest has told of: those with a number above `after`.
+pub async fn unsorted_after(tx: &mut Tx, after: TicketNumber) -> Result<Vec<TicketNumber>, StoreError> {
+    on!(tx, |conn| sqlx::query_scalar(
+        "SELECT number FROM ticket WHERE status = 'unsorted' AND number > $1 ORDER BY number"
+    )
+    .bind(after)
+    .fetch_all(conn)
+    .await)
+    .during("look for unsorted tickets")
+}
+
+/// Resolved tickets of a client with a resolution note or public answer, newest first: for "similar tickets".
+pub async fn resolved_of_client(
+    tx: &mut Tx,
+    client: &ClientKey,
+    except: TicketNumber,
+    limit: i64,
+) -> Result<Vec<(TicketNumber, String)>, StoreError> {
+    on!(tx, |conn| sqlx::query_as(
+        "SELECT number, subject FROM ticket
+         WHERE client = $1 AND number <> $2 AND status IN ('resolved', 'closed')
+         ORDER BY number DESC LIMIT $3"
+    )
+    .bind(client)
+    .bind(except)
+    .bind(limit)
+    .fetch_all(conn)
+    .await)
+    .during("look for similar tickets")
+}
+
+/// How many tickets stand where, for metrics.
+pub async fn by_status(tx: &mut Tx) -> Result<Vec<(String, String, i64)>, StoreError> {
+    on!(tx, |conn| sqlx::query_as(
+        "SELECT status, priority, CAST(COUNT(*) AS BIGINT) FROM ticket GROUP BY status, priority"
+    )
+    .fetch_all(conn)
+    .await)
+    .during("count tickets")
+}
