@@ -67,8 +67,7 @@ CREATE TABLE contact (
     client TEXT REFERENCES client (key),
     name TEXT NOT NULL,
     configured BOOLEAN NOT NULL,
-    active BOOLEAN NOT NULL,
-    muted BOOLEAN NOT NULL
+    active BOOLEAN NOT NULL
 );
 CREATE INDEX contact_by_client ON contact (client);
 
@@ -107,7 +106,7 @@ CREATE TABLE ticket (
     updated_at TIMESTAMPTZ NOT NULL
 );
 CREATE INDEX ticket_by_status ON ticket (status, first_touch_due);
-CREATE INDEX ticket_active_by_assignee ON ticket (assignee) WHERE status IN ('new', 'open', 'waiting');
+CREATE INDEX ticket_load ON ticket (assignee, priority) WHERE status IN ('new', 'open');
 CREATE INDEX ticket_by_client ON ticket (client, number);
 CREATE INDEX ticket_by_requester ON ticket (requester, number);
 

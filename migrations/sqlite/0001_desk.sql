@@ -67,8 +67,7 @@ CREATE TABLE contact (
     client TEXT REFERENCES client (key),
     name TEXT NOT NULL,
     configured INTEGER NOT NULL,
-    active INTEGER NOT NULL,
-    muted INTEGER NOT NULL
+    active INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX contact_by_client ON contact (client);
 
@@ -106,7 +105,7 @@ CREATE TABLE ticket (
     updated_at TEXT NOT NULL
 ) STRICT;
 CREATE INDEX ticket_by_status ON ticket (status, first_touch_due);
-CREATE INDEX ticket_active_by_assignee ON ticket (assignee) WHERE status IN ('new', 'open', 'waiting');
+CREATE INDEX ticket_load ON ticket (assignee, priority) WHERE status IN ('new', 'open');
 CREATE INDEX ticket_by_client ON ticket (client, number);
 CREATE INDEX ticket_by_requester ON ticket (requester, number);
 

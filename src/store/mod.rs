@@ -164,6 +164,20 @@ impl Tx {
         self.release().await
     }
 
+    /// A second, inner mark: what a tech's mail does happens whole or not at all, and the refusal is still written.
+    pub async fn deed(&mut self) -> Result<(), StoreError> {
+        self.plain("SAVEPOINT deed").await.during("set a savepoint")
+    }
+
+    pub async fn deed_done(&mut self) -> Result<(), StoreError> {
+        self.plain("RELEASE SAVEPOINT deed").await.during("release a savepoint")
+    }
+
+    pub async fn deed_undone(&mut self) -> Result<(), StoreError> {
+        self.plain("ROLLBACK TO SAVEPOINT deed").await.during("go back to a savepoint")?;
+        self.deed_done().await
+    }
+
     async fn plain(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
         match self {
             Tx::Sqlite(tx) => tx.execute(sql).await.map(drop),

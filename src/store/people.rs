@@ -13,7 +13,8 @@ pub struct Contact {
     pub name: String,
     /// The mail address they were found by, or their first one.
     pub address: String,
-    pub muted: bool,
+    /// A human or a code vouched for the address.
+    pub verified_at: Option<DateTime<Utc>>,
 }
 
 /// Writes the config's techs, clients, contacts and retainers; what has left the config becomes inactive, never deleted.
@@ -113,7 +114,7 @@ async fn mirror_contact(tx: &mut Tx, client: &ClientKey, name: &str, email: &str
 /// The contact with this mail address (lower case), if there is one.
 pub async fn by_address(tx: &mut Tx, address: &str) -> Result<Option<Contact>, StoreError> {
     on!(tx, |conn| sqlx::query_as(
-        "SELECT c.id, c.client, c.name, a.value AS address, c.muted
+        "SELECT c.id, c.client, c.name, a.value AS address, a.verified_at
          FROM address a JOIN contact c ON c.id = a.contact
          WHERE a.kind = 'mail' AND a.value = $1"
     )
@@ -125,7 +126,7 @@ pub async fn by_address(tx: &mut Tx, address: &str) -> Result<Option<Contact>, S
 
 pub async fn one(tx: &mut Tx, id: ContactId) -> Result<Option<Contact>, StoreError> {
     on!(tx, |conn| sqlx::query_as(
-        "SELECT c.id, c.client, c.name, a.value AS address, c.muted
+        "SELECT c.id, c.client, c.name, a.value AS address, a.verified_at
          FROM contact c JOIN address a ON a.contact = c.id AND a.kind = 'mail'
          WHERE c.id = $1 ORDER BY a.value LIMIT 1"
     )
@@ -144,13 +145,12 @@ pub async fn add(
     configured: bool,
 ) -> Result<ContactId, StoreError> {
     let id: ContactId = on!(tx, |conn| sqlx::query_scalar(
-        "INSERT INTO contact (client, name, configured, active, muted) VALUES ($1, $2, $3, $4, $5) RETURNING id"
+        "INSERT INTO contact (client, name, configured, active) VALUES ($1, $2, $3, $4) RETURNING id"
     )
     .bind(client)
     .bind(name)
     .bind(configured)
     .bind(true)
-    .bind(false)
     .fetch_one(conn)
     .await)
     .during("add a contact")?;
@@ -196,4 +196,15 @@ pub async fn is_muted(tx: &mut Tx, address: &str) -> Result<bool, StoreError> {
         .await)
     .during("look for a muted sender")?;
     Ok(found.is_some())
+}
+
+/// A human said that this contact is known: further mail is served at once.
+pub async fn vouch(tx: &mut Tx, id: ContactId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    on!(tx, |conn| sqlx::query("UPDATE address SET verified_at = $2 WHERE contact = $1 AND verified_at IS NULL")
+        .bind(id)
+        .bind(now)
+        .execute(conn)
+        .await
+        .map(drop))
+    .during("vouch for a contact")
 }

@@ -424,3 +424,31 @@ pub async fn by_status(tx: &mut Tx) -> Result<Vec<(String, String, i64)>, StoreE
     .await)
     .during("count tickets")
 }
+
+/// A ticket in somebody's list of late.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Recent {
+    pub number: TicketNumber,
+    pub subject: String,
+    pub status: Status,
+    pub received_at: DateTime<Utc>,
+}
+
+/// A contact's latest other tickets, newest first.
+pub async fn recent_of(
+    tx: &mut Tx,
+    requester: ContactId,
+    except: TicketNumber,
+    limit: i64,
+) -> Result<Vec<Recent>, StoreError> {
+    on!(tx, |conn| sqlx::query_as(
+        "SELECT number, subject, status, received_at FROM ticket
+         WHERE requester = $1 AND number <> $2 ORDER BY number DESC LIMIT $3"
+    )
+    .bind(requester)
+    .bind(except)
+    .bind(limit)
+    .fetch_all(conn)
+    .await)
+    .during("read somebody's tickets")
+}

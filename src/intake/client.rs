@@ -1,0 +1,289 @@
+//! Mail from a client, or from somebody nothing vouches for: it joins its ticket, or opens one.
+
+use std::sync::Arc;
+
+use super::action::{ActError, Action};
+use super::case::{Case, Deed, Opening, Unit};
+use super::process::{Decided, LATE, store};
+use super::read::Ready;
+use super::tell::Tell;
+use super::thread::Thread;
+use crate::desk::rules::{Request, Verdict};
+use crate::desk::ticket::SENSITIVE;
+use crate::mail::Mailbox;
+use crate::mail::authentic::{Authentic, Dmarc};
+use crate::mail::automatic::Kind;
+use crate::notice::RuleFacts;
+use crate::store::inbound::Fate;
+use crate::store::people::{self, Contact};
+use crate::store::tokens::Purpose;
+use crate::store::{StoreError, messages};
+use crate::words::{Actor, ClientKey, ContactId, Priority, Status};
+
+pub(super) async fn mail(unit: &mut Unit<'_>, ready: &Ready, thread: &Thread) -> Result<Decided, ActError> {
+    if let Some(decided) = super::approval::answer(unit, ready, thread).await? {
+        return Ok(decided);
+    }
+    let sender = sender(unit, ready).await?;
+    if let Some(number) = thread.ticket() {
+        match Case::load(unit, number).await {
+            Ok(case) => return join(unit, ready, thread, case, sender).await,
+            Err(StoreError::Missing { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    open(unit, ready, sender).await
+}
+
+/// Who writes, as far as we know.
+struct Sender {
+    contact: Option<Contact>,
+    client: Option<ClientKey>,
+    /// Nothing vouches for this mail: why.
+    doubt: Option<String>,
+}
+
+async fn sender(unit: &mut Unit<'_>, ready: &Ready) -> Result<Sender, StoreError> {
+    let address = ready.sender();
+    if address.is_empty() {
+        return Ok(Sender { contact: None, client: None, doubt: Some("the mail names no sender".to_owned()) });
+    }
+    let contact = contact_for(unit, &address, ready.sender_name()).await?;
+    let by_domain = unit.firm().client_by_domain(&address).map(|client| client.key.clone());
+    let client = contact.client.clone().or(by_domain);
+    let known = client.is_some() || contact.verified_at.is_some() || unit.firm().accept_strangers;
+    let doubt = if ready.row.junk {
+        Some("the mailbox's filter calls it junk".to_owned())
+    } else if let Some(policy) = dmarc_failure(ready) {
+        Some(format!("it fails the DMARC policy of its own domain ({policy})"))
+    } else if ready.mail.from_fields > 1 {
+        Some(format!("it has {} From fields", ready.mail.from_fields))
+    } else if !known {
+        Some("nobody knows the sender".to_owned())
+    } else {
+        None
+    };
+    Ok(Sender { contact: Some(contact), client, doubt })
+}
+
+fn dmarc_failure(ready: &Ready) -> Option<String> {
+    match ready.verdict.as_ref().map(|verdict| &verdict.dmarc) {
+        Some(Dmarc::Fail { policy }) if policy != "none" => Some(policy.to_string()),
+        _ => None,
+    }
+}
+
+/// The contact with this address; a new one if nobody has it yet.
+pub(super) async fn contact_for(unit: &mut Unit<'_>, address: &str, name: &str) -> Result<Contact, StoreError> {
+    if let Some(contact) = people::by_address(unit.tx, address).await? {
+        return Ok(contact);
+    }
+    let client = unit.firm().client_by_domain(address).map(|client| client.key.clone());
+    let id = people::add(unit.tx, client.as_ref(), name, address, false).await?;
+    Ok(Contact { id, client, name: name.to_owned(), address: address.to_owned(), verified_at: None })
+}
+
+/// Joins the ticket if the sender is on it; from anyone else the text is kept internally and adds nobody.
+async fn join(
+    unit: &mut Unit<'_>,
+    ready: &Ready,
+    thread: &Thread,
+    mut case: Case,
+    sender: Sender,
+) -> Result<Decided, ActError> {
+    let deed = Deed {
+        actor: sender.contact.as_ref().map_or(Actor::Stranger, |contact| Actor::Contact(contact.id)),
+        at: ready.row.arrived_at,
+        cause: ready.cause(),
+    };
+    case.arrived = Some(Arc::clone(&ready.mail));
+    let on_it = sender.contact.as_ref().is_some_and(|contact| {
+        case.ticket.has_on_it(contact.id) || (sender.client.is_some() && sender.client == case.ticket.client)
+    });
+    let doubt = sender.doubt.filter(|_| !matches!(case.ticket.status, Status::Unsorted));
+    if !on_it || doubt.is_some() {
+        return keep_from_outsider(unit, ready, case, &deed, doubt).await;
+    }
+    let message = store(unit, ready, &case, (true, deed.actor.clone()), None).await?;
+    case.act(unit, &deed, Action::ClientWrote { message }).await?;
+    if let Some(contact) = sender.contact.filter(|contact| !case.ticket.has_on_it(contact.id)) {
+        case.act(unit, &deed, Action::AddParticipant { contact: contact.id }).await?;
+    }
+    if case.ticket.status.is_active() && case.ticket.assignee.is_none() {
+        case.act(unit, &Deed::by_desk(deed.at, deed.cause.clone()), Action::AssignBySkill).await?;
+    }
+    let vouched = authentic(ready) || (thread.token.is_some() && thread.token_counts());
+    add_copied(unit, ready, &mut case, &deed, vouched).await?;
+    let number = case.save(unit).await?;
+    Ok(Decided::on(Fate::Reply, number))
+}
+
+async fn keep_from_outsider(
+    unit: &mut Unit<'_>,
+    ready: &Ready,
+    mut case: Case,
+    deed: &Deed,
+    doubt: Option<String>,
+) -> Result<Decided, ActError> {
+    let who = ready.sender();
+    let reason = doubt.unwrap_or_else(|| format!("{who} is not on this ticket"));
+    let message = store(unit, ready, &case, (false, deed.actor.clone()), Some(&reason)).await?;
+    case.act(unit, deed, Action::Note { message, reason: Some(reason.clone()) }).await?;
+    case.tell.push(Tell::ClientWrote { message, reopened: false, outsider: Some(reason.clone()) });
+    let number = case.save(unit).await?;
+    Ok(Decided::on(Fate::Reply, number).with_reason(format!("kept internally: {reason}")))
+}
+
+pub(super) fn authentic(ready: &Ready) -> bool {
+    ready.verdict.as_ref().is_some_and(|verdict| matches!(verdict.authentic, Authentic::Yes { .. }))
+}
+
+/// Cc'd people become participants only through a mail that something vouches for; else they are listed for the tech.
+async fn add_copied(
+    unit: &mut Unit<'_>,
+    ready: &Ready,
+    case: &mut Case,
+    deed: &Deed,
+    vouched: bool,
+) -> Result<(), ActError> {
+    let copied: Vec<Mailbox> = ready.mail.to.iter().chain(&ready.mail.cc).cloned().collect();
+    for person in copied {
+        let address = person.address.to_lowercase();
+        let ours = unit.firm().desk_by_address(&address).is_some() || unit.firm().tech_by_address(&address).is_some();
+        if ours || address == ready.sender() || !address.contains('@') {
+            continue;
+        }
+        if vouched && case.ticket.unsorted.is_none() {
+            let contact = contact_for(unit, &address, &person.name).await?;
+            case.act(unit, deed, Action::AddParticipant { contact: contact.id }).await?;
+        } else {
+            case.unvouched_cc.push(address);
+        }
+    }
+    Ok(())
+}
+
+/// Triage of a mail's new text.
+pub(super) fn triage(unit: &Unit<'_>, ready: &Ready, body: &str, from: &str, client: Option<&ClientKey>) -> Verdict {
+    let firm = unit.firm();
+    let is_open = |name: &str| {
+        firm.calendars.get(name).is_none_or(|calendar| calendar.is_open(ready.row.arrived_at))
+    };
+    firm.rules.triage(&Request {
+        subject: &ready.mail.subject,
+        body,
+        from,
+        client,
+        source: &ready.row.source,
+        is_open: &is_open,
+    })
+}
+
+async fn open(unit: &mut Unit<'_>, ready: &Ready, sender: Sender) -> Result<Decided, ActError> {
+    let automatic = matches!(ready.sign.kind, Kind::Generated | Kind::List);
+    let request = NewRequest {
+        subject: ready.mail.subject.clone(),
+        body: ready.new.text.clone(),
+        requester: sender.contact.as_ref().map(|contact| contact.id),
+        address: ready.sender(),
+        client: sender.client,
+        doubt: sender.doubt,
+        automatic: automatic && ready.sign.kind == Kind::Generated,
+        actor: sender.contact.as_ref().map_or(Actor::Stranger, |contact| Actor::Contact(contact.id)),
+    };
+    let mut case = open_request(unit, ready, &request).await?;
+    let deed = Deed { actor: request.actor.clone(), at: ready.row.arrived_at, cause: ready.cause() };
+    add_copied(unit, ready, &mut case, &deed, authentic(ready)).await?;
+    let late = unit.now - ready.row.arrived_at > LATE;
+    if case.ticket.status != Status::Unsorted {
+        case.act(unit, &Deed::by_desk(deed.at, deed.cause.clone()), Action::AssignBySkill).await?;
+        if !automatic && !late && ready.sign.may_answer {
+            case.tell.push(Tell::Acknowledge { too_large: ready.shortened.is_some() });
+        }
+    }
+    let number = case.save(unit).await?;
+    let decided = Decided::on(Fate::Ticket, number);
+    Ok(match request.doubt {
+        Some(doubt) => decided.with_reason(format!("unsorted: {doubt}")),
+        None if late => decided.with_reason("over three days old when first seen: no acknowledgement"),
+        None => decided,
+    })
+}
+
+/// What a request is, whoever typed it in.
+pub(super) struct NewRequest {
+    pub subject: String,
+    pub body: String,
+    pub requester: Option<ContactId>,
+    pub address: String,
+    pub client: Option<ClientKey>,
+    pub doubt: Option<String>,
+    pub automatic: bool,
+    pub actor: Actor,
+}
+
+/// Triage, a new ticket, its first message.
+pub(super) async fn open_request(
+    unit: &mut Unit<'_>,
+    ready: &Ready,
+    request: &NewRequest,
+) -> Result<Case, StoreError> {
+    let verdict = triage(unit, ready, &request.body, &request.address, request.client.as_ref());
+    let firm = unit.firm();
+    let own = request.client.as_ref().and_then(|key| firm.client(key)?.default_category);
+    let mut tags = verdict.tags.clone();
+    if verdict.sensitive && !tags.iter().any(|tag| tag == SENSITIVE) {
+        tags.push(SENSITIVE.to_owned());
+    }
+    let opening = Opening {
+        subject: request.subject.clone(),
+        source: ready.row.source.clone(),
+        requester: request.requester,
+        client: request.client.clone(),
+        priority: verdict.priority,
+        category: verdict.category.or(own).unwrap_or(firm.default_category),
+        tags,
+        skill: verdict.skill.clone(),
+        rules: winners(&verdict).iter().map(|rule| rule.name.clone()).collect(),
+        unsorted: request.doubt.clone(),
+        automatic: request.automatic,
+    };
+    let deed = Deed { actor: request.actor.clone(), at: ready.row.arrived_at, cause: ready.cause() };
+    let mut case = Case::open(unit, &deed, opening).await?;
+    let message = store(unit, ready, &case, (true, request.actor.clone()), request.doubt.as_deref()).await?;
+    case.first_message = Some(messages::Message {
+        id: message,
+        ticket: case.ticket.number,
+        inbound: Some(ready.row.id),
+        visibility: "public".to_owned(),
+        actor: request.actor.to_string(),
+        sender_name: ready.sender_name().to_owned(),
+        sender_address: ready.sender(),
+        subject: ready.mail.subject.clone(),
+        message_id: ready.mail.message_id.clone(),
+        at: ready.row.arrived_at,
+        text: request.body.clone(),
+        attachments: sqlx::types::Json(ready.files()),
+        verdicts: ready.verdict_json().map(sqlx::types::Json),
+        reason: request.doubt.clone(),
+    });
+    case.rule_facts = winners(&verdict);
+    case.arrived = Some(Arc::clone(&ready.mail));
+    Ok(case)
+}
+
+/// The rules that gave something.
+fn winners(verdict: &Verdict) -> Vec<RuleFacts> {
+    let gave = verdict.matches.iter().filter(|matched| !matched.gave.is_empty());
+    gave.map(|matched| RuleFacts { name: matched.rule.clone(), words: matched.words.clone() }).collect()
+}
+
+/// A client token makes a mail one of its ticket's people's.
+pub(super) fn is_client_token(purpose: Purpose) -> bool {
+    purpose == Purpose::Client
+}
+
+/// P1 that nobody vouches for is told at once, not by the hour.
+pub(super) fn looks_urgent(priority: Priority) -> bool {
+    priority == Priority::P1
+}

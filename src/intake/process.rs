@@ -1,0 +1,178 @@
+//! What becomes of one mail: exactly one fate, decided in one transaction with everything it brings about.
+
+use chrono::TimeDelta;
+
+use super::action::{ActError, Action};
+use super::case::{Case, Deed, Unit};
+use super::read::Ready;
+use super::thread::Thread;
+use super::{client, tech};
+use crate::mail::automatic::Kind;
+use crate::store::inbound::{self, Fate, Outcome};
+use crate::store::messages::{self, NewMessage};
+use crate::store::{StoreError, outbox, people};
+use crate::words::{Actor, MessageRow, TicketNumber};
+
+/// A fate, with the reason in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decided {
+    pub fate: Fate,
+    pub reason: Option<String>,
+    pub ticket: Option<TicketNumber>,
+}
+
+/// What is over three days old when first seen becomes a ticket without acknowledgement.
+pub(super) const LATE: TimeDelta = TimeDelta::days(3);
+
+impl Decided {
+    pub(super) fn on(fate: Fate, ticket: TicketNumber) -> Decided {
+        Decided { fate, reason: None, ticket: Some(ticket) }
+    }
+
+    pub(super) fn because(fate: Fate, reason: impl Into<String>) -> Decided {
+        Decided { fate, reason: Some(reason.into()), ticket: None }
+    }
+
+    pub(super) fn with_reason(self, reason: impl Into<String>) -> Decided {
+        Decided { reason: Some(reason.into()), ..self }
+    }
+}
+
+/// Decides and records the fate of one mail, and does all that follows from it.
+pub(super) async fn process(unit: &mut Unit<'_>, ready: &Ready) -> Result<Decided, StoreError> {
+    let decided = match decide(unit, ready).await {
+        Ok(decided) => decided,
+        Err(ActError::Store(error)) => return Err(error),
+        // A refusal that nobody was told of: kept with its reason, never lost.
+        Err(ActError::Refused(why)) => Decided::because(Fate::Refused, why),
+    };
+    let sender = ready.sender();
+    let outcome = Outcome {
+        fate: decided.fate,
+        reason: decided.reason.as_deref(),
+        ticket: decided.ticket,
+        message_id: ready.mail.message_id.as_deref(),
+        content_hash: Some(&ready.mail.content_hash),
+        sender: &sender,
+        subject: &ready.mail.subject,
+    };
+    inbound::decide(unit.tx, ready.row.id, &outcome, unit.now).await?;
+    Ok(decided)
+}
+
+async fn decide(unit: &mut Unit<'_>, ready: &Ready) -> Result<Decided, ActError> {
+    let same = inbound::same_content(unit.tx, ready.row.id, &ready.mail.content_hash).await?;
+    if let Some((earlier, ticket)) = same {
+        let decided = Decided::because(Fate::Duplicate, format!("the same content as inbound {}", earlier.0));
+        return Ok(Decided { ticket, ..decided });
+    }
+    if let Some(why) = own_mail(unit, ready).await? {
+        return Ok(Decided::because(Fate::Refused, why));
+    }
+    let sender = ready.sender();
+    if !sender.is_empty() && people::is_muted(unit.tx, &sender).await? {
+        return Ok(Decided::because(Fate::Refused, "the sender was muted with #spam"));
+    }
+    let thread = Thread::of(unit, ready).await?;
+    if ready.sign.kind == Kind::Bounce {
+        return bounce(unit, ready, &thread).await;
+    }
+    let automatic = matches!(ready.sign.kind, Kind::AutoReply | Kind::Report);
+    if automatic || (ready.sign.kind == Kind::Generated && thread.ticket().is_some()) {
+        return keep_automatic(unit, ready, &thread).await;
+    }
+    let from_tech = unit.firm().tech_by_address(&sender).is_some();
+    let tech_token = thread.token.as_ref().is_some_and(|token| token.tech.is_some());
+    if from_tech || tech_token {
+        return tech::mail(unit, ready, &thread).await;
+    }
+    client::mail(unit, ready, &thread).await
+}
+
+/// Two of our own addresses never talk to each other, and nothing that we sent comes in again.
+async fn own_mail(unit: &mut Unit<'_>, ready: &Ready) -> Result<Option<String>, StoreError> {
+    let mail = &ready.mail;
+    if let Some(desk) = unit.firm().desk_by_address(&ready.sender()) {
+        return Ok(Some(format!("it comes from our own address {}", desk.address)));
+    }
+    if mail.header("x-deskd-loop").is_some_and(|domain| domain.trim().eq_ignore_ascii_case(&unit.firm().domain)) {
+        return Ok(Some("deskd itself wrote it".to_owned()));
+    }
+    if let Some(id) = mail.message_id.as_deref().filter(|id| id.ends_with(&format!("@{}", unit.firm().domain))) {
+        if outbox::by_message_id(unit.tx, id).await?.is_some() {
+            return Ok(Some("deskd itself sent it".to_owned()));
+        }
+    }
+    Ok(None)
+}
+
+/// A bounce is kept with the ticket whose mail came back; it is never answered.
+async fn bounce(unit: &mut Unit<'_>, ready: &Ready, thread: &Thread) -> Result<Decided, ActError> {
+    let original = match &ready.sign.original_message_id {
+        Some(id) => messages::ticket_of(unit.tx, id).await?,
+        None => None,
+    };
+    let failed = ready.sign.failed.join(", ");
+    let status = ready.sign.status.as_deref().unwrap_or("no status");
+    let reason = format!("undeliverable: {failed} ({status})");
+    if ready.sign.hard == Some(true) {
+        if let Some(id) = &ready.sign.original_message_id {
+            outbox::came_back(unit.tx, id, &reason, unit.now).await?;
+        }
+    }
+    match original.or(thread.ticket()) {
+        Some(number) => {
+            let mut case = Case::load(unit, number).await?;
+            let message = store(unit, ready, &case, (false, Actor::Desk), Some(&reason)).await?;
+            let deed = Deed::by_desk(ready.row.arrived_at, ready.cause());
+            case.act(unit, &deed, Action::KeepAutomatic { message }).await?;
+            let number = case.save(unit).await?;
+            Ok(Decided::on(Fate::Bounce, number).with_reason(reason))
+        }
+        None => Ok(Decided::because(Fate::Bounce, reason)),
+    }
+}
+
+/// An out-of-office or a report stays with its ticket without reopening it; without one it is only counted.
+async fn keep_automatic(unit: &mut Unit<'_>, ready: &Ready, thread: &Thread) -> Result<Decided, ActError> {
+    let why = ready.sign.why.clone();
+    let Some(number) = thread.ticket() else { return Ok(Decided::because(Fate::Automatic, why)) };
+    let mut case = match Case::load(unit, number).await {
+        Ok(case) => case,
+        Err(StoreError::Missing { .. }) => return Ok(Decided::because(Fate::Automatic, why)),
+        Err(error) => return Err(error.into()),
+    };
+    let message = store(unit, ready, &case, (false, Actor::Desk), Some(&why)).await?;
+    let deed = Deed::by_desk(ready.row.arrived_at, ready.cause());
+    case.act(unit, &deed, Action::KeepAutomatic { message }).await?;
+    let number = case.save(unit).await?;
+    Ok(Decided::on(Fate::Automatic, number).with_reason(why))
+}
+
+/// Stores the mail's text as a message of the ticket.
+pub(super) async fn store(
+    unit: &mut Unit<'_>,
+    ready: &Ready,
+    case: &Case,
+    (public, actor): (bool, Actor),
+    reason: Option<&str>,
+) -> Result<MessageRow, StoreError> {
+    let files = ready.files();
+    let sender = ready.sender();
+    let new = NewMessage {
+        ticket: case.ticket.number,
+        inbound: Some(ready.row.id),
+        public,
+        actor: actor.to_string(),
+        sender_name: ready.sender_name(),
+        sender_address: &sender,
+        subject: &ready.mail.subject,
+        message_id: ready.mail.message_id.as_deref(),
+        at: ready.row.arrived_at,
+        text: &ready.new.text,
+        files: &files,
+        verdicts: ready.verdict_json(),
+        reason,
+    };
+    messages::insert(unit.tx, &new).await
+}

@@ -1,0 +1,83 @@
+//! Reading a kept mail before any transaction: decompress, guard, parse, signs of automation, the new text.
+
+use std::sync::Arc;
+
+use crate::mail::automatic::{self, Sign};
+use crate::mail::reply::{self, NewText};
+use crate::mail::{Mail, guard, parse};
+use crate::store::inbound::Unprocessed;
+use crate::store::messages::FileNote;
+
+/// A kept mail, read and ready to be acted upon.
+#[derive(Debug, Clone)]
+pub struct Ready {
+    pub row: Unprocessed,
+    pub raw: Arc<Vec<u8>>,
+    pub mail: Arc<Mail>,
+    pub sign: Sign,
+    pub new: NewText,
+    /// Set after the DNS look-ups, where any were needed.
+    pub verdict: Option<crate::mail::authentic::Verdict>,
+    /// Why only its header was read: too large, or built to hurt.
+    pub shortened: Option<String>,
+}
+
+/// Bytes that cannot be turned back into a mail: the database is damaged, or the row is not ours.
+#[derive(Debug, thiserror::Error)]
+#[error("the stored mail cannot be read back")]
+pub struct Unreadable(#[from] std::io::Error);
+
+/// Reads one kept mail. May take a while on a hostile one; the caller runs it off the async threads.
+pub fn read(row: Unprocessed) -> Result<Ready, Unreadable> {
+    let raw = zstd::decode_all(row.compressed.as_slice())?;
+    let whole = usize::try_from(row.size).unwrap_or(usize::MAX);
+    let shortened = if whole > raw.len() {
+        Some(format!("it is {} MB large; only its header was taken in", row.size / 1_000_000))
+    } else {
+        guard::check(&raw).err().map(|too_much| too_much.to_string())
+    };
+    let mut mail = if shortened.is_some() { parse::headers_only(&raw) } else { parse::parse(&raw) };
+    if mail.message_id.is_none() && mail.date.is_none() {
+        // Nothing in it tells it from another of the same words: its arrival does.
+        mail.content_hash = format!("{}@{}", mail.content_hash, row.arrived_at.timestamp());
+    }
+    let sign = automatic::sign(&mail, if shortened.is_some() { &[] } else { &raw });
+    let mut new = reply::new_text(&mail);
+    if let Some(why) = &shortened {
+        new.text = format!("(This mail could not be read whole: {why}. The original is kept.)\n\n{}", new.text);
+    }
+    Ok(Ready { row, raw: Arc::new(raw), mail: Arc::new(mail), sign, new, verdict: None, shortened })
+}
+
+impl Ready {
+    /// The sender's address, lower case; empty when the mail names none.
+    pub fn sender(&self) -> String {
+        self.mail.from.first().map(|from| from.address.to_lowercase()).unwrap_or_default()
+    }
+
+    pub fn sender_name(&self) -> &str {
+        self.mail.from.first().map_or("", |from| from.name.as_str())
+    }
+
+    pub fn files(&self) -> Vec<FileNote> {
+        let note = |file: &crate::mail::Attachment| FileNote {
+            name: file.name.clone(),
+            content_type: file.content_type.clone(),
+            size: file.bytes.len() as u64,
+        };
+        self.mail.attachments.iter().map(note).collect()
+    }
+
+    pub fn verdict_json(&self) -> Option<serde_json::Value> {
+        self.verdict.as_ref().and_then(|verdict| serde_json::to_value(verdict).ok())
+    }
+
+    pub fn cause(&self) -> String {
+        format!("inbound:{}", self.row.id.0)
+    }
+}
+
+/// Whether a stored verdict says that the sender is who the From field says.
+pub fn is_authentic(verdict: &serde_json::Value) -> bool {
+    verdict.pointer("/authentic/yes").is_some() || verdict.pointer("/authentic/Yes").is_some()
+}

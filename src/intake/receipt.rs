@@ -1,0 +1,188 @@
+//! What a tech gets back for his or her own mail, addressed and written to the outbox.
+
+use chrono::TimeDelta;
+
+use super::case::{Case, Unit};
+use super::letter::{self, TechAddress, TechLetter};
+use super::orders::{Done, DoneLine, Refused};
+use super::picture;
+use super::read::Ready;
+use crate::desk::directive::VERBS;
+use crate::desk::firm::Tech;
+use crate::notice::{
+    self, HelpFacts, MailtoLinks, NotSentFacts, NotSentReminderFacts, ReceiptFacts, ReceiptLine, Rendered, TicketName,
+    UnverifiedFacts, VerbHelp,
+};
+use crate::outbox::Class;
+use crate::store::tokens::Purpose;
+use crate::store::{StoreError, outbox};
+
+/// A refused mail is brought to mind once more after.
+const REMIND_AFTER: TimeDelta = TimeDelta::minutes(15);
+
+pub(super) fn name(unit: &Unit<'_>, case: &Case) -> TicketName {
+    let client = case.ticket.client.as_ref().and_then(|key| unit.firm().client(key));
+    TicketName {
+        number: case.ticket.number,
+        client_name: client.map(|client| client.name.clone()),
+        subject: case.ticket.subject.clone(),
+    }
+}
+
+async fn internal_address(unit: &mut Unit<'_>, case: Option<&Case>, tech: &Tech) -> Result<TechAddress, StoreError> {
+    let (ticket, purpose) = match case {
+        Some(case) => (Some(case.ticket.number), Purpose::Internal),
+        None => (None, Purpose::Digest),
+    };
+    letter::tech_token(unit, ticket, tech, purpose).await
+}
+
+async fn send(
+    unit: &mut Unit<'_>,
+    case: Option<&Case>,
+    tech: &Tech,
+    address: &TechAddress,
+    (kind, key, rendered): (&'static str, String, Rendered),
+) -> Result<(), StoreError> {
+    let letter = TechLetter { kind, class: Class::Once, key, rendered, files: Vec::new() };
+    letter::to_tech(unit, case, tech, address, letter).await
+}
+
+/// One line per effect, with the retainer's balance; a later success makes the reminder of a refusal untrue.
+pub(super) async fn receipt(unit: &mut Unit<'_>, case: &Case, tech: &Tech, done: Done) -> Result<(), StoreError> {
+    outbox::withdraw(unit.tx, case.ticket.number, "not_sent_reminder", unit.now).await?;
+    let address = internal_address(unit, Some(case), tech).await?;
+    let seq = case.history().last().map_or(0, |last| last.seq);
+    if done.help {
+        let verbs = VERBS.iter().filter(|verb| verb.available).map(|verb| VerbHelp {
+            usage: format!("#{} {}", verb.name, verb.arguments).trim_end().to_owned(),
+            meaning: verb.help.to_owned(),
+        });
+        let facts = HelpFacts { ticket: Some(name(unit, case)), verbs: verbs.collect() };
+        let rendered = notice::help(&unit.office.texts, &unit.firm().language, &facts);
+        let key = format!("help/{}/{seq}/{}", case.ticket.number.0, tech.login);
+        send(unit, Some(case), tech, &address, ("help", key, rendered)).await?;
+    }
+    if done.effects.is_empty() && !done.ask_time && done.ask_note.is_none() {
+        return Ok(());
+    }
+    let retainer = if done.logged { picture::retainer(unit, case.ticket.client.as_ref()).await? } else { None };
+    let facts = ReceiptFacts {
+        ticket: Some(name(unit, case)),
+        now: unit.now,
+        lines: vec![ReceiptLine { number: case.ticket.number, effects: done.effects, retainer }],
+        remarks: Vec::new(),
+        left_out: done.left_out,
+        ask_time: done.ask_time,
+        ask_note: done.ask_note,
+        links: letter::links(unit, case, &address),
+    };
+    let rendered = notice::receipt(&unit.office.texts, &unit.firm().language, &facts);
+    let key = format!("receipt/{}/{seq}/{}", case.ticket.number.0, tech.login);
+    send(unit, Some(case), tech, &address, ("receipt", key, rendered)).await
+}
+
+/// The receipt for an answer to a list.
+pub(super) async fn list(
+    unit: &mut Unit<'_>,
+    ready: &Ready,
+    tech: &Tech,
+    lines: Vec<DoneLine>,
+) -> Result<(), StoreError> {
+    let address = internal_address(unit, None, tech).await?;
+    let mut facts = ReceiptFacts {
+        ticket: None,
+        now: unit.now,
+        lines: Vec::new(),
+        remarks: Vec::new(),
+        left_out: Vec::new(),
+        ask_time: false,
+        ask_note: None,
+        links: MailtoLinks { address: address.reply_to.clone(), subject: ready.mail.subject.clone() },
+    };
+    for line in lines {
+        let retainer = if line.done.logged { picture::retainer(unit, line.client.as_ref()).await? } else { None };
+        if line.done.ask_time {
+            facts.remarks.push(format!("{}: how long did it take? Answer with {} time 15m", line.number, line.number));
+        }
+        if let Some(minutes) = line.done.ask_note {
+            facts.remarks.push(format!(
+                "{} stays open: {minutes} are logged without a resolution note. Answer with {} fix cause and cure",
+                line.number, line.number
+            ));
+        }
+        facts.lines.push(ReceiptLine { number: line.number, effects: line.done.effects, retainer });
+    }
+    let rendered = notice::receipt(&unit.office.texts, &unit.firm().language, &facts);
+    send(unit, None, tech, &address, ("receipt", format!("receipt/{}", ready.cause()), rendered)).await
+}
+
+/// Nothing of the mail was done: the line, the reason, the mail put right; once more after a quarter of an hour.
+pub(super) async fn not_sent(
+    unit: &mut Unit<'_>,
+    case: Option<&Case>,
+    ready: &Ready,
+    tech: &Tech,
+    refused: &Refused,
+) -> Result<(), StoreError> {
+    let address = internal_address(unit, case, tech).await?;
+    let subject = case.map_or_else(|| ready.mail.subject.clone(), |case| letter::links(unit, case, &address).subject);
+    let facts = NotSentFacts {
+        ticket: case.map(|case| name(unit, case)),
+        mail_subject: ready.mail.subject.clone(),
+        line: refused.line.clone(),
+        reason: reason(refused),
+        corrected: corrected(&ready.new.text, refused),
+        links: MailtoLinks { address: address.reply_to.clone(), subject },
+    };
+    let language = unit.firm().language.clone();
+    let rendered = notice::not_sent(&unit.office.texts, &language, &facts);
+    send(unit, case, tech, &address, ("not_sent", format!("not_sent/{}", ready.cause()), rendered)).await?;
+    let written_at = ready.row.arrived_at.with_timezone(&tech.time_zone);
+    let again = unit.now + REMIND_AFTER;
+    let facts = NotSentReminderFacts { refused: facts, now: again, written_at };
+    let rendered = notice::not_sent_reminder(&unit.office.texts, &language, &facts);
+    let now = std::mem::replace(&mut unit.now, again);
+    let key = format!("not_sent_reminder/{}", ready.cause());
+    let sent = send(unit, case, tech, &address, ("not_sent_reminder", key, rendered)).await;
+    unit.now = now;
+    sent
+}
+
+fn reason(refused: &Refused) -> String {
+    match refused.suggestions.as_slice() {
+        [] => refused.why.clone(),
+        suggestions => format!("{} — {}", refused.why, suggestions.join(" or ")),
+    }
+}
+
+/// The mail with the refused line replaced by the first suggestion, ready to copy.
+fn corrected(text: &str, refused: &Refused) -> String {
+    let Some(better) = refused.suggestions.first() else { return text.to_owned() };
+    let line = |line: &str| if line.trim() == refused.line { better.clone() } else { line.to_owned() };
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Your mail is kept, but it could not be shown to be yours.
+pub(super) async fn unverified(
+    unit: &mut Unit<'_>,
+    case: &Case,
+    ready: &Ready,
+    tech: &Tech,
+    why: &str,
+) -> Result<(), StoreError> {
+    let address = internal_address(unit, Some(case), tech).await?;
+    let facts = UnverifiedFacts {
+        ticket: Some(name(unit, case)),
+        now: unit.now,
+        mail_subject: ready.mail.subject.clone(),
+        arrived_at: ready.row.arrived_at.with_timezone(&tech.time_zone),
+        reason: why.to_owned(),
+        way_out: "If it was you: answer the newest mail about this ticket once more from your registered address. \
+                  If it was not: tell your manager, somebody writes in your name."
+            .to_owned(),
+        excerpt: ready.new.text.chars().take(300).collect(),
+    };
+    let rendered = notice::unverified(&unit.office.texts, &unit.firm().language, &facts);
+    send(unit, Some(case), tech, &address, ("unverified", format!("unverified/{}", ready.cause()), rendered)).await
+}

@@ -1,0 +1,136 @@
+//! Mail from a tech: authority, directives all together or not at all, and the receipt.
+
+use std::sync::Arc;
+
+use super::action::{ActError, Action};
+use super::case::{Case, Deed, Unit};
+use super::orders::{self, Orders};
+use super::process::{Decided, store};
+use super::read::Ready;
+use super::thread::Thread;
+use super::trust::{self, Distrust};
+use super::{receipt, tech_new};
+use crate::desk::directive;
+use crate::desk::firm::Tech;
+use crate::store::StoreError;
+use crate::store::inbound::Fate;
+use crate::store::tokens::{Purpose, Token};
+use crate::words::{Actor, TicketNumber};
+
+pub(super) async fn mail(unit: &mut Unit<'_>, ready: &Ready, thread: &Thread) -> Result<Decided, ActError> {
+    let Some((tech, token)) = trust::claimed(unit, ready, thread) else {
+        return super::client::mail(unit, ready, thread).await;
+    };
+    let trusted = trust::is_tech(unit, ready, tech, token.as_deref()).await?;
+    let token = thread.token.clone().filter(|found| token.as_ref() == Some(&found.token));
+    match (trusted, token) {
+        (Ok(()), Some(token)) => answer(unit, ready, tech, &token).await,
+        (Ok(()), None) => tech_new::mail(unit, ready, tech, thread).await,
+        (Err(why), Some(token)) if token.purpose == Purpose::Confirm && !why.again => {
+            // The token was mailed to the tech's own address; that it comes back from there is the confirmation.
+            match ready.mail.single_from().is_some_and(|from| tech.emails.contains(&from.address.to_lowercase())) {
+                true => answer(unit, ready, tech, &token).await,
+                false => distrusted(unit, ready, tech, thread, why).await,
+            }
+        }
+        (Err(why), _) => distrusted(unit, ready, tech, thread, why).await,
+    }
+}
+
+/// Kept as an internal comment that names the reason; nothing is relayed; the tech is told on a fresh mail.
+async fn distrusted(
+    unit: &mut Unit<'_>,
+    ready: &Ready,
+    tech: &Tech,
+    thread: &Thread,
+    why: Distrust,
+) -> Result<Decided, ActError> {
+    let reason = format!("claims to be {} but {}", tech.name, why.reason);
+    let case = match thread.ticket() {
+        Some(number) => match Case::load(unit, number).await {
+            Ok(case) => Some(case),
+            Err(StoreError::Missing { .. }) => None,
+            Err(error) => return Err(error.into()),
+        },
+        None => None,
+    };
+    let Some(mut case) = case else {
+        return tech_new::confirm(unit, ready, tech, &why.reason).await;
+    };
+    let message = store(unit, ready, &case, (false, Actor::Stranger), Some(&reason)).await?;
+    let deed = Deed { actor: Actor::Stranger, at: ready.row.arrived_at, cause: ready.cause() };
+    case.act(unit, &deed, Action::Note { message, reason: Some(reason.clone()) }).await?;
+    receipt::unverified(unit, &case, ready, tech, &why.reason).await?;
+    let number = case.save(unit).await?;
+    Ok(Decided::on(Fate::Reply, number).with_reason(format!("kept internally: {reason}")))
+}
+
+/// A trusted answer to one of our mails.
+async fn answer(unit: &mut Unit<'_>, ready: &Ready, tech: &Tech, token: &Token) -> Result<Decided, ActError> {
+    match (token.purpose, token.ticket) {
+        (Purpose::Confirm, _) => tech_new::confirmed(unit, ready, tech, token).await,
+        (Purpose::Public | Purpose::Internal, Some(number)) => on_ticket(unit, ready, tech, (number, token.purpose)).await,
+        _ => digest(unit, ready, tech).await,
+    }
+}
+
+/// Does what the mail says on its ticket, or nothing of it.
+pub(super) async fn on_ticket(
+    unit: &mut Unit<'_>,
+    ready: &Ready,
+    tech: &Tech,
+    (number, purpose): (TicketNumber, Purpose),
+) -> Result<Decided, ActError> {
+    let context = directive::Context { now: unit.now, zone: tech.time_zone, may_name_tickets: false };
+    let reading = directive::read(&ready.new.text, &context);
+    let orders = Orders::new(tech, ready, purpose, reading);
+    unit.tx.deed().await?;
+    let mut case = Case::load(unit, number).await?;
+    case.arrived = Some(Arc::clone(&ready.mail));
+    let done = match &orders {
+        Ok(orders) => orders::carry_out(unit, &mut case, orders).await,
+        Err((line, why)) => Err(orders::refusal(line, why.clone())),
+    };
+    match done {
+        Ok(done) => {
+            unit.tx.deed_done().await?;
+            receipt::receipt(unit, &case, tech, done).await?;
+            let number = case.save(unit).await?;
+            Ok(Decided::on(Fate::Reply, number))
+        }
+        Err(orders::NotDone::Refused(refused)) => {
+            unit.tx.deed_undone().await?;
+            let mut case = Case::load(unit, number).await?;
+            let reason = format!("not sent: {}", refused.why);
+            let deed = Deed { actor: Actor::Tech(tech.login.clone()), at: ready.row.arrived_at, cause: ready.cause() };
+            let message = store(unit, ready, &case, (false, deed.actor.clone()), Some(&reason)).await?;
+            case.act(unit, &deed, Action::Note { message, reason: Some(reason.clone()) }).await?;
+            receipt::not_sent(unit, Some(&case), ready, tech, &refused).await?;
+            let number = case.save(unit).await?;
+            Ok(Decided::on(Fate::Reply, number).with_reason(reason))
+        }
+        Err(orders::NotDone::Store(error)) => Err(error.into()),
+    }
+}
+
+/// A reply to a list: each line names its ticket; all of them together or none.
+async fn digest(unit: &mut Unit<'_>, ready: &Ready, tech: &Tech) -> Result<Decided, ActError> {
+    let context = directive::Context { now: unit.now, zone: tech.time_zone, may_name_tickets: true };
+    let reading = directive::read(&ready.new.text, &context);
+    unit.tx.deed().await?;
+    match orders::carry_out_list(unit, ready, tech, reading).await {
+        Ok(lines) => {
+            unit.tx.deed_done().await?;
+            let first = lines.first().map(|line| line.number);
+            receipt::list(unit, ready, tech, lines).await?;
+            let decided = Decided::because(Fate::Reply, "an answer to a list");
+            Ok(Decided { ticket: first, ..decided })
+        }
+        Err(orders::NotDone::Refused(refused)) => {
+            unit.tx.deed_undone().await?;
+            receipt::not_sent(unit, None, ready, tech, &refused).await?;
+            Ok(Decided::because(Fate::Refused, format!("not done: {}", refused.why)))
+        }
+        Err(orders::NotDone::Store(error)) => Err(error.into()),
+    }
+}
