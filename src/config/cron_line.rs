@@ -42,7 +42,10 @@ impl CronLine {
         // Numbers mean another day in every cron. What follows a slash is a step, and no day.
         let days = weekday.split(',').map(|part| part.split('/').next().unwrap_or(part));
         if days.flat_map(str::chars).any(|c| c.is_ascii_digit()) {
-            return Err((format!("has the weekday as a number: {weekday}"), "name the days: SUN MON TUE WED THU FRI SAT".into()));
+            return Err((
+                format!("has the weekday as a number: {weekday}"),
+                "name the days: SUN MON TUE WED THU FRI SAT".into(),
+            ));
         }
         match cron::Schedule::from_str(&format!("0 {text}")) {
             Ok(schedule) => Ok(CronLine { text: text.to_owned(), schedule }),

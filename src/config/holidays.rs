@@ -24,7 +24,10 @@ pub fn read(text: &str) -> (Vec<NaiveDate>, Vec<Refusal>) {
                     Ok(days) => dates.extend(days),
                     Err(wrong) => {
                         let name = property(event, "SUMMARY").unwrap_or("without a name");
-                        faults.push((format!("the event \"{name}\" is left out: {wrong}"), "list its dates in `holidays`".into()));
+                        faults.push((
+                            format!("the event \"{name}\" is left out: {wrong}"),
+                            "list its dates in `holidays`".into(),
+                        ));
                     }
                 }
             }

@@ -14,12 +14,19 @@ const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// Where no calendar is given: Monday to Friday, 08:00 to 18:00.
 pub fn office(zone: Tz) -> Calendar {
-    let day = vec![Span { opens: NaiveTime::MIN + TimeDelta::hours(8), closes: Some(NaiveTime::MIN + TimeDelta::hours(18)) }];
+    let day =
+        vec![Span { opens: NaiveTime::MIN + TimeDelta::hours(8), closes: Some(NaiveTime::MIN + TimeDelta::hours(18)) }];
     let hours = Hours::Weekly(std::array::from_fn(|weekday| if weekday < 5 { day.clone() } else { Vec::new() }));
     Calendar { name: "office".to_owned(), zone, hours, holidays: Vec::new(), day: TimeDelta::hours(8) }
 }
 
-pub fn calendar(name: &str, table: &Section<'_>, firm_zone: Tz, around: &Surroundings, files: &mut Vec<std::path::PathBuf>) -> Calendar {
+pub fn calendar(
+    name: &str,
+    table: &Section<'_>,
+    firm_zone: Tz,
+    around: &Surroundings,
+    files: &mut Vec<std::path::PathBuf>,
+) -> Calendar {
     let zone = table.parse("time_zone", value::zone).map_or(firm_zone, |found| found.value);
     let day = table.parse("day", value::duration).map_or(TimeDelta::hours(8), |found| found.value);
     table.must("hours", "hours = { mon-fri = [\"08:00-12:00\", \"13:00-18:00\"] }, or \"24h\"");
@@ -106,7 +113,9 @@ const WHOLE_DAY: Span = Span { opens: NaiveTime::MIN, closes: None };
 fn weekdays(text: &str) -> Option<Vec<usize>> {
     let day = |word: &str| {
         let word = word.trim().to_lowercase();
-        DAYS.iter().position(|day| word.starts_with(day) && "monday tuesday wednesday thursday friday saturday sunday".contains(&word))
+        DAYS.iter().position(|day| {
+            word.starts_with(day) && "monday tuesday wednesday thursday friday saturday sunday".contains(&word)
+        })
     };
     let mut days = Vec::new();
     for part in text.split(',') {
@@ -159,7 +168,8 @@ fn span(text: &str) -> Result<Span, value::Refusal> {
         return Err((format!("\"{text}\" ends at the day's own beginning"), "write 24:00 for midnight".to_owned()));
     }
     if closes.is_some_and(|closes| closes <= opens) {
-        let right = format!("over midnight write two: \"{}-24:00\" and, on the next day, \"00:00-…\"", opens.format("%H:%M"));
+        let right =
+            format!("over midnight write two: \"{}-24:00\" and, on the next day, \"00:00-…\"", opens.format("%H:%M"));
         return Err((format!("\"{text}\" closes before it opens"), right));
     }
     Ok(Span { opens, closes })

@@ -70,7 +70,9 @@ impl Surroundings {
             return None;
         }
         let Some(folder) = &self.credentials else {
-            let right = format!("start under systemd with LoadCredential={name}:…, or set CREDENTIALS_DIRECTORY to a folder with a file {name}");
+            let right = format!(
+                "start under systemd with LoadCredential={name}:…, or set CREDENTIALS_DIRECTORY to a folder with a file {name}"
+            );
             notes.wrong(place, "$CREDENTIALS_DIRECTORY is not set", right);
             return None;
         };
@@ -82,7 +84,11 @@ fn read(notes: &Notes, place: &Place<'_>, path: &Path) -> Option<String> {
     match std::fs::read_to_string(path) {
         Ok(text) => Some(text),
         Err(error) => {
-            notes.wrong(place, format!("{} cannot be read: {error}", path.display()), "put the secret there, readable by the daemon");
+            notes.wrong(
+                place,
+                format!("{} cannot be read: {error}", path.display()),
+                "put the secret there, readable by the daemon",
+            );
             None
         }
     }
@@ -93,6 +99,10 @@ fn warn_if_open(notes: &Notes, place: &Place<'_>, path: &Path) {
     use std::os::unix::fs::PermissionsExt;
     let open = std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o007 != 0);
     if open {
-        notes.warn(place, format!("{} is open to every user of this machine", path.display()), format!("chmod 600 {}", path.display()));
+        notes.warn(
+            place,
+            format!("{} is open to every user of this machine", path.display()),
+            format!("chmod 600 {}", path.display()),
+        );
     }
 }

@@ -272,7 +272,11 @@ pub fn section<'a>(notes: &'a Notes, found: Found<'a, &'a DeValue<'a>>) -> Optio
     match found.value {
         DeValue::Table(table) => Some(Section::new(notes, found.place, table)),
         other => {
-            notes.wrong(&found.place, format!("is {}", kind(other)), "write a table: { key = \"value\" } or a [section]");
+            notes.wrong(
+                &found.place,
+                format!("is {}", kind(other)),
+                "write a table: { key = \"value\" } or a [section]",
+            );
             None
         }
     }

@@ -120,7 +120,7 @@ pub enum NullSender {
 /// Everything about servers refers to these.
 pub struct Servers<'s> {
     pub around: &'s Surroundings,
-    pub oauth: HashMap<String, Arc<OAuth>>,
+    pub oauth: &'s HashMap<String, Arc<OAuth>>,
     pub size_cap: u64,
 }
 
@@ -141,9 +141,13 @@ pub fn oauth(name: &str, section: &Section<'_>, around: &Surroundings) -> Option
         Provider::Microsoft => {
             let tenant = tenant.unwrap_or_else(|| "organizations".to_owned());
             if !section.has("tenant") && !section.has("refresh_token") {
-                section.must("tenant", "tenant = \"northwind.example\": without a refresh_token the tenant must be known");
+                section
+                    .must("tenant", "tenant = \"northwind.example\": without a refresh_token the tenant must be known");
             }
-            (Some(format!("https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token")), "https://outlook.office365.com/.default")
+            (
+                Some(format!("https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token")),
+                "https://outlook.office365.com/.default",
+            )
         }
         Provider::Google => {
             section.must("refresh_token", "refresh_token = { file = \"…\" }");
@@ -268,7 +272,17 @@ impl Servers<'_> {
             None => None,
         };
         let from = from.or_else(|| first_desk.map(str::to_owned));
-        Some(Outgoing::Smtp(Box::new(Smtp { host, port, tls, ca, login, from: from?, rate, uncertain_retry, null_sender })))
+        Some(Outgoing::Smtp(Box::new(Smtp {
+            host,
+            port,
+            tls,
+            ca,
+            login,
+            from: from?,
+            rate,
+            uncertain_retry,
+            null_sender,
+        })))
     }
 
     fn connection(&self, section: &Section<'_>, implicit: u16, plain: u16) -> Option<Connection> {
@@ -297,7 +311,11 @@ impl Servers<'_> {
         let named = section.text("oauth");
         if !xoauth2 {
             if let Some(named) = named {
-                section.notes.wrong(&named.place, "stands without auth = \"xoauth2\"", "add that line or take this one out");
+                section.notes.wrong(
+                    &named.place,
+                    "stands without auth = \"xoauth2\"",
+                    "add that line or take this one out",
+                );
             }
             return self.around.secret(section, "password").map(Auth::Password);
         }

@@ -35,7 +35,9 @@ impl Length {
 
 /// `"15m"`, `"1h30m"`, `"3d"`, `"90s"`.
 pub fn length(text: &str) -> Result<Length, Refusal> {
-    let wrong = || (format!("\"{text}\" is no duration"), "write a number with s, m, h or d: \"15m\", \"1h30m\", \"3d\"".into());
+    let wrong = || {
+        (format!("\"{text}\" is no duration"), "write a number with s, m, h or d: \"15m\", \"1h30m\", \"3d\"".into())
+    };
     let mut length = Length { days: 0, rest: TimeDelta::zero() };
     let mut rest = text;
     while !rest.is_empty() {
@@ -104,7 +106,10 @@ pub fn hour_range(text: &str) -> Result<(Minutes, Minutes), Refusal> {
 
 pub fn money(text: &str) -> Result<Money, Refusal> {
     Money::from_str(text).map_err(|_| {
-        (format!("\"{text}\" is no amount of money"), "write the amount, a blank and the currency: \"2400.00 USD\"".into())
+        (
+            format!("\"{text}\" is no amount of money"),
+            "write the amount, a blank and the currency: \"2400.00 USD\"".into(),
+        )
     })
 }
 
@@ -121,7 +126,11 @@ pub fn priority(text: &str) -> Result<Priority, Refusal> {
 pub fn address(text: &str) -> Result<String, Refusal> {
     let plain = |text: &str| !text.chars().any(|c| c.is_whitespace() || c.is_control() || "<>(),;:\"@".contains(c));
     match text.rsplit_once('@') {
-        Some((local, domain)) if !local.is_empty() && plain(local) && (is_host(domain) && domain.contains('.') || domain == "localhost") => {
+        Some((local, domain))
+            if !local.is_empty()
+                && plain(local)
+                && (is_host(domain) && domain.contains('.') || domain == "localhost") =>
+        {
             Ok(text.to_lowercase())
         }
         _ => refuse(format!("\"{text}\" is no mail address"), "write the address alone: \"jane@acme.example\""),
@@ -144,12 +153,18 @@ pub fn host(text: &str) -> Result<String, Refusal> {
     if is_host(text) || text.parse::<IpAddr>().is_ok() {
         return Ok(text.to_lowercase());
     }
-    refuse(format!("\"{text}\" is no host name"), "write the bare name, the port goes into `port`: \"imap.northwind.example\"")
+    refuse(
+        format!("\"{text}\" is no host name"),
+        "write the bare name, the port goes into `port`: \"imap.northwind.example\"",
+    )
 }
 
 fn is_host(text: &str) -> bool {
     let label = |label: &str| {
-        !label.is_empty() && label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-')
+        !label.is_empty()
+            && label.len() <= 63
+            && !label.starts_with('-')
+            && !label.ends_with('-')
             && label.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_')
     };
     text.len() <= 253 && text.split('.').all(label)
@@ -204,7 +219,9 @@ pub fn rate(text: &str) -> Result<(u32, TimeDelta), Refusal> {
         };
         Some((count.trim().parse().ok().filter(|count| *count > 0)?, period))
     });
-    parsed.ok_or_else(|| (format!("\"{text}\" is no rate"), "write mails per period: \"30/min\", \"2/s\" or \"500/h\"".into()))
+    parsed.ok_or_else(|| {
+        (format!("\"{text}\" is no rate"), "write mails per period: \"30/min\", \"2/s\" or \"500/h\"".into())
+    })
 }
 
 /// `"50%"`, from 1 to 1000.
