@@ -1,1 +1,95 @@
-//! …
+//! The config files: read whole, checked whole, every problem told at once with its line.
+
+mod check;
+mod clockwork;
+mod cron_line;
+mod holidays;
+mod hours;
+mod load;
+mod nearest;
+mod people;
+mod problem;
+mod public_domains;
+mod secret;
+mod section;
+mod server;
+mod value;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::desk::firm::Firm;
+use crate::words::Login;
+
+pub use cron_line::{CronLine, Schedule};
+pub use load::{load, load_with};
+pub use people::{Billing, FeeDue, Rate};
+pub use problem::{Problem, Problems};
+pub use server::{Auth, Mailbox, Maildir, NullSender, OAuth, Outgoing, Provider, Smtp, Tls};
+
+/// A config that was found good.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub firm: Arc<Firm>,
+    /// `sqlite:/absolute/path` or `postgres://…`.
+    pub store_url: String,
+    /// Lock file and instance id.
+    pub state_dir: PathBuf,
+    pub web_listen: Option<SocketAddr>,
+    pub mailboxes: Vec<Mailbox>,
+    pub maildirs: Vec<Maildir>,
+    pub out: Outgoing,
+    pub schedule: Schedule,
+    pub log: Log,
+    pub limits: Limits,
+    /// Folder with templates that replace built-in ones.
+    pub templates: Option<PathBuf>,
+    /// First match wins.
+    pub rates: Vec<Rate>,
+    /// One a client, in the order of `Firm::clients`.
+    pub billing: Vec<Billing>,
+    /// Contracted hours a week of each tech.
+    pub hours_per_week: Vec<(Login, u32)>,
+    /// All files read: what a reload reads again.
+    pub files: Vec<PathBuf>,
+    pub warnings: Vec<Problem>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    pub format: LogFormat,
+    /// What `tracing`'s filter understands: `info`, `deskd=debug,sqlx=warn`.
+    pub level: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+    Journald,
+}
+
+/// Bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// A larger mail becomes a placeholder ticket.
+    pub mail: u64,
+    /// Attachments that travel with one relay.
+    pub attachments: u64,
+}
+
+/// Why `new` cannot take over from `old` without a restart; `None` when it can.
+pub fn refuses_reload(old: &Config, new: &Config) -> Option<String> {
+    let mut changed = Vec::new();
+    if old.store_url != new.store_url || old.state_dir != new.state_dir {
+        changed.push("store");
+    }
+    if old.web_listen != new.web_listen {
+        changed.push("web.listen");
+    }
+    if old.firm.domain != new.firm.domain {
+        changed.push("firm.domain");
+    }
+    if changed.is_empty() { None } else { Some(format!("restart needed: {} changed", changed.join(", "))) }
+}

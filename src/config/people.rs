@@ -1,0 +1,304 @@
+//! `[[tech]]`, `[[client]]` and `[[rate]]`: who works, for whom, for how much.
+
+use chrono::{NaiveDate, TimeDelta};
+use chrono_tz::Tz;
+
+use super::public_domains;
+use super::section::{Found, Place, Section};
+use super::value;
+use crate::desk::firm::{Client, Person, RetainerTerm, Tech};
+use crate::words::{Category, ClientKey, Login, Money};
+
+/// What billing needs of a client beyond what the desk does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Billing {
+    pub client: ClientKey,
+    /// Name on the invoice; the client's own unless given.
+    pub name: String,
+    pub terms: Option<TimeDelta>,
+    pub tax_code: Option<String>,
+    pub account_code: Option<String>,
+    pub po_number: Option<String>,
+    /// When the fee of each retainer term is billed, by its `since`.
+    pub fees: Vec<(NaiveDate, FeeDue)>,
+}
+
+/// `bill = "advance"`: the fee of the coming month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FeeDue {
+    Advance,
+    Arrears,
+}
+
+/// `[[rate]]`: the first whose conditions all hold wins.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rate {
+    pub amount: Money,
+    pub client: Option<ClientKey>,
+    pub role: Option<String>,
+    pub skill: Option<String>,
+    pub after_hours: Option<bool>,
+}
+
+/// A tech, with what only reports need and where things stand.
+pub struct TechEntry<'a> {
+    pub tech: Tech,
+    pub hours_per_week: u32,
+    pub place: Place<'a>,
+    pub emails: Vec<Found<'a, String>>,
+    pub calendar: Place<'a>,
+    /// No zone of its own: the calendar's is meant.
+    pub zone_follows: bool,
+}
+
+pub struct ClientEntry<'a> {
+    pub client: Client,
+    pub billing: Billing,
+    pub place: Place<'a>,
+    pub domains: Vec<Found<'a, String>>,
+    pub contacts: Vec<Found<'a, String>>,
+    pub account_manager: Option<Place<'a>>,
+    pub calendar: Option<Place<'a>>,
+}
+
+pub struct RateEntry<'a> {
+    pub rate: Rate,
+    pub client: Option<Found<'a, String>>,
+    pub skill: Option<Found<'a, String>>,
+}
+
+/// Addresses of a list that are addresses; the others are noted.
+fn addresses<'a>(section: &Section<'a>, key: &'static str) -> Vec<Found<'a, String>> {
+    forms(section, key, value::address)
+}
+
+fn forms<'a>(
+    section: &Section<'a>,
+    key: &'static str,
+    read: impl Fn(&str) -> Result<String, value::Refusal>,
+) -> Vec<Found<'a, String>> {
+    let mut good = Vec::new();
+    for found in section.texts(key) {
+        match read(found.value.trim()) {
+            Ok(value) => good.push(Found { value, place: found.place }),
+            Err((wrong, right)) => section.notes.wrong(&found.place, wrong, right),
+        }
+    }
+    good
+}
+
+fn plain<T>(found: Vec<Found<'_, T>>) -> Vec<T> {
+    found.into_iter().map(|found| found.value).collect()
+}
+
+pub fn tech<'a>(section: &Section<'a>, firm_zone: Tz) -> Option<TechEntry<'a>> {
+    section.must("login", "login = \"sam\"");
+    let login = section.parse("login", value::name);
+    let name = section.need("name", "name = \"Sam Ortiz\"");
+    let mut emails = addresses(section, "email");
+    emails.extend(addresses(section, "emails"));
+    if !section.has("emails") {
+        section.must("email", "email = \"sam@northwind.example\"");
+    }
+    let skills = forms(section, "skills", value::name);
+    let calendar = section.text("calendar").map_or("office", |found| found.value);
+    let time_zone = section.parse("time_zone", value::zone).map(|found| found.value);
+    let capacity = section.number("capacity", 1..=10_000).unwrap_or(20);
+    let hours_per_week = section.number("hours_per_week", 1..=168).unwrap_or(40);
+    let roles = section.texts("roles");
+    for role in roles.iter().filter(|role| role.value != "manager") {
+        section.notes.wrong(&role.place, format!("\"{}\" is no role", role.value), "the only role is \"manager\"");
+    }
+    let on_call = section.yes("on_call", false);
+    let started = section.date("started").map(|found| found.value);
+    section.finish();
+    let login = login?;
+    let tech = Tech {
+        login: Login(login.value),
+        name: name?.value.to_owned(),
+        emails: emails.iter().map(|found| found.value.clone()).collect(),
+        skills: plain(skills),
+        calendar: calendar.to_owned(),
+        time_zone: time_zone.unwrap_or(firm_zone),
+        capacity,
+        manager: roles.iter().any(|role| role.value == "manager"),
+        on_call,
+        started,
+    };
+    let calendar = section.place_of("calendar");
+    Some(TechEntry { tech, hours_per_week, place: login.place, emails, calendar, zone_follows: time_zone.is_none() })
+}
+
+pub fn client<'a>(section: &Section<'a>, firm_zone: Tz) -> Option<ClientEntry<'a>> {
+    section.must("key", "key = \"acme\"");
+    let key = section.parse("key", value::name);
+    let name = section.need("name", "name = \"Acme Dental\"");
+    let domains = forms(section, "domains", |text| {
+        let domain = value::domain(text)?;
+        if public_domains::is_public(&domain) {
+            let wrong = format!("{domain} is a public mail provider: every stranger there would count as this client");
+            return Err((wrong, "list the people one by one in `contacts`".to_owned()));
+        }
+        Ok(domain)
+    });
+    let (people, contacts) = people(section);
+    let managers = plain(addresses(section, "managers"));
+    let approvers = plain(addresses(section, "approvers"));
+    let account_manager = section.parse("account_manager", value::name);
+    let calendar = section.text("calendar");
+    let time_zone = section.parse("time_zone", value::zone).map_or(firm_zone, |found| found.value);
+    let language = section.parse("language", language).map(|found| found.value);
+    let default_category = section.parse("default_category", value::category);
+    let no_after_hours = section.choice("after_hours", &[("none", true), ("served", false)]).unwrap_or(false);
+    let show_sla = section.yes("show_sla", true);
+    let internal = section.yes("internal", false);
+    let (retainers, fees) = retainers(section);
+    if default_category.as_ref().is_some_and(|found| found.value == Category::Retainer) && !section.has("retainer") {
+        let right = "add [[client.retainer]] with hours, fee and since, or choose another category";
+        section.notes.wrong(&section.place_of("default_category"), "is retainer, and there is none", right);
+    }
+    let billing = section.table("billing");
+    section.finish();
+    let key = key?;
+    let name = name.map_or(key.value.clone(), |found| found.value.to_owned());
+    let billing = billing_of(billing.as_ref(), ClientKey(key.value.clone()), &name, fees);
+    let client = Client {
+        key: ClientKey(key.value),
+        name,
+        domains: domains.iter().map(|found| found.value.clone()).collect(),
+        contacts: people,
+        managers,
+        approvers,
+        account_manager: account_manager.as_ref().map(|found| Login(found.value.clone())),
+        calendar: calendar.as_ref().map(|found| found.value.to_owned()),
+        time_zone,
+        language,
+        default_category: default_category.map(|found| found.value),
+        no_after_hours,
+        show_sla,
+        internal,
+        retainers,
+    };
+    let (account_manager, calendar) = (account_manager.map(|found| found.place), calendar.map(|found| found.place));
+    Some(ClientEntry { client, billing, place: key.place, domains, contacts, account_manager, calendar })
+}
+
+/// `en`, `de`, `pt-br`.
+pub fn language(text: &str) -> Result<String, value::Refusal> {
+    let good = text.len() >= 2 && text.len() <= 12 && text.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+    if good {
+        Ok(text.to_owned())
+    } else {
+        Err((format!("\"{text}\" is no language"), "write a code like \"en\"".to_owned()))
+    }
+}
+
+fn people<'a>(section: &Section<'a>) -> (Vec<Person>, Vec<Found<'a, String>>) {
+    let (mut people, mut addresses) = (Vec::new(), Vec::new());
+    for contact in section.tables("contacts") {
+        let name = contact.need("name", "name = \"Jane Roe\"");
+        let email = contact.parse("email", value::address);
+        let phone = contact.text("phone").map(|found| found.value.to_owned());
+        if !contact.has("email") && phone.is_none() {
+            contact.notes.wrong(&contact.place, "is a contact without email and phone", "give one of them");
+        }
+        contact.finish();
+        let Some(name) = name else { continue };
+        people.push(Person {
+            name: name.value.to_owned(),
+            email: email.as_ref().map(|found| found.value.clone()),
+            phone,
+        });
+        addresses.extend(email);
+    }
+    (people, addresses)
+}
+
+fn billing_of(table: Option<&Section<'_>>, client: ClientKey, name: &str, fees: Vec<(NaiveDate, FeeDue)>) -> Billing {
+    let text = |key| table.and_then(|table| table.text(key)).map(|found| found.value.to_owned());
+    let billing = Billing {
+        client,
+        name: text("name").unwrap_or_else(|| name.to_owned()),
+        terms: table.and_then(|table| table.parse("terms", value::duration)).map(|found| found.value),
+        tax_code: text("tax_code"),
+        account_code: text("account_code"),
+        po_number: text("po_number"),
+        fees,
+    };
+    if let Some(table) = table {
+        table.finish();
+    }
+    billing
+}
+
+fn retainers(client: &Section<'_>) -> (Vec<RetainerTerm>, Vec<(NaiveDate, FeeDue)>) {
+    let mut terms = Vec::new();
+    for section in client.tables("retainer") {
+        if let Some((term, due)) = retainer(&section) {
+            terms.push((term, due, section.place_of("since")));
+        }
+    }
+    terms.sort_by_key(|(term, ..)| term.since);
+    for pair in terms.windows(2) {
+        let [(earlier, ..), (later, _, place)] = pair else { continue };
+        // A term without an end lasts until the next begins.
+        if later.since == earlier.since || earlier.until.is_some_and(|until| until >= later.since) {
+            let wrong = format!("overlaps the term since {}", earlier.since);
+            client.notes.wrong(place, wrong, "begin it after the other one's end, or take out the other one's `until`");
+        }
+    }
+    let fees = terms.iter().map(|(term, due, _)| (term.since, *due)).collect();
+    (terms.into_iter().map(|(term, ..)| term).collect(), fees)
+}
+
+fn retainer(section: &Section<'_>) -> Option<(RetainerTerm, FeeDue)> {
+    section.must("hours", "hours = \"10-20\": a retainer without hours measures nothing");
+    let hours = section.parse("hours", value::hour_range);
+    section.must("fee", "fee = \"2400.00 USD\"");
+    let fee = section.parse("fee", value::money);
+    let overage_rate = section.parse("overage_rate", value::money);
+    let due = section.choice("bill", &[("advance", FeeDue::Advance), ("arrears", FeeDue::Arrears)]);
+    section.must("since", "since = \"2026-06-01\"");
+    let since = section.date("since");
+    let until = section.date("until");
+    section.finish();
+    if let (Some(fee), Some(overage)) = (&fee, &overage_rate)
+        && fee.value.currency != overage.value.currency
+    {
+        let wrong = format!("is in {}, the fee in {}", overage.value.currency, fee.value.currency);
+        section.notes.wrong(&overage.place, wrong, "use one currency for a contract");
+    }
+    if let (Some(since), Some(until)) = (&since, &until)
+        && until.value < since.value
+    {
+        section.notes.wrong(&until.place, "lies before `since`", "write the last day of the term");
+    }
+    let (bottom, top) = hours?.value;
+    let term = RetainerTerm {
+        since: since?.value,
+        until: until.map(|found| found.value),
+        bottom,
+        top,
+        fee: fee?.value,
+        overage_rate: overage_rate.map(|found| found.value),
+    };
+    Some((term, due.unwrap_or(FeeDue::Advance)))
+}
+
+pub fn rate<'a>(section: &Section<'a>) -> Option<RateEntry<'a>> {
+    section.must("amount", "amount = \"160.00 USD\"");
+    let amount = section.parse("amount", value::money);
+    let client = section.parse("client", value::name);
+    let role = section.text("role").map(|found| found.value.to_owned());
+    let skill = section.parse("skill", value::name);
+    let after_hours = section.has("after_hours").then(|| section.yes("after_hours", false));
+    section.finish();
+    let rate = Rate {
+        amount: amount?.value,
+        client: client.as_ref().map(|found| ClientKey(found.value.clone())),
+        role,
+        skill: skill.as_ref().map(|found| found.value.clone()),
+        after_hours,
+    };
+    Some(RateEntry { rate, client, skill })
+}
