@@ -10,6 +10,7 @@ mod nearest;
 mod people;
 mod problem;
 mod public_domains;
+pub mod rules;
 mod secret;
 mod section;
 mod server;

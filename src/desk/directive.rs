@@ -1,1 +1,0 @@
-//! The lines that a tech writes for us: `#done 25m`, `#assign sam`.

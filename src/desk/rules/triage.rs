@@ -1,0 +1,309 @@
+//! One request against all rules: what was found, what counts, who wins.
+
+use std::collections::BTreeMap;
+
+use super::compile::{Rules, Slot};
+use super::doubt::{Doubted, Scene, Seen};
+use super::fold::{SENTENCE, fold, new_text, prefix, EXAMINED};
+use super::{Match, Rule, Verdict};
+use crate::words::{ClientKey, Priority};
+
+/// What triage looks at.
+pub struct Request<'a> {
+    pub subject: &'a str,
+    /// The new text only, without quotes; at most 64 KiB of it are looked at.
+    pub body: &'a str,
+    /// The sender's address; empty when there is none.
+    pub from: &'a str,
+    pub client: Option<&'a ClientKey>,
+    pub source: &'a str,
+    /// Calendar name → open when the request arrived.
+    pub is_open: &'a dyn Fn(&str) -> bool,
+}
+
+/// A word of a rule at these bytes of the folded text.
+#[derive(Debug, Clone, Copy)]
+struct Hit {
+    slot: Slot,
+    start: usize,
+    end: usize,
+}
+
+/// What a rule makes of its hits.
+enum Outcome {
+    /// Not all conditions are met: not worth a word.
+    Silent,
+    Lost { words: Vec<String>, why: String },
+    Won { words: Vec<String> },
+}
+
+impl Rules {
+    pub fn triage(&self, request: &Request<'_>) -> Verdict {
+        let subject = fold(prefix(request.subject, 2048));
+        let body = new_text(request.body);
+        let joined = format!("{subject}{SENTENCE}{}", fold(&body));
+        let (text, slips) = self.vocabulary.correct(&joined);
+        let ends: Vec<usize> = text.match_indices(SENTENCE).map(|(at, _)| at).collect();
+        let subject_ends = ends.get(subject.matches(SENTENCE).count()).copied().unwrap_or(0);
+        let (mut hits, seen) = self.search(&text);
+        for rule in &self.wordless {
+            hits.entry(*rule).or_default();
+        }
+        let raw = format!("{}\n{}", request.subject, prefix(&body, EXAMINED));
+        let mut by_regex: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+        for found in self.regexes.matches(&raw) {
+            let rule = self.regex_rules[found];
+            by_regex.entry(rule).or_default().push(self.regexes.patterns()[found].clone());
+            hits.entry(rule).or_default();
+        }
+        let scene = Scene { text: &text, ends, seen };
+        let mut verdict = empty();
+        let mut settled = Settled::default();
+        for (index, hits) in &hits {
+            let rule = &self.rules[*index];
+            if !applies(rule, request) {
+                continue;
+            }
+            let regexes = by_regex.get(index).map(Vec::as_slice).unwrap_or_default();
+            match (Weighing { rule, scene: &scene, subject_ends, hits, regexes }).outcome() {
+                Outcome::Silent => {}
+                Outcome::Lost { words, why } => {
+                    verdict.matches.push(Match { rule: rule.name.clone(), words, gave: Vec::new(), lost: Some(why) });
+                }
+                Outcome::Won { words } => settled.take(&mut verdict, rule, spelled(words, &slips)),
+            }
+        }
+        verdict.priority = settled.priority.map_or(Priority::P3, |(priority, _)| priority);
+        verdict.sensitive = verdict.tags.iter().any(|tag| tag == "sensitive");
+        verdict
+    }
+
+    fn search(&self, text: &str) -> (BTreeMap<usize, Vec<Hit>>, Vec<Seen>) {
+        let mut hits: BTreeMap<usize, Vec<Hit>> = BTreeMap::new();
+        let mut seen = Vec::new();
+        for found in self.automaton.find_overlapping_iter(text) {
+            let pattern = &self.patterns[found.pattern().as_usize()];
+            let start = found.start() + usize::from(pattern.spaced.0);
+            let end = found.end() - usize::from(pattern.spaced.1);
+            for (rule, slot) in &pattern.uses {
+                hits.entry(*rule).or_default().push(Hit { slot: *slot, start, end });
+            }
+            seen.extend(pattern.signs.iter().map(|sign| Seen { sign: *sign, start, end }));
+        }
+        for (regex, uses) in &self.inner {
+            for found in regex.find_iter(text).take(64) {
+                for (rule, slot) in uses {
+                    hits.entry(*rule).or_default().push(Hit { slot: *slot, start: found.start(), end: found.end() });
+                }
+            }
+        }
+        (hits, seen)
+    }
+}
+
+fn empty() -> Verdict {
+    Verdict {
+        priority: Priority::P3,
+        category: None,
+        skill: None,
+        tags: Vec::new(),
+        sensitive: false,
+        matches: Vec::new(),
+    }
+}
+
+/// Conditions that need no words.
+fn applies(rule: &Rule, request: &Request<'_>) -> bool {
+    let from = request.from.to_lowercase();
+    let sender = |wanted: &String| {
+        let wanted = wanted.to_lowercase();
+        from == wanted || (wanted.starts_with('@') && from.ends_with(&wanted))
+    };
+    (rule.from.is_empty() || rule.from.iter().any(sender))
+        && (rule.client.is_empty() || request.client.is_some_and(|client| rule.client.contains(client)))
+        && (rule.source.is_empty() || rule.source.iter().any(|source| source == request.source))
+        && rule.hours.as_ref().is_none_or(|when| (request.is_open)(&when.calendar) != when.outside)
+}
+
+/// `down (written "dwon")`
+fn spelled(words: Vec<String>, slips: &[(String, String)]) -> Vec<String> {
+    let note = |word: String| {
+        let written = slips.iter().find(|(_, meant)| word.split(' ').any(|part| part == meant));
+        match written {
+            Some((written, _)) => format!("{word} (written {written})"),
+            None => word,
+        }
+    };
+    words.into_iter().map(note).collect()
+}
+
+/// One rule and everything of it that was found.
+struct Weighing<'a> {
+    rule: &'a Rule,
+    scene: &'a Scene<'a>,
+    subject_ends: usize,
+    hits: &'a [Hit],
+    regexes: &'a [String],
+}
+
+impl Weighing<'_> {
+    fn outcome(&self) -> Outcome {
+        let mut words = self.regexes.to_vec();
+        let mut doubted = None;
+        let wants_any = !self.rule.any.is_empty() || !self.rule.regex.is_empty();
+        if wants_any && self.regexes.is_empty() && !self.one_of(Slot::Any, &mut words, &mut doubted) {
+            return self.lost(words, doubted);
+        }
+        for at in 0..self.rule.all.len() {
+            if !self.one_of(Slot::All(at), &mut words, &mut doubted) {
+                return self.lost(words, doubted);
+            }
+        }
+        if !self.rule.together.is_empty() && !self.together(&mut words, &mut doubted) {
+            return self.lost(words, doubted);
+        }
+        if let Some(none) = self.hits.iter().find(|hit| hit.slot == Slot::None) {
+            return Outcome::Lost { words, why: format!("its `none` word \"{}\" is there", self.word(none)) };
+        }
+        Outcome::Won { words }
+    }
+
+    fn lost(&self, words: Vec<String>, doubted: Option<(String, Doubted)>) -> Outcome {
+        match doubted {
+            Some((word, doubted)) => {
+                let words = if words.is_empty() { vec![word] } else { words };
+                Outcome::Lost { words, why: doubted.to_string() }
+            }
+            None => Outcome::Silent,
+        }
+    }
+
+    fn word(&self, hit: &Hit) -> &str {
+        &self.scene.text[hit.start..hit.end]
+    }
+
+    /// In the subject or body, as the rule asks.
+    fn placed(&self, hit: &Hit) -> bool {
+        let places = self.rule.places;
+        let in_subject = hit.start < self.subject_ends;
+        (!places.subject && !places.body) || (places.subject && in_subject) || (places.body && !in_subject)
+    }
+
+    /// The first undoubted hit of this slot goes to `words`; otherwise the first doubt is kept.
+    fn one_of(&self, slot: Slot, words: &mut Vec<String>, doubted: &mut Option<(String, Doubted)>) -> bool {
+        for hit in self.hits.iter().filter(|hit| hit.slot == slot && self.placed(hit)) {
+            match self.scene.doubt(&self.rule.doubts, hit.start, hit.end) {
+                None => {
+                    words.push(self.word(hit).to_owned());
+                    return true;
+                }
+                Some(doubt) => {
+                    doubted.get_or_insert((self.word(hit).to_owned(), doubt));
+                }
+            }
+        }
+        false
+    }
+
+    /// One sentence with an undoubted hit of every list, no two from the same place.
+    fn together(&self, words: &mut Vec<String>, doubted: &mut Option<(String, Doubted)>) -> bool {
+        let mut sentences: BTreeMap<usize, Vec<&Hit>> = BTreeMap::new();
+        for hit in self.hits.iter().filter(|hit| matches!(hit.slot, Slot::Together(_)) && self.placed(hit)) {
+            sentences.entry(self.scene.sentence(hit.start)).or_default().push(hit);
+        }
+        sentences.values().any(|hits| self.sentence(hits, words, doubted))
+    }
+
+    fn sentence(&self, hits: &[&Hit], words: &mut Vec<String>, doubted: &mut Option<(String, Doubted)>) -> bool {
+        let lists = self.rule.together.len();
+        if (0..lists).any(|list| !hits.iter().any(|hit| hit.slot == Slot::Together(list))) {
+            return false;
+        }
+        let mut found: Vec<&Hit> = Vec::new();
+        for list in 0..lists {
+            let mut first_doubt = None;
+            let free = |hit: &&&Hit| hit.slot == Slot::Together(list) && found.iter().all(|other| apart(hit, other));
+            let sure = hits.iter().filter(free).take(32).find(|hit| {
+                let doubt = self.scene.doubt(&self.rule.doubts, hit.start, hit.end);
+                let sure = doubt.is_none();
+                if let Some(doubt) = doubt {
+                    first_doubt.get_or_insert((self.word(hit).to_owned(), doubt));
+                }
+                sure
+            });
+            let Some(hit) = sure.copied() else {
+                if let Some(doubt) = first_doubt {
+                    doubted.get_or_insert(doubt);
+                }
+                return false;
+            };
+            found.push(hit);
+        }
+        words.extend(found.iter().map(|hit| self.word(hit).to_owned()));
+        true
+    }
+}
+
+fn apart(a: &Hit, b: &Hit) -> bool {
+    a.end <= b.start || b.end <= a.start
+}
+
+/// Who gave what: the first of each kind wins.
+#[derive(Default)]
+struct Settled {
+    priority: Option<(Priority, String)>,
+    category: Option<String>,
+    skill: Option<String>,
+    /// The rule that gave tags; others add theirs only with `also`.
+    tags: Option<String>,
+}
+
+impl Settled {
+    fn take(&mut self, verdict: &mut Verdict, rule: &Rule, words: Vec<String>) {
+        let mut gave = Vec::new();
+        let mut lost = Vec::new();
+        if let Some(priority) = rule.priority {
+            match &self.priority {
+                None => {
+                    self.priority = Some((priority, rule.name.clone()));
+                    gave.push(priority.to_string());
+                }
+                Some((_, earlier)) => lost.push(format!("priority came from \"{earlier}\"")),
+            }
+        }
+        if let Some(category) = rule.category {
+            match &self.category {
+                None => {
+                    self.category = Some(rule.name.clone());
+                    verdict.category = Some(category);
+                    gave.push(format!("category {category}"));
+                }
+                Some(earlier) => lost.push(format!("category came from \"{earlier}\"")),
+            }
+        }
+        if let Some(skill) = &rule.skill {
+            match &self.skill {
+                None => {
+                    self.skill = Some(rule.name.clone());
+                    verdict.skill = Some(skill.clone());
+                    gave.push(format!("skill {skill}"));
+                }
+                Some(earlier) => lost.push(format!("skill came from \"{earlier}\"")),
+            }
+        }
+        match &self.tags {
+            Some(earlier) if !rule.also && !rule.tags.is_empty() => lost.push(format!("tags came from \"{earlier}\"")),
+            _ => {
+                for tag in rule.tags.iter().filter(|tag| !verdict.tags.contains(tag)).cloned().collect::<Vec<_>>() {
+                    gave.push(format!("tag {tag}"));
+                    verdict.tags.push(tag);
+                }
+                if !rule.also && !rule.tags.is_empty() {
+                    self.tags = Some(rule.name.clone());
+                }
+            }
+        }
+        let lost = (!lost.is_empty()).then(|| lost.join("; "));
+        verdict.matches.push(Match { rule: rule.name.clone(), words, gave, lost });
+    }
+}
