@@ -1,1 +1,42 @@
-//! …
+//! What we send says: one function per text, from facts to subject, plain text and HTML. Pure: no database, no `async`, no clock.
+
+mod client;
+mod facts;
+mod format;
+mod language;
+mod manager;
+mod receipt;
+mod sample;
+mod subject;
+mod tech;
+mod templates;
+mod texts;
+
+pub use client::*;
+pub use facts::*;
+pub use language::Words;
+pub use manager::*;
+pub use receipt::*;
+pub use sample::samples;
+pub use subject::{client_subject, tech_subject};
+pub use tech::*;
+pub use texts::{TextProblem, Texts};
+
+/// A finished text: both parts say the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// One line, without control characters; not yet encoded.
+    pub subject: String,
+    /// Ends with one newline.
+    pub text: String,
+    /// A whole HTML document; every fact in it is escaped.
+    pub html: String,
+}
+
+/// What all texts have in common: the name of the template, and the facts put into words.
+pub trait Notice {
+    /// `acknowledgement`: the file name of its three templates.
+    fn name(&self) -> &'static str;
+    /// What the templates see (listed in docs/mails.md).
+    fn view(&self, words: &Words) -> minijinja::Value;
+}
