@@ -16,6 +16,7 @@ pub mod people;
 pub mod tickets;
 pub mod time;
 pub mod tokens;
+pub mod lease;
 
 pub use error::{During, StoreError};
 
