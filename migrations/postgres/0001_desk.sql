@@ -14,6 +14,7 @@ CREATE TABLE inbound (
     kept_at TIMESTAMPTZ NOT NULL,
     size BIGINT NOT NULL,
     junk BOOLEAN NOT NULL,
+    late BOOLEAN NOT NULL,
     attempts BIGINT NOT NULL,
     message_id TEXT,
     content_hash TEXT,
@@ -28,6 +29,7 @@ CREATE TABLE inbound (
 );
 CREATE INDEX inbound_unprocessed ON inbound (id) WHERE fate IS NULL;
 CREATE INDEX inbound_content ON inbound (content_hash);
+CREATE INDEX inbound_late ON inbound (id) WHERE late AND fate = 'ticket';
 CREATE INDEX inbound_by_fate ON inbound (fate, processed_at);
 
 CREATE TABLE raw (
@@ -107,6 +109,7 @@ CREATE TABLE ticket (
 );
 CREATE INDEX ticket_by_status ON ticket (status, first_touch_due);
 CREATE INDEX ticket_load ON ticket (assignee, priority) WHERE status IN ('new', 'open');
+CREATE INDEX ticket_unsorted ON ticket (number) WHERE status = 'unsorted';
 CREATE INDEX ticket_by_client ON ticket (client, number);
 CREATE INDEX ticket_by_requester ON ticket (requester, number);
 
@@ -207,6 +210,7 @@ CREATE TABLE outbox (
 );
 CREATE INDEX outbox_due ON outbox (next_at) WHERE state IN ('queued', 'uncertain');
 CREATE INDEX outbox_in_hand ON outbox (claimed_by) WHERE state IN ('sending', 'data');
+CREATE INDEX outbox_untold ON outbox (id) WHERE state = 'failed' AND notified = FALSE;
 CREATE INDEX outbox_by_ticket ON outbox (ticket);
 CREATE INDEX outbox_by_message_id ON outbox (message_id);
 CREATE INDEX outbox_automatic_by_recipient ON outbox (recipient, created_at) WHERE automatic;

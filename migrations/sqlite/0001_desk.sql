@@ -14,6 +14,7 @@ CREATE TABLE inbound (
     kept_at TEXT NOT NULL,
     size INTEGER NOT NULL,
     junk INTEGER NOT NULL,
+    late INTEGER NOT NULL,
     attempts INTEGER NOT NULL,
     message_id TEXT,
     content_hash TEXT,
@@ -28,6 +29,7 @@ CREATE TABLE inbound (
 ) STRICT;
 CREATE INDEX inbound_unprocessed ON inbound (id) WHERE fate IS NULL;
 CREATE INDEX inbound_content ON inbound (content_hash);
+CREATE INDEX inbound_late ON inbound (id) WHERE late = 1 AND fate = 'ticket';
 CREATE INDEX inbound_by_fate ON inbound (fate, processed_at);
 
 CREATE TABLE raw (
@@ -106,6 +108,7 @@ CREATE TABLE ticket (
 ) STRICT;
 CREATE INDEX ticket_by_status ON ticket (status, first_touch_due);
 CREATE INDEX ticket_load ON ticket (assignee, priority) WHERE status IN ('new', 'open');
+CREATE INDEX ticket_unsorted ON ticket (number) WHERE status = 'unsorted';
 CREATE INDEX ticket_by_client ON ticket (client, number);
 CREATE INDEX ticket_by_requester ON ticket (requester, number);
 
@@ -206,6 +209,7 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE INDEX outbox_due ON outbox (next_at) WHERE state IN ('queued', 'uncertain');
 CREATE INDEX outbox_in_hand ON outbox (claimed_by) WHERE state IN ('sending', 'data');
+CREATE INDEX outbox_untold ON outbox (id) WHERE state = 'failed' AND notified = 0;
 CREATE INDEX outbox_by_ticket ON outbox (ticket);
 CREATE INDEX outbox_by_message_id ON outbox (message_id);
 CREATE INDEX outbox_automatic_by_recipient ON outbox (recipient, created_at) WHERE automatic = 1;

@@ -9,7 +9,8 @@ use crate::desk::assign;
 use crate::desk::event::{Event, Touch, Waiting};
 use crate::desk::ticket::actor_word;
 use crate::notice::Effect;
-use crate::store::{people, tickets, time};
+use crate::store::tickets::TimerKind;
+use crate::store::{StoreError, people, tickets, time};
 use crate::words::{Category, ClientKey, Login, MessageRow, Minutes, Priority, Status, TicketNumber};
 
 /// One time entry as a tech asks for it.
@@ -19,6 +20,29 @@ struct Work {
     category: Option<Category>,
     day: NaiveDate,
     note: Option<String>,
+}
+
+/// One action on one ticket, whole: loaded, changed, saved with its clocks, timers and letters.
+pub async fn act(
+    unit: &mut Unit<'_>,
+    deed: &Deed,
+    number: TicketNumber,
+    action: Action,
+) -> Result<Vec<Effect>, ActError> {
+    let mut case = Case::load(unit, number).await?;
+    let effects = case.act(unit, deed, action).await?;
+    case.save(unit).await?;
+    Ok(effects)
+}
+
+/// A timer's moment has come.
+pub async fn fire_timer(unit: &mut Unit<'_>, number: TicketNumber, timer: TimerKind) -> Result<(), StoreError> {
+    let deed = Deed::by_desk(unit.now, format!("timer:{}", timer.as_str()));
+    match act(unit, &deed, number, Action::Fire { timer }).await {
+        Ok(_) => Ok(()),
+        Err(ActError::Store(error)) => Err(error),
+        Err(ActError::Refused(why)) => Err(StoreError::Refused(why)),
+    }
 }
 
 impl Case {
@@ -389,7 +413,7 @@ impl Case {
         }
         let mut target = match Case::load(unit, into).await {
             Ok(target) => target,
-            Err(crate::store::StoreError::Missing { .. }) => {
+            Err(StoreError::Missing { .. }) => {
                 return Err(ActError::refused(format!("there is no ticket {into}")));
             }
             Err(error) => return Err(error.into()),

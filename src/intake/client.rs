@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::action::{ActError, Action};
 use super::case::{Case, Deed, Opening, Unit};
-use super::process::{Decided, LATE, store};
+use super::process::{Decided, store};
 use super::read::Ready;
 use super::tell::Tell;
 use super::thread::Thread;
@@ -14,9 +14,8 @@ use crate::mail::Mailbox;
 use crate::mail::authentic::{Authentic, Dmarc};
 use crate::mail::automatic::Kind;
 use crate::notice::RuleFacts;
-use crate::store::inbound::Fate;
+use crate::store::inbound::{Fate, LATE};
 use crate::store::people::{self, Contact};
-use crate::store::tokens::Purpose;
 use crate::store::{StoreError, messages};
 use crate::words::{Actor, ClientKey, ContactId, Priority, Status};
 
@@ -194,7 +193,7 @@ async fn open(unit: &mut Unit<'_>, ready: &Ready, sender: Sender) -> Result<Deci
     let mut case = open_request(unit, ready, &request).await?;
     let deed = Deed { actor: request.actor.clone(), at: ready.row.arrived_at, cause: ready.cause() };
     add_copied(unit, ready, &mut case, &deed, authentic(ready)).await?;
-    let late = unit.now - ready.row.arrived_at > LATE;
+    let late = ready.row.kept_at - ready.row.arrived_at > LATE;
     if case.ticket.status != Status::Unsorted {
         case.act(unit, &Deed::by_desk(deed.at, deed.cause.clone()), Action::AssignBySkill).await?;
         if !automatic && !late && ready.sign.may_answer {
@@ -276,11 +275,6 @@ pub(super) async fn open_request(
 fn winners(verdict: &Verdict) -> Vec<RuleFacts> {
     let gave = verdict.matches.iter().filter(|matched| !matched.gave.is_empty());
     gave.map(|matched| RuleFacts { name: matched.rule.clone(), words: matched.words.clone() }).collect()
-}
-
-/// A client token makes a mail one of its ticket's people's.
-pub(super) fn is_client_token(purpose: Purpose) -> bool {
-    purpose == Purpose::Client
 }
 
 /// P1 that nobody vouches for is told at once, not by the hour.

@@ -107,10 +107,14 @@ pub(super) async fn tech_token(
         Some(token) => token,
         None => issue(unit, ticket, Some(tech), purpose, None).await?,
     };
-    let desk = desk_of(unit, None);
+    Ok(tech_address(unit, token))
+}
+
+/// Where an answer with this token goes.
+pub(super) fn tech_address(unit: &Unit<'_>, token: String) -> TechAddress {
     let address = desk_address(unit, None);
-    let plus_addressing = desk.is_none_or(|desk| desk.plus_addressing);
-    Ok(TechAddress { reply_to: plus_addressing.then(|| plus(&address, &token)), token, desk: address })
+    let plus_addressing = desk_of(unit, None).is_none_or(|desk| desk.plus_addressing);
+    TechAddress { reply_to: plus_addressing.then(|| plus(&address, &token)), token, desk: address }
 }
 
 pub(super) async fn issue(

@@ -1,5 +1,36 @@
 //! The one door: everything that arrives is kept, read, threaded, identified and acted upon here.
 
+mod act;
+mod action;
+mod approval;
+mod case;
+mod client;
+mod committer;
 mod door;
+mod fire;
+mod letter;
+mod managers;
+mod orders;
+mod picture;
+mod process;
+mod read;
+mod receipt;
+mod relay;
+mod tech;
+mod tech_new;
+mod tell;
+mod thread;
+mod trial;
+mod trust;
+mod worker;
 
+pub use act::{act, fire_timer};
+pub use action::{ActError, Action};
+pub use case::{Case, Deed, Office, Opening, Unit};
+pub use committer::run as commit;
 pub use door::{Arrival, Closed, Intake, Keep};
+pub use managers::{
+    late_list, late_waits, source_down, undeliverable, unsorted_digest, unsorted_is_urgent, unsorted_waits,
+};
+pub use trial::{Trial, Tried};
+pub use worker::Worker;

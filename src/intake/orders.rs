@@ -204,9 +204,9 @@ async fn speak(
         done.effects.extend(case.act(unit, deed, note).await.map_err(by_line(""))?);
     }
     let Some(relay) = &orders.relay else { return Ok(false) };
-    let Some(requester) = case.ticket.requester else {
+    if case.ticket.requester.is_none() {
         return Err(refused(&first_line(relay.text()), "nobody at the client is on this ticket; name one with #from, or add #note"));
-    };
+    }
     let people = client_addresses(unit, case).await?;
     let reached: Vec<String> = orders
         .ready
@@ -235,7 +235,6 @@ async fn speak(
         left_out,
         reached,
     }));
-    let _ = requester;
     Ok(true)
 }
 

@@ -17,7 +17,7 @@ use crate::store::messages::Message;
 use crate::store::people::Contact;
 use crate::store::tokens::Purpose;
 use crate::store::{StoreError, messages, people, tickets, time};
-use crate::words::{ContactId, Login, Minutes, TicketNumber};
+use crate::words::{Login, Minutes, TicketNumber};
 
 /// Read inside the transaction of the change, so that it shows what the change made.
 pub struct Picture<'a> {
@@ -312,11 +312,6 @@ fn telling_words(subject: &str) -> Vec<String> {
 /// How a person is written to.
 pub(super) fn mailbox(contact: &Contact) -> Mailbox {
     Mailbox { name: contact.name.clone(), address: contact.address.clone() }
-}
-
-/// For lists of people by id.
-pub(super) fn same_person(a: ContactId, b: Option<ContactId>) -> bool {
-    Some(a) == b
 }
 
 /// The tech's name, or the login of one who has left.

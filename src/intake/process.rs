@@ -1,7 +1,5 @@
 //! What becomes of one mail: exactly one fate, decided in one transaction with everything it brings about.
 
-use chrono::TimeDelta;
-
 use super::action::{ActError, Action};
 use super::case::{Case, Deed, Unit};
 use super::read::Ready;
@@ -20,9 +18,6 @@ pub struct Decided {
     pub reason: Option<String>,
     pub ticket: Option<TicketNumber>,
 }
-
-/// What is over three days old when first seen becomes a ticket without acknowledgement.
-pub(super) const LATE: TimeDelta = TimeDelta::days(3);
 
 impl Decided {
     pub(super) fn on(fate: Fate, ticket: TicketNumber) -> Decided {

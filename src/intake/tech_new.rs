@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::action::{ActError, Action};
-use super::case::{Case, Deed, Unit};
+use super::case::{Deed, Unit};
 use super::client::{NewRequest, contact_for, open_request};
 use super::letter::{self, TechLetter};
 use super::orders::{self, NotDone, Orders, Refused};
@@ -216,6 +216,3 @@ fn requester_missing(forwarded: &Option<forward::Forwarded>, reading: &Reading) 
     forwarded.as_ref().is_none_or(|forwarded| forwarded.from.is_none())
         && !reading.lines.iter().any(|line| matches!(line.parsed, Ok(Directive::From { .. })))
 }
-
-/// For `deskd ticket` and tests: the case of a number.
-pub(super) type Opened = Case;

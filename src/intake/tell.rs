@@ -1,7 +1,5 @@
 //! Whom a change is told, and how: written to the outbox in the same transaction as the change.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, Utc};
 
 use super::case::{Case, Unit};
@@ -11,7 +9,7 @@ use crate::desk::event::ClockKind;
 use crate::desk::firm::{Notify, Tech};
 use crate::desk::sla::SlaClock;
 use crate::mail::build::Voice;
-use crate::mail::{Attachment, Mail};
+use crate::mail::Attachment;
 use crate::notice;
 use crate::outbox::Class;
 use crate::store::tokens::Purpose;
@@ -465,6 +463,3 @@ fn readers(unit: &Unit<'_>, case: &Case, notify: &[Notify]) -> Vec<Tech> {
     }
     readers
 }
-
-/// The mail whose arrival brings the change about, for its files.
-pub type Arrived = Option<Arc<Mail>>;

@@ -1,1 +1,149 @@
-//! …
+//! What time brings about: fires due timers within a second, and runs the periodic jobs once a period. It writes rows; it never sends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Timelike, Utc};
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::intake::{self, Office, Unit};
+use crate::lifecycle::{Beat, chain};
+use crate::store::tickets::{self, Timer};
+use crate::store::{Db, StoreError, jobs};
+
+pub struct Schedule {
+    pub db: Db,
+    pub office: watch::Receiver<Arc<Office>>,
+    pub clock: Clock,
+    /// Timers or outbox may have changed.
+    pub changed: Arc<Notify>,
+    pub beat: Beat,
+    pub stop: CancellationToken,
+}
+
+/// Timers handled in one transaction.
+const BATCH: i64 = 64;
+/// Other processes' changes are found by a look each.
+const LOOK: Duration = Duration::from_secs(1);
+
+impl Schedule {
+    pub async fn run(self) {
+        while !self.stop.is_cancelled() {
+            self.beat.beat();
+            let worked = match self.pass().await {
+                Ok(worked) => worked,
+                Err(StoreError::Again { .. }) => true,
+                Err(error) => {
+                    tracing::error!(error = %chain(&error), "the schedule cannot work; it tries again");
+                    false
+                }
+            };
+            if worked {
+                self.changed.notify_waiters();
+                continue;
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = self.changed.notified() => {}
+                () = self.sleep() => {}
+            }
+        }
+    }
+
+    /// Until the next timer, or a second, whichever comes first.
+    async fn sleep(&self) {
+        let next = async {
+            let mut tx = self.db.read().await?;
+            tickets::next_timer(&mut tx).await
+        };
+        let look = tokio::time::sleep(LOOK);
+        match next.await {
+            Ok(Some(moment)) => tokio::select! {
+                () = self.clock.sleep_until(moment) => {}
+                () = look => {}
+            },
+            _ => look.await,
+        }
+    }
+
+    /// One look: true when something was done and another look is worth while.
+    pub async fn pass(&self) -> Result<bool, StoreError> {
+        let office = self.office.borrow().clone();
+        let now = self.clock.now();
+        let fired = fire_due(&self.db, &office, now).await?;
+        let told = periodic(&self.db, &office, now).await?;
+        Ok(fired > 0 || told)
+    }
+}
+
+/// Fires at most a batch of due timers; each ticket for itself, so that one that fails stops no other.
+pub async fn fire_due(db: &Db, office: &Office, now: DateTime<Utc>) -> Result<usize, StoreError> {
+    let mut tx = db.read().await?;
+    let due = tickets::due_timers(&mut tx, now, BATCH).await?;
+    tx.rollback().await?;
+    if due.is_empty() {
+        return Ok(0);
+    }
+    let mut tx = db.write().await?;
+    let mut unit = Unit::new(&mut tx, office, now);
+    let mut fired = 0;
+    for timer in due {
+        unit.tx.savepoint().await?;
+        match fire(&mut unit, timer).await {
+            Ok(()) => {
+                unit.tx.release().await?;
+                fired += 1;
+            }
+            Err(error @ StoreError::Again { .. }) => return Err(error),
+            Err(error) => {
+                unit.tx.back_to_savepoint().await?;
+                unit.loads = None;
+                tracing::error!(
+                    ticket.number = timer.ticket.0,
+                    error = %chain(&error),
+                    "the timer of {} cannot be handled; it is tried again in a minute",
+                    timer.ticket
+                );
+                tickets::put_off(unit.tx, timer, now + chrono::TimeDelta::minutes(1)).await?;
+            }
+        }
+    }
+    tx.commit().await?;
+    Ok(fired)
+}
+
+async fn fire(unit: &mut Unit<'_>, timer: Timer) -> Result<(), StoreError> {
+    intake::fire_timer(unit, timer.ticket, timer.kind).await
+}
+
+/// The hourly list of strangers' mail (at once for what looks like an outage), old mail, mail that failed.
+async fn periodic(db: &Db, office: &Office, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    let mut tx = db.read().await?;
+    let waiting = waiting(&mut Unit::new(&mut tx, office, now)).await?;
+    tx.rollback().await?;
+    if !waiting {
+        return Ok(false);
+    }
+    let mut tx = db.write().await?;
+    let mut unit = Unit::new(&mut tx, office, now);
+    let mut told = intake::undeliverable(&mut unit).await? > 0;
+    told |= intake::late_list(&mut unit).await?;
+    let hour = now.with_timezone(&office.firm.time_zone).format("%Y-%m-%dT%H").to_string();
+    if intake::unsorted_is_urgent(&mut unit).await? {
+        let moment = format!("{hour}:{:02}", now.minute());
+        told |= intake::unsorted_digest(&mut unit, &moment).await?;
+    } else if intake::unsorted_waits(&mut unit).await? && jobs::claim(unit.tx, "unsorted_digest", &hour, now).await? {
+        told |= intake::unsorted_digest(&mut unit, &hour).await?;
+    }
+    tx.commit().await?;
+    Ok(told)
+}
+
+/// Whether any list has something new to tell; three indexed looks.
+async fn waiting(unit: &mut Unit<'_>) -> Result<bool, StoreError> {
+    Ok(intake::unsorted_waits(unit).await?
+        || crate::store::outbox::any_failed_untold(unit.tx).await?
+        || intake::late_waits(unit).await?)
+}

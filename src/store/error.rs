@@ -22,6 +22,8 @@ pub enum StoreError {
     Migration(#[source] sqlx::migrate::MigrateError),
     #[error("cannot create the database file {}", path.display())]
     File { path: PathBuf, source: std::io::Error },
+    #[error("a mail could not be compressed")]
+    Compress { source: std::io::Error },
     #[error("could not {doing}")]
     Broken { doing: &'static str, source: sqlx::Error },
 }

@@ -2,10 +2,13 @@
 
 use std::collections::HashSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{During, StoreError, Tx, on};
 use crate::words::{InboundId, TicketNumber};
+
+/// What is over three days old when first seen becomes a ticket without acknowledgement.
+pub const LATE: TimeDelta = TimeDelta::days(3);
 
 /// DESIGN.md section 3, rule 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -90,8 +93,8 @@ pub struct Listed {
 /// Keeps one arrival; `None` when this source key is there already.
 pub async fn keep(tx: &mut Tx, new: &NewInbound<'_>, now: DateTime<Utc>) -> Result<Option<InboundId>, StoreError> {
     let id: Option<InboundId> = on!(tx, |conn| sqlx::query_scalar(
-        "INSERT INTO inbound (source, source_key, arrived_at, kept_at, size, junk, attempts)
-         VALUES ($1, $2, $3, $4, $5, $6, 1)
+        "INSERT INTO inbound (source, source_key, arrived_at, kept_at, size, junk, late, attempts)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 1)
          ON CONFLICT (source, source_key) DO NOTHING
          RETURNING id"
     )
@@ -101,6 +104,7 @@ pub async fn keep(tx: &mut Tx, new: &NewInbound<'_>, now: DateTime<Utc>) -> Resu
     .bind(now)
     .bind(i64::try_from(new.size).unwrap_or(i64::MAX))
     .bind(new.junk)
+    .bind(now - new.arrived_at > LATE)
     .fetch_optional(conn)
     .await)
     .during("keep a mail")?;
@@ -275,4 +279,33 @@ pub async fn spend_signature(
     .await
     .map(|done| done.rows_affected() == 1))
     .during("record a signature")
+}
+
+/// Takes the mail that waits for its tech's confirmation; false when it does not wait (any more).
+pub async fn confirm(tx: &mut Tx, id: InboundId) -> Result<bool, StoreError> {
+    on!(tx, |conn| sqlx::query(
+        "UPDATE inbound SET reason = 'confirmed' WHERE id = $1 AND fate = 'refused' AND reason LIKE 'waits for %'"
+    )
+    .bind(id)
+    .execute(conn)
+    .await
+    .map(|done| done.rows_affected() == 1))
+    .during("confirm a mail")
+}
+
+/// What a confirmed mail became in the end.
+pub async fn confirmed_as(
+    tx: &mut Tx,
+    id: InboundId,
+    fate: Fate,
+    ticket: Option<TicketNumber>,
+) -> Result<(), StoreError> {
+    on!(tx, |conn| sqlx::query("UPDATE inbound SET fate = $2, ticket = $3 WHERE id = $1")
+        .bind(id)
+        .bind(fate.as_str())
+        .bind(ticket)
+        .execute(conn)
+        .await
+        .map(drop))
+    .during("record what a confirmed mail became")
 }

@@ -452,3 +452,34 @@ pub async fn recent_of(
     .await)
     .during("read somebody's tickets")
 }
+
+/// A timer that could not be handled is looked at again later.
+pub async fn put_off(tx: &mut Tx, timer: Timer, until: DateTime<Utc>) -> Result<(), StoreError> {
+    on!(tx, |conn| sqlx::query("UPDATE timer SET fire_at = $3 WHERE ticket = $1 AND kind = $2")
+        .bind(timer.ticket)
+        .bind(timer.kind.as_str())
+        .bind(until)
+        .execute(conn)
+        .await
+        .map(drop))
+    .during("put a timer off")
+}
+
+/// Tickets whose mail was over three days old when it was first seen, from arrivals above `after`: inbound, source, ticket.
+pub async fn late_after(
+    tx: &mut Tx,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<(i64, String, TicketNumber)>, StoreError> {
+    on!(tx, |conn| sqlx::query_as(
+        "SELECT id, source, ticket FROM inbound
+         WHERE id > $1 AND fate = 'ticket' AND late = $2 AND ticket IS NOT NULL
+         ORDER BY id LIMIT $3"
+    )
+    .bind(after)
+    .bind(true)
+    .bind(limit)
+    .fetch_all(conn)
+    .await)
+    .during("look for late tickets")
+}

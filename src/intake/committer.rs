@@ -1,0 +1,75 @@
+//! The inside of the door: one task that commits whatever is waiting, and only then answers the sources.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use super::door::{Arrival, Keep};
+use crate::clock::Clock;
+use crate::store::inbound::{self, NewInbound};
+use crate::store::{Db, StoreError};
+
+/// One transaction keeps at most this many mails …
+const BATCH: usize = 64;
+/// … or this many bytes.
+const BATCH_BYTES: usize = 4 << 20;
+
+/// Takes batches until every source has let go of the door. Waits out a database that cannot be reached or is full.
+pub async fn run(db: Db, mut keeps: mpsc::Receiver<Keep>, clock: Clock, kept: Arc<Notify>, stop: CancellationToken) {
+    while let Some(first) = keeps.recv().await {
+        let mut batch = vec![first];
+        while let (true, Ok(next)) = (has_room(&batch), keeps.try_recv()) {
+            batch.push(next);
+        }
+        if commit(&db, &batch, &clock, &stop).await {
+            kept.notify_one();
+            for keep in batch {
+                // A source that no longer waits will hand the same keys in again; that is harmless.
+                let _ = keep.kept.send(());
+            }
+        }
+    }
+}
+
+fn has_room(batch: &[Keep]) -> bool {
+    let arrivals = || batch.iter().flat_map(|keep| &keep.arrivals);
+    arrivals().count() < BATCH && arrivals().map(|arrival| arrival.raw.len()).sum::<usize>() < BATCH_BYTES
+}
+
+/// Tries until it is committed; false when the daemon stops first (the sources keep their mail).
+async fn commit(db: &Db, batch: &[Keep], clock: &Clock, stop: &CancellationToken) -> bool {
+    let mut pause = Duration::from_millis(50);
+    loop {
+        let error = match keep_all(db, batch, clock).await {
+            Ok(()) => return true,
+            Err(StoreError::Again { .. }) => continue,
+            Err(error) => error,
+        };
+        tracing::error!(error = %crate::lifecycle::chain(&error), "mail cannot be kept; it stays at its source until the database is well again");
+        tokio::select! {
+            () = stop.cancelled() => return false,
+            () = tokio::time::sleep(pause) => {}
+        }
+        pause = (pause * 2).min(Duration::from_secs(30));
+    }
+}
+
+async fn keep_all(db: &Db, batch: &[Keep], clock: &Clock) -> Result<(), StoreError> {
+    let now = clock.now();
+    let mut compressed = Vec::with_capacity(batch.len());
+    for arrival in batch.iter().flat_map(|keep| &keep.arrivals) {
+        let bytes = zstd::bulk::compress(&arrival.raw, 1).map_err(|source| StoreError::Compress { source })?;
+        compressed.push((arrival, bytes));
+    }
+    let mut tx = db.write().await?;
+    for (arrival, bytes) in &compressed {
+        let size = arrival.oversize.unwrap_or(arrival.raw.len() as u64);
+        let Arrival { source, key, junk, .. } = arrival;
+        let arrived_at = arrival.arrived_at.min(now);
+        let new = NewInbound { source, source_key: key, arrived_at, size, junk: *junk, compressed: bytes };
+        inbound::keep(&mut tx, &new, now).await?;
+    }
+    tx.commit().await
+}

@@ -1,0 +1,202 @@
+//! What managers are told of deskd's own affairs: mail set aside, mail that failed, strangers' mail, old mail, sources that are down.
+
+use chrono::{DateTime, Utc};
+
+use super::case::Unit;
+use super::letter::{self, TechLetter};
+use crate::desk::firm::Tech;
+use crate::notice::{
+    self, LateListFacts, LateTicket, MailtoLinks, QuarantinedFacts, Rendered, SourceDownFacts, UndeliverableFacts,
+    UnsortedDigestFacts, UnsortedTicket,
+};
+use crate::outbox::Class;
+use crate::store::inbound::Unprocessed;
+use crate::store::tokens::Purpose;
+use crate::store::{StoreError, jobs, messages, outbox, tickets};
+use crate::words::TicketNumber;
+
+/// How many lines one list has at the most; the next one goes on.
+const LINES: usize = 50;
+
+/// The same mail to each manager, with an address of his or her own.
+async fn to_all<F>(
+    unit: &mut Unit<'_>,
+    (kind, class, key): (&'static str, Class, &str),
+    purpose: Purpose,
+    render: F,
+) -> Result<(), StoreError>
+where
+    F: Fn(&Unit<'_>, &Tech, MailtoLinks) -> Rendered,
+{
+    let managers: Vec<Tech> = unit.firm().managers().cloned().collect();
+    for manager in managers {
+        let address = letter::tech_token(unit, None, &manager, purpose).await?;
+        let links = MailtoLinks { address: address.reply_to.clone(), subject: String::new() };
+        let rendered = render(unit, &manager, links);
+        let key = format!("{key}/{}", manager.login);
+        let letter = TechLetter { kind, class, key, rendered, files: Vec::new() };
+        letter::to_tech(unit, None, &manager, &address, letter).await?;
+    }
+    Ok(())
+}
+
+/// A mail that deskd could not read.
+pub(super) async fn quarantined(unit: &mut Unit<'_>, row: &Unprocessed, reason: &str) -> Result<(), StoreError> {
+    let key = format!("quarantined/{}/{}", row.id.0, row.attempts);
+    to_all(unit, ("quarantined", Class::MustArrive, &key), Purpose::Digest, |unit, manager, _| {
+        let facts = QuarantinedFacts {
+            now: unit.now,
+            inbound: row.id,
+            source: row.source.clone(),
+            arrived_at: row.arrived_at.with_timezone(&manager.time_zone),
+            from: None,
+            mail_subject: None,
+            bytes: u64::try_from(row.size).unwrap_or(0),
+            reason: reason.to_owned(),
+        };
+        notice::quarantined(&unit.office.texts, &unit.firm().language, &facts)
+    })
+    .await
+}
+
+/// Mails of ours that failed for good and that nobody was told of.
+pub async fn undeliverable(unit: &mut Unit<'_>) -> Result<u64, StoreError> {
+    let failed = outbox::failed_untold(unit.tx, 50).await?;
+    let mut told = 0;
+    for row in failed {
+        let key = format!("undeliverable/{}", row.id.0);
+        if row.kind != "undeliverable" {
+            to_all(unit, ("undeliverable", Class::MustArrive, &key), Purpose::Digest, |unit, manager, _| {
+                let facts = UndeliverableFacts {
+                    now: unit.now,
+                    outbox: row.id,
+                    ticket: row.ticket,
+                    recipient: row.recipient.clone(),
+                    mail_subject: row.subject.clone(),
+                    reply: row.last_error.clone().unwrap_or_else(|| "no reason given".to_owned()),
+                    attempts: u32::try_from(row.attempts).unwrap_or(0),
+                    first_tried_at: row.created_at.with_timezone(&manager.time_zone),
+                    to_client: unit.firm().tech_by_address(&row.recipient).is_none(),
+                };
+                notice::undeliverable(&unit.office.texts, &unit.firm().language, &facts)
+            })
+            .await?;
+            told += 1;
+        }
+        outbox::mark_told(unit.tx, row.id).await?;
+    }
+    Ok(told)
+}
+
+/// Strangers' mail since the last list, P1 first. `period` names the hour.
+pub async fn unsorted_digest(unit: &mut Unit<'_>, period: &str) -> Result<bool, StoreError> {
+    let after = jobs::counter(unit.tx, "unsorted_told").await?;
+    let numbers = tickets::unsorted_after(unit.tx, TicketNumber(after)).await?;
+    let Some(last) = numbers.iter().take(LINES).next_back().copied() else { return Ok(false) };
+    let mut rows = Vec::new();
+    for number in numbers.into_iter().take(LINES) {
+        let Some(row) = tickets::row(unit.tx, number).await? else { continue };
+        let first = messages::of_ticket(unit.tx, number).await?.into_iter().next();
+        rows.push((row, first));
+    }
+    rows.sort_by_key(|(row, _)| (row.priority, row.received_at));
+    let key = format!("unsorted/{period}/{}", last.0);
+    to_all(unit, ("unsorted_digest", Class::Once, &key), Purpose::Digest, |unit, manager, links| {
+        let ticket = |(row, first): &(tickets::Row, Option<messages::Message>)| UnsortedTicket {
+            number: row.number,
+            subject: row.subject.clone(),
+            from: row.requester_address.clone().unwrap_or_else(|| "no sender".to_owned()),
+            received_at: row.received_at.with_timezone(&manager.time_zone),
+            priority: row.priority,
+            why: first.as_ref().and_then(|first| first.reason.clone()).unwrap_or_default(),
+            client_key: row.client.as_ref().map(|key| key.0.clone()),
+            excerpt: first.as_ref().map(|first| first.text.chars().take(200).collect()).unwrap_or_default(),
+        };
+        let facts = UnsortedDigestFacts { now: unit.now, tickets: rows.iter().map(ticket).collect(), links };
+        notice::unsorted_digest(&unit.office.texts, &unit.firm().language, &facts)
+    })
+    .await?;
+    jobs::set_counter(unit.tx, "unsorted_told", last.0).await?;
+    Ok(true)
+}
+
+/// Whether strangers' mail waits to be told.
+pub async fn unsorted_waits(unit: &mut Unit<'_>) -> Result<bool, StoreError> {
+    let after = jobs::counter(unit.tx, "unsorted_told").await?;
+    Ok(!tickets::unsorted_after(unit.tx, TicketNumber(after)).await?.is_empty())
+}
+
+/// Whether old mail waits to be told.
+pub async fn late_waits(unit: &mut Unit<'_>) -> Result<bool, StoreError> {
+    let after = jobs::counter(unit.tx, "late_told").await?;
+    Ok(!tickets::late_after(unit.tx, after, 1).await?.is_empty())
+}
+
+/// Whether a stranger's mail that looks like an outage waits to be told.
+pub async fn unsorted_is_urgent(unit: &mut Unit<'_>) -> Result<bool, StoreError> {
+    let after = jobs::counter(unit.tx, "unsorted_told").await?;
+    for number in tickets::unsorted_after(unit.tx, TicketNumber(after)).await? {
+        let row = tickets::row(unit.tx, number).await?;
+        if row.is_some_and(|row| super::client::looks_urgent(row.priority)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Tickets from mail that was over three days old when first seen, one list a source.
+pub async fn late_list(unit: &mut Unit<'_>) -> Result<bool, StoreError> {
+    let after = jobs::counter(unit.tx, "late_told").await?;
+    let late = tickets::late_after(unit.tx, after, 500).await?;
+    let Some(last) = late.last().map(|(id, ..)| *id) else { return Ok(false) };
+    let mut rows = Vec::new();
+    for (_, source, number) in &late {
+        if let Some(row) = tickets::row(unit.tx, *number).await? {
+            rows.push((source.clone(), row));
+        }
+    }
+    let mut sources: Vec<String> = rows.iter().map(|(source, _)| source.clone()).collect();
+    sources.sort();
+    sources.dedup();
+    for source in sources {
+        let key = format!("late/{source}/{last}");
+        to_all(unit, ("late_list", Class::Once, &key), Purpose::Digest, |unit, manager, _| {
+            let own = rows.iter().filter(|(of, _)| *of == source);
+            let ticket = |(_, row): &(String, tickets::Row)| LateTicket {
+                number: row.number,
+                subject: row.subject.clone(),
+                client_name: row.client.as_ref().and_then(|key| unit.firm().client(key)).map(|client| client.name.clone()),
+                from: row.requester_address.clone().unwrap_or_default(),
+                received_at: row.received_at.with_timezone(&manager.time_zone),
+                priority: row.priority,
+                assignee_name: row.assignee.as_ref().map(|login| super::picture::tech_name(unit, login)),
+            };
+            let facts = LateListFacts { now: unit.now, source: source.clone(), tickets: own.map(ticket).collect() };
+            notice::late_list(&unit.office.texts, &unit.firm().language, &facts)
+        })
+        .await?;
+    }
+    jobs::set_counter(unit.tx, "late_told", last).await?;
+    Ok(true)
+}
+
+/// A source that cannot be reached.
+pub async fn source_down(
+    unit: &mut Unit<'_>,
+    source: &str,
+    since: DateTime<Utc>,
+    error: &str,
+) -> Result<(), StoreError> {
+    let key = format!("source_down/{source}/{}", since.timestamp());
+    to_all(unit, ("source_down", Class::Once, &key), Purpose::Digest, |unit, manager, _| {
+        let facts = SourceDownFacts {
+            now: unit.now,
+            source: source.to_owned(),
+            since: since.with_timezone(&manager.time_zone),
+            error: error.to_owned(),
+            way_out: None,
+        };
+        notice::source_down(&unit.office.texts, &unit.firm().language, &facts)
+    })
+    .await
+}
