@@ -51,26 +51,30 @@ pub fn load_with(path: &Path, credentials: Option<PathBuf>) -> Result<Config, Pr
 /// The main file and everything it includes, in order.
 fn sources(path: &Path, around: &Surroundings, notes: &Notes) -> Vec<Source> {
     let Some(main) = read(path, notes) else { return Vec::new() };
-    let mut more = Vec::new();
-    let (table, _) = DeTable::parse_recoverable(&main.text);
-    let root = Section::new(notes, top(&main), table.get_ref());
-    for pattern in root.texts("include") {
-        let found = matching(&around.folder, &pattern.value);
-        match found {
-            Ok(paths) if paths.is_empty() => {
-                let right = "write a file, \"folder/*.toml\" or \"*.toml\", relative to this file's folder";
-                notes.warn(&pattern.place, format!("\"{}\" matches no file", pattern.value), right);
-            }
-            Ok(paths) => more.extend(paths),
-            Err((wrong, right)) => notes.wrong(&pattern.place, wrong, right),
-        }
-    }
+    let mut more = included(&main, around, notes);
     let own = std::path::absolute(path).ok();
     more.retain(|included| std::path::absolute(included).ok() != own);
     let mut seen = std::collections::HashSet::new();
     more.retain(|included| seen.insert(included.clone()));
     let included: Vec<Source> = more.iter().filter_map(|path| read(path, notes)).collect();
     std::iter::once(main).chain(included).collect()
+}
+
+fn included(main: &Source, around: &Surroundings, notes: &Notes) -> Vec<PathBuf> {
+    let (table, _) = DeTable::parse_recoverable(&main.text);
+    let root = Section::new(notes, top(main), table.get_ref());
+    let mut paths = Vec::new();
+    for pattern in root.texts("include") {
+        match matching(&around.folder, &pattern.value) {
+            Ok(found) if found.is_empty() => {
+                let right = "write a file, \"folder/*.toml\" or \"*.toml\", relative to this file's folder";
+                notes.warn(&pattern.place, format!("\"{}\" matches no file", pattern.value), right);
+            }
+            Ok(found) => paths.extend(found),
+            Err((wrong, right)) => notes.wrong(&pattern.place, wrong, right),
+        }
+    }
+    paths
 }
 
 fn read(path: &Path, notes: &Notes) -> Option<Source> {
