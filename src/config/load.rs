@@ -41,7 +41,6 @@ pub fn load_with(path: &Path, credentials: Option<PathBuf>) -> Result<Config, Pr
     let mut problems = notes.take();
     let rank = |file: &Path| sources.iter().position(|source| source.path == file);
     problems.sort_by(|a, b| (rank(&a.file), a.line).cmp(&(rank(&b.file), b.line)));
-    problems.dedup();
     match config {
         Some(config) if problems.iter().all(|problem| problem.warning) => Ok(Config { warnings: problems, ..config }),
         _ => Err(Problems(problems)),
@@ -120,6 +119,10 @@ pub(super) struct Parts<'a> {
     pub rates: Vec<RateEntry<'a>>,
     pub mailboxes: Vec<Found<'a, Mailbox>>,
     pub maildirs: Vec<Found<'a, Maildir>>,
+    /// Names and addresses of all sources, also of those that have other faults.
+    pub source_names: Vec<Found<'a, String>>,
+    pub mailbox_addresses: Vec<Found<'a, String>>,
+    pub maildir_addresses: Vec<Found<'a, String>>,
     pub calendars: HashMap<String, Arc<Calendar>>,
     pub oauth: HashMap<String, Arc<OAuth>>,
 }
@@ -399,6 +402,9 @@ fn parts<'a>(
         rates: vec![],
         mailboxes: vec![],
         maildirs: vec![],
+        source_names: vec![],
+        mailbox_addresses: vec![],
+        maildir_addresses: vec![],
         calendars,
         oauth: HashMap::new(),
     };
@@ -406,13 +412,17 @@ fn parts<'a>(
     for root in roots {
         let place = |section: &Section<'a>| section.place_of("address");
         for section in root.tables("mailbox") {
+            parts.source_names.extend(section.parse("name", value::name));
+            parts.mailbox_addresses.extend(section.parse("address", value::address));
             parts.mailboxes.extend(servers.mailbox(&section).map(|value| Found { value, place: place(&section) }));
         }
         for section in root.tables("maildir") {
+            parts.source_names.extend(section.parse("name", value::name));
+            parts.maildir_addresses.extend(section.parse("address", value::address));
             parts.maildirs.extend(servers.maildir(&section).map(|value| Found { value, place: place(&section) }));
         }
-        parts.techs.extend(root.tables("tech").iter().filter_map(|section| people::tech(section, zone)));
-        parts.clients.extend(root.tables("client").iter().filter_map(|section| people::client(section, zone)));
+        parts.techs.extend(root.tables("tech").iter().map(|section| people::tech(section, zone)));
+        parts.clients.extend(root.tables("client").iter().map(|section| people::client(section, zone)));
         parts.rates.extend(root.tables("rate").iter().filter_map(people::rate));
     }
     parts.oauth = oauth;
@@ -465,6 +475,7 @@ fn finish(roots: &[Section<'_>]) {
                 root.notes.wrong(&root.place_of(key), "belongs into the main file", "move it there");
             }
         }
+        root.has("include");
         root.finish();
     }
 }
