@@ -35,7 +35,7 @@ fn present(notes: &Notes, main: &Section<'_>, parts: &Parts<'_>) {
 /// Notes every later one of equal values.
 fn unique<'p, 'a: 'p>(notes: &Notes, what: &str, all: impl Iterator<Item = (&'p str, &'p Place<'a>)>) {
     let mut seen: HashMap<&str, &Place<'_>> = HashMap::new();
-    for (value, place) in all {
+    for (value, place) in all.filter(|(value, _)| !value.is_empty()) {
         match seen.get(value) {
             Some(first) => {
                 let line = first.file.text[..first.offset].matches('\n').count() + 1;
@@ -57,18 +57,13 @@ fn duplicates(notes: &Notes, parts: &Parts<'_>) {
     unique(notes, "the login", parts.techs.iter().map(|entry| (entry.tech.login.0.as_str(), &entry.place)));
     unique(notes, "the key", parts.clients.iter().map(|entry| (entry.client.key.0.as_str(), &entry.place)));
     unique(notes, "the domain", parts.clients.iter().flat_map(|entry| listed(&entry.domains)));
-    let desks = parts.mailboxes.iter().map(|found| (found.value.address.as_str(), &found.place));
-    let drops = parts.maildirs.iter().map(|found| (found.value.address.as_str(), &found.place));
-    unique(notes, "the mailbox", desks.clone());
-    let names = parts.mailboxes.iter().map(|found| (found.value.name.as_str(), &found.place));
-    let names = names.chain(parts.maildirs.iter().map(|found| (found.value.name.as_str(), &found.place)));
-    unique(notes, "a source named", names);
+    unique(notes, "the mailbox", listed(&parts.mailbox_addresses));
+    unique(notes, "a source named", listed(&parts.source_names));
     // Nobody can be two: a tech, a contact of two clients, and the desk itself.
     let techs = parts.techs.iter().flat_map(|entry| listed(&entry.emails));
     let contacts = parts.clients.iter().flat_map(|entry| listed(&entry.contacts));
     unique(notes, "the address", techs.chain(contacts));
-    let mut own = HashMap::new();
-    own.extend(desks.chain(drops));
+    let own: HashMap<_, _> = listed(&parts.mailbox_addresses).chain(listed(&parts.maildir_addresses)).collect();
     let people = parts.techs.iter().flat_map(|entry| listed(&entry.emails));
     for (address, place) in people.chain(parts.clients.iter().flat_map(|entry| listed(&entry.contacts))) {
         if own.contains_key(address) {

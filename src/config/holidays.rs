@@ -134,8 +134,8 @@ fn weekday(text: &str) -> Option<(i32, Weekday)> {
 impl Rule {
     /// The days of one year, in order.
     fn days(&self, start: NaiveDate, year: i32) -> Vec<NaiveDate> {
-        let in_year = NaiveDate::from_ymd_opt(year, 1, 1).into_iter().flat_map(NaiveDate::iter_days).take(366);
-        in_year.filter(|day| day.year() == year && self.falls_on(start, *day)).collect()
+        let Some(first) = NaiveDate::from_ymd_opt(year, 1, 1) else { return Vec::new() };
+        first.iter_days().take_while(|day| day.year() == year).filter(|day| self.falls_on(start, *day)).collect()
     }
 
     fn falls_on(&self, start: NaiveDate, day: NaiveDate) -> bool {

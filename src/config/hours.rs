@@ -102,7 +102,7 @@ fn hours(notes: &Notes, found: Found<'_, &DeValue<'_>>) -> Hours {
     }
     let week = week.map(Option::unwrap_or_default);
     if notes.count() == before && week.iter().all(Vec::is_empty) {
-        notes.wrong(&place, "never open", "give at least one day hours: mon-fri = [\"08:00-18:00\"]");
+        notes.wrong(&place, "is never open", "give at least one day hours: mon-fri = [\"08:00-18:00\"]");
     }
     Hours::Weekly(week)
 }

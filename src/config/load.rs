@@ -41,7 +41,6 @@ pub fn load_with(path: &Path, credentials: Option<PathBuf>) -> Result<Config, Pr
     let mut problems = notes.take();
     let rank = |file: &Path| sources.iter().position(|source| source.path == file);
     problems.sort_by(|a, b| (rank(&a.file), a.line).cmp(&(rank(&b.file), b.line)));
-    problems.dedup();
     match config {
         Some(config) if problems.iter().all(|problem| problem.warning) => Ok(Config { warnings: problems, ..config }),
         _ => Err(Problems(problems)),
@@ -51,26 +50,30 @@ pub fn load_with(path: &Path, credentials: Option<PathBuf>) -> Result<Config, Pr
 /// The main file and everything it includes, in order.
 fn sources(path: &Path, around: &Surroundings, notes: &Notes) -> Vec<Source> {
     let Some(main) = read(path, notes) else { return Vec::new() };
-    let mut more = Vec::new();
-    let (table, _) = DeTable::parse_recoverable(&main.text);
-    let root = Section::new(notes, top(&main), table.get_ref());
-    for pattern in root.texts("include") {
-        let found = matching(&around.folder, &pattern.value);
-        match found {
-            Ok(paths) if paths.is_empty() => {
-                let right = "write a file, \"folder/*.toml\" or \"*.toml\", relative to this file's folder";
-                notes.warn(&pattern.place, format!("\"{}\" matches no file", pattern.value), right);
-            }
-            Ok(paths) => more.extend(paths),
-            Err((wrong, right)) => notes.wrong(&pattern.place, wrong, right),
-        }
-    }
+    let mut more = included(&main, around, notes);
     let own = std::path::absolute(path).ok();
     more.retain(|included| std::path::absolute(included).ok() != own);
     let mut seen = std::collections::HashSet::new();
     more.retain(|included| seen.insert(included.clone()));
     let included: Vec<Source> = more.iter().filter_map(|path| read(path, notes)).collect();
     std::iter::once(main).chain(included).collect()
+}
+
+fn included(main: &Source, around: &Surroundings, notes: &Notes) -> Vec<PathBuf> {
+    let (table, _) = DeTable::parse_recoverable(&main.text);
+    let root = Section::new(notes, top(main), table.get_ref());
+    let mut paths = Vec::new();
+    for pattern in root.texts("include") {
+        match matching(&around.folder, &pattern.value) {
+            Ok(found) if found.is_empty() => {
+                let right = "write a file, \"folder/*.toml\" or \"*.toml\", relative to this file's folder";
+                notes.warn(&pattern.place, format!("\"{}\" matches no file", pattern.value), right);
+            }
+            Ok(found) => paths.extend(found),
+            Err((wrong, right)) => notes.wrong(&pattern.place, wrong, right),
+        }
+    }
+    paths
 }
 
 fn read(path: &Path, notes: &Notes) -> Option<Source> {
@@ -116,6 +119,10 @@ pub(super) struct Parts<'a> {
     pub rates: Vec<RateEntry<'a>>,
     pub mailboxes: Vec<Found<'a, Mailbox>>,
     pub maildirs: Vec<Found<'a, Maildir>>,
+    /// Names and addresses of all sources, also of those that have other faults.
+    pub source_names: Vec<Found<'a, String>>,
+    pub mailbox_addresses: Vec<Found<'a, String>>,
+    pub maildir_addresses: Vec<Found<'a, String>>,
     pub calendars: HashMap<String, Arc<Calendar>>,
     pub oauth: HashMap<String, Arc<OAuth>>,
 }
@@ -395,6 +402,9 @@ fn parts<'a>(
         rates: vec![],
         mailboxes: vec![],
         maildirs: vec![],
+        source_names: vec![],
+        mailbox_addresses: vec![],
+        maildir_addresses: vec![],
         calendars,
         oauth: HashMap::new(),
     };
@@ -402,13 +412,17 @@ fn parts<'a>(
     for root in roots {
         let place = |section: &Section<'a>| section.place_of("address");
         for section in root.tables("mailbox") {
+            parts.source_names.extend(section.parse("name", value::name));
+            parts.mailbox_addresses.extend(section.parse("address", value::address));
             parts.mailboxes.extend(servers.mailbox(&section).map(|value| Found { value, place: place(&section) }));
         }
         for section in root.tables("maildir") {
+            parts.source_names.extend(section.parse("name", value::name));
+            parts.maildir_addresses.extend(section.parse("address", value::address));
             parts.maildirs.extend(servers.maildir(&section).map(|value| Found { value, place: place(&section) }));
         }
-        parts.techs.extend(root.tables("tech").iter().filter_map(|section| people::tech(section, zone)));
-        parts.clients.extend(root.tables("client").iter().filter_map(|section| people::client(section, zone)));
+        parts.techs.extend(root.tables("tech").iter().map(|section| people::tech(section, zone)));
+        parts.clients.extend(root.tables("client").iter().map(|section| people::client(section, zone)));
         parts.rates.extend(root.tables("rate").iter().filter_map(people::rate));
     }
     parts.oauth = oauth;
@@ -461,6 +475,7 @@ fn finish(roots: &[Section<'_>]) {
                 root.notes.wrong(&root.place_of(key), "belongs into the main file", "move it there");
             }
         }
+        root.has("include");
         root.finish();
     }
 }

@@ -91,7 +91,7 @@ fn plain<T>(found: Vec<Found<'_, T>>) -> Vec<T> {
     found.into_iter().map(|found| found.value).collect()
 }
 
-pub fn tech<'a>(section: &Section<'a>, firm_zone: Tz) -> Option<TechEntry<'a>> {
+pub fn tech<'a>(section: &Section<'a>, firm_zone: Tz) -> TechEntry<'a> {
     section.must("login", "login = \"sam\"");
     let login = section.parse("login", value::name);
     let name = section.need("name", "name = \"Sam Ortiz\"");
@@ -112,10 +112,11 @@ pub fn tech<'a>(section: &Section<'a>, firm_zone: Tz) -> Option<TechEntry<'a>> {
     let on_call = section.yes("on_call", false);
     let started = section.date("started").map(|found| found.value);
     section.finish();
-    let login = login?;
+    // What is missing was noted: the rest of the entry still takes part in the checks across sections.
+    let place = section.place_of("login");
     let tech = Tech {
-        login: Login(login.value),
-        name: name?.value.to_owned(),
+        login: Login(login.map_or_else(String::new, |found| found.value)),
+        name: name.map_or_else(String::new, |found| found.value.to_owned()),
         emails: emails.iter().map(|found| found.value.clone()).collect(),
         skills: plain(skills),
         calendar: calendar.to_owned(),
@@ -126,10 +127,10 @@ pub fn tech<'a>(section: &Section<'a>, firm_zone: Tz) -> Option<TechEntry<'a>> {
         started,
     };
     let calendar = section.place_of("calendar");
-    Some(TechEntry { tech, hours_per_week, place: login.place, emails, calendar, zone_follows: time_zone.is_none() })
+    TechEntry { tech, hours_per_week, place, emails, calendar, zone_follows: time_zone.is_none() }
 }
 
-pub fn client<'a>(section: &Section<'a>, firm_zone: Tz) -> Option<ClientEntry<'a>> {
+pub fn client<'a>(section: &Section<'a>, firm_zone: Tz) -> ClientEntry<'a> {
     section.must("key", "key = \"acme\"");
     let key = section.parse("key", value::name);
     let name = section.need("name", "name = \"Acme Dental\"");
@@ -159,11 +160,12 @@ pub fn client<'a>(section: &Section<'a>, firm_zone: Tz) -> Option<ClientEntry<'a
     }
     let billing = section.table("billing");
     section.finish();
-    let key = key?;
-    let name = name.map_or(key.value.clone(), |found| found.value.to_owned());
-    let billing = billing_of(billing.as_ref(), ClientKey(key.value.clone()), &name, fees);
+    let place = section.place_of("key");
+    let key = ClientKey(key.map_or_else(String::new, |found| found.value));
+    let name = name.map_or_else(|| key.0.clone(), |found| found.value.to_owned());
+    let billing = billing_of(billing.as_ref(), key.clone(), &name, fees);
     let client = Client {
-        key: ClientKey(key.value),
+        key,
         name,
         domains: domains.iter().map(|found| found.value.clone()).collect(),
         contacts: people,
@@ -180,7 +182,7 @@ pub fn client<'a>(section: &Section<'a>, firm_zone: Tz) -> Option<ClientEntry<'a
         retainers,
     };
     let (account_manager, calendar) = (account_manager.map(|found| found.place), calendar.map(|found| found.place));
-    Some(ClientEntry { client, billing, place: key.place, domains, contacts, account_manager, calendar })
+    ClientEntry { client, billing, place, domains, contacts, account_manager, calendar }
 }
 
 /// `en`, `de`, `pt-br`.
@@ -231,27 +233,33 @@ fn billing_of(table: Option<&Section<'_>>, client: ClientKey, name: &str, fees: 
     billing
 }
 
+/// The terms in order, and when the fee of each is due.
 fn retainers(client: &Section<'_>) -> (Vec<RetainerTerm>, Vec<(NaiveDate, FeeDue)>) {
-    let mut terms = Vec::new();
-    for section in client.tables("retainer") {
-        if let Some((term, due)) = retainer(&section) {
-            terms.push((term, due, section.place_of("since")));
-        }
-    }
-    terms.sort_by_key(|(term, ..)| term.since);
+    let mut terms: Vec<Term<'_>> = client.tables("retainer").iter().filter_map(retainer).collect();
+    terms.sort_by_key(|term| term.since.value);
     for pair in terms.windows(2) {
-        let [(earlier, ..), (later, _, place)] = pair else { continue };
+        let [earlier, later] = pair else { continue };
         // A term without an end lasts until the next begins.
-        if later.since == earlier.since || earlier.until.is_some_and(|until| until >= later.since) {
-            let wrong = format!("overlaps the term since {}", earlier.since);
-            client.notes.wrong(place, wrong, "begin it after the other one's end, or take out the other one's `until`");
+        let begins = later.since.value;
+        if begins == earlier.since.value || earlier.until.is_some_and(|until| until >= begins) {
+            let wrong = format!("overlaps the term since {}", earlier.since.value);
+            let right = "begin it after the other one's end, or take out the other one's `until`";
+            client.notes.wrong(&later.since.place, wrong, right);
         }
     }
-    let fees = terms.iter().map(|(term, due, _)| (term.since, *due)).collect();
-    (terms.into_iter().map(|(term, ..)| term).collect(), fees)
+    let fees = terms.iter().map(|term| (term.since.value, term.due)).collect();
+    (terms.into_iter().filter_map(|term| term.contract).collect(), fees)
 }
 
-fn retainer(section: &Section<'_>) -> Option<(RetainerTerm, FeeDue)> {
+/// A retainer section with a beginning; without a contract when something else in it is wrong.
+struct Term<'a> {
+    since: Found<'a, NaiveDate>,
+    until: Option<NaiveDate>,
+    due: FeeDue,
+    contract: Option<RetainerTerm>,
+}
+
+fn retainer<'a>(section: &Section<'a>) -> Option<Term<'a>> {
     section.must("hours", "hours = \"10-20\": a retainer without hours measures nothing");
     let hours = section.parse("hours", value::hour_range);
     section.must("fee", "fee = \"2400.00 USD\"");
@@ -273,16 +281,17 @@ fn retainer(section: &Section<'_>) -> Option<(RetainerTerm, FeeDue)> {
     {
         section.notes.wrong(&until.place, "lies before `since`", "write the last day of the term");
     }
-    let (bottom, top) = hours?.value;
-    let term = RetainerTerm {
-        since: since?.value,
-        until: until.map(|found| found.value),
-        bottom,
-        top,
-        fee: fee?.value,
+    let since = since?;
+    let until = until.map(|found| found.value);
+    let contract = hours.zip(fee).map(|(hours, fee)| RetainerTerm {
+        since: since.value,
+        until,
+        bottom: hours.value.0,
+        top: hours.value.1,
+        fee: fee.value,
         overage_rate: overage_rate.map(|found| found.value),
-    };
-    Some((term, due.unwrap_or(FeeDue::Advance)))
+    });
+    Some(Term { since, until, due: due.unwrap_or(FeeDue::Advance), contract })
 }
 
 pub fn rate<'a>(section: &Section<'a>) -> Option<RateEntry<'a>> {

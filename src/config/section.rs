@@ -55,7 +55,11 @@ impl Notes {
     }
 
     pub fn push(&self, problem: Problem) {
-        self.0.borrow_mut().push(problem);
+        let mut all = self.0.borrow_mut();
+        // A key may be read twice: for its section and for a check across sections.
+        if !all.contains(&problem) {
+            all.push(problem);
+        }
     }
 
     pub fn count(&self) -> usize {
