@@ -143,7 +143,8 @@ impl Scene<'_> {
         let sentence = self.sentence(start);
         self.of(Sign::Over).find(|seen| {
             let outside = seen.end <= start || seen.start >= end;
-            let denied = self.right_before(Sign::Not, seen.start, 2).is_some();
+            // "not solved"; "since the power came back" tells a moment, not a repair.
+            let denied = [Sign::Not, Sign::After].iter().any(|sign| self.right_before(*sign, seen.start, 2).is_some());
             let relapse = seen.end <= start && self.turned(seen.end, start);
             outside && !denied && !relapse && self.sentence(seen.start) >= sentence
         })
