@@ -47,8 +47,20 @@ fn the_answer_goes_on_and_the_directive_is_taken_out() {
 #[test]
 fn a_duration_is_read_in_every_common_form() {
     for (text, minutes) in [
-        ("90m", 90), ("1h30", 90), ("1h30m", 90), ("1.5h", 90), ("1,5h", 90), ("1:30", 90), ("45", 45), ("2h", 120),
-        ("1h 30m", 60), ("25 min", 25), (".5h", 30), ("-15m", -15), ("−15m", -15), ("0.25h", 15),
+        ("90m", 90),
+        ("1h30", 90),
+        ("1h30m", 90),
+        ("1.5h", 90),
+        ("1,5h", 90),
+        ("1:30", 90),
+        ("45", 45),
+        ("2h", 120),
+        ("1h 30m", 60),
+        ("25 min", 25),
+        (".5h", 30),
+        ("-15m", -15),
+        ("−15m", -15),
+        ("0.25h", 15),
     ] {
         match one(&format!("#time {text}")) {
             Directive::Time { minutes: read, .. } => assert_eq!(read, Minutes(minutes), "{text}"),
@@ -94,14 +106,33 @@ fn a_call_is_at_a_time_that_was() {
 
 #[test]
 fn phones_and_word_processors_are_forgiven() {
-    for text in ["#Done 25m", "＃done 25m", "\u{a0}#done\u{a0}25m", "- #done 25m", "• #DONE 25m", "“#done 25m”", "# done 25m", "#close 25m", "#resolve 25m"] {
+    for text in [
+        "#Done 25m",
+        "＃done 25m",
+        "\u{a0}#done\u{a0}25m",
+        "- #done 25m",
+        "• #DONE 25m",
+        "“#done 25m”",
+        "# done 25m",
+        "#close 25m",
+        "#resolve 25m",
+    ] {
         assert_eq!(one(text), Directive::Done { minutes: Some(Minutes(25)), category: None }, "{text}");
     }
 }
 
 #[test]
 fn what_is_no_directive_stays_text_untouched() {
-    for text in ["#!/bin/sh", "#1 in Ohio", "##done", "#hashtag", "#123 looks related", "I did #done", "  see #42\n\nbye \n", "#include <stdio.h>"] {
+    for text in [
+        "#!/bin/sh",
+        "#1 in Ohio",
+        "##done",
+        "#hashtag",
+        "#123 looks related",
+        "I did #done",
+        "  see #42\n\nbye \n",
+        "#include <stdio.h>",
+    ] {
         let reading = reading(text);
         assert_eq!((reading.lines.len(), reading.rest.as_str()), (0, text));
     }
@@ -123,7 +154,9 @@ fn a_directive_in_the_middle_never_leaks() {
 
 #[test]
 fn directives_stand_in_the_first_and_the_last_block() {
-    let reading = reading("#p2 two sites\n\nHello Jane,\n\nit works.\n\n#fix the cable was loose\nand is now screwed in\n\n#time 30 tm");
+    let reading = reading(
+        "#p2 two sites\n\nHello Jane,\n\nit works.\n\n#fix the cable was loose\nand is now screwed in\n\n#time 30 tm",
+    );
     assert_eq!(reading.rest, "Hello Jane,\n\nit works.");
     let parsed: Vec<Directive> = reading.lines.iter().map(|line| line.parsed.clone().unwrap()).collect();
     assert_eq!(parsed[0], Directive::Priority { to: Priority::P2, why: Some("two sites".to_owned()) });
