@@ -5,3 +5,5 @@ mod config;
 mod harness;
 
 mod lease;
+mod directive;
+mod triage;

@@ -58,7 +58,8 @@ impl RulesFile {
     }
 
     fn one(&self, rule: &RuleToml, problems: &mut Vec<RuleProblem>) -> Rule {
-        let mut wrong = |key: &'static str, why: String| problems.push(RuleProblem { rule: rule.name.clone(), key, why });
+        let mut wrong =
+            |key: &'static str, why: String| problems.push(RuleProblem { rule: rule.name.clone(), key, why });
         let mut places = Places::default();
         for place in &rule.places {
             match place.as_str() {
@@ -77,7 +78,9 @@ impl RulesFile {
             }
         });
         let priority = rule.priority.as_deref().and_then(|word| {
-            word.parse::<Priority>().map_err(|_| wrong("priority", format!("\"{word}\" is none of P1, P2, P3, P4"))).ok()
+            word.parse::<Priority>()
+                .map_err(|_| wrong("priority", format!("\"{word}\" is none of P1, P2, P3, P4")))
+                .ok()
         });
         let category = rule.category.as_deref().and_then(|word| {
             let none = format!("\"{word}\" is none of retainer, project, tm, warranty");

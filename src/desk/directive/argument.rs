@@ -12,9 +12,7 @@ const LONGEST: i64 = 12 * 60;
 pub(super) fn parse(verb: &str, arguments: &str, context: &Context) -> Result<Directive, Refusal> {
     let words: Vec<&str> = arguments.split_whitespace().collect();
     let some = || (!arguments.is_empty()).then(|| arguments.to_owned());
-    let need = |example: &str| {
-        some().ok_or_else(|| Refusal::new(format!("#{verb} needs more: {example}"), &[example]))
-    };
+    let need = |example: &str| some().ok_or_else(|| Refusal::new(format!("#{verb} needs more: {example}"), &[example]));
     match verb {
         "done" => done(&words),
         "fix" => Ok(Directive::Fix { text: need("#fix cause and cure")? }),
@@ -100,7 +98,10 @@ fn done(words: &[&str]) -> Result<Directive, Refusal> {
         [] => None,
         [word] => Some(category("done", word)?),
         [word, ..] => {
-            let more = format!("#done takes a time and a category; \"{}\" is more than that: put it on another line", rest.join(" "));
+            let more = format!(
+                "#done takes a time and a category; \"{}\" is more than that: put it on another line",
+                rest.join(" ")
+            );
             let time = spent.map(|minutes| format!(" {minutes}")).unwrap_or_default();
             let kept = category("done", word).map(|category| format!(" {category}")).unwrap_or_default();
             return Err(Refusal::new(more, &[&format!("#done{time}{kept}")]));
@@ -119,9 +120,14 @@ fn time(words: &[&str], context: &Context) -> Result<Directive, Refusal> {
     let (mut chosen, mut day) = (None, None);
     while let [word, more @ ..] = rest {
         let word = word.trim_end_matches([',', ':']);
-        if chosen.is_none() && word.len() >= 2 && let Ok(category) = category("time", word) {
+        if chosen.is_none()
+            && word.len() >= 2
+            && let Ok(category) = category("time", word)
+        {
             chosen = Some(category);
-        } else if day.is_none() && let Some(found) = past_day(word, today) {
+        } else if day.is_none()
+            && let Some(found) = past_day(word, today)
+        {
             day = Some(found);
         } else {
             break;
@@ -143,7 +149,12 @@ fn starts_as_duration(word: &str) -> bool {
 
 /// Minutes, and how many words they took (`1 h 30 m` is four).
 fn duration(verb: &str, words: &[&str]) -> Result<(Minutes, usize), Refusal> {
-    let unit = |word: &&str| matches!(word.to_lowercase().as_str(), "m" | "min" | "mins" | "minutes" | "h" | "hr" | "hrs" | "hour" | "hours" | "std");
+    let unit = |word: &&str| {
+        matches!(
+            word.to_lowercase().as_str(),
+            "m" | "min" | "mins" | "minutes" | "h" | "hr" | "hrs" | "hour" | "hours" | "std"
+        )
+    };
     let mut joined = words.first().map(|word| word.to_lowercase()).unwrap_or_default();
     let mut used = 1;
     if joined.chars().last().is_some_and(|c| c.is_ascii_digit()) && words.get(1).is_some_and(|word| unit(&word)) {
@@ -174,8 +185,13 @@ fn duration(verb: &str, words: &[&str]) -> Result<(Minutes, usize), Refusal> {
 
 /// `90m`, `1h30`, `1h30m`, `1.5h`, `1,5h`, `1:30`, `45`; no sign.
 fn minutes(text: &str) -> Option<i64> {
-    let number = |digits: &str| (!digits.is_empty() && digits.len() <= 5 && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse::<i64>().ok()).flatten();
-    let text = text.replace("hours", "h").replace("hour", "h").replace("hrs", "h").replace("hr", "h").replace("std", "h");
+    let number = |digits: &str| {
+        (!digits.is_empty() && digits.len() <= 5 && digits.bytes().all(|b| b.is_ascii_digit()))
+            .then(|| digits.parse::<i64>().ok())
+            .flatten()
+    };
+    let text =
+        text.replace("hours", "h").replace("hour", "h").replace("hrs", "h").replace("hr", "h").replace("std", "h");
     let text = text.replace("minutes", "m").replace("mins", "m").replace("min", "m").replace(',', ".");
     if let Some((hours, minutes)) = text.split_once(':') {
         let (hours, minutes) = (number(hours)?, number(minutes).filter(|_| minutes.len() == 2)?);
@@ -200,7 +216,8 @@ fn category(verb: &str, word: &str) -> Result<Category, Refusal> {
     if matches!(lower.as_str(), "t&m" | "t+m") {
         return Ok(Category::Tm);
     }
-    let fits: Vec<Category> = Category::ALL.into_iter().filter(|category| category.as_str().starts_with(&lower)).collect();
+    let fits: Vec<Category> =
+        Category::ALL.into_iter().filter(|category| category.as_str().starts_with(&lower)).collect();
     if let ([category], false) = (fits.as_slice(), lower.is_empty()) {
         return Ok(*category);
     }
@@ -220,15 +237,21 @@ fn address(verb: &str, word: &str) -> Result<String, Refusal> {
     let bare = word.trim_matches(['<', '>', '"', '\'', ',', ';']).to_lowercase();
     let bare = bare.strip_prefix("mailto:").unwrap_or(&bare);
     match bare.rsplit_once('@') {
-        Some((local, domain)) if !local.is_empty() && !domain.starts_with('.') && domain.contains('.') => Ok(bare.to_owned()),
+        Some((local, domain)) if !local.is_empty() && !domain.starts_with('.') && domain.contains('.') => {
+            Ok(bare.to_owned())
+        }
         _ => Err(Refusal::new(format!("\"{word}\" is no mail address"), &[&format!("#{verb} jane@acme.example")])),
     }
 }
 
 fn wait(words: &[&str], context: &Context) -> Result<Directive, Refusal> {
     let (on, rest) = match words {
-        [word, rest @ ..] if word.eq_ignore_ascii_case("client") || word.eq_ignore_ascii_case("customer") => (Waiting::Client, rest),
-        [word, rest @ ..] if word.eq_ignore_ascii_case("vendor") || word.eq_ignore_ascii_case("supplier") => (Waiting::Vendor, rest),
+        [word, rest @ ..] if word.eq_ignore_ascii_case("client") || word.eq_ignore_ascii_case("customer") => {
+            (Waiting::Client, rest)
+        }
+        [word, rest @ ..] if word.eq_ignore_ascii_case("vendor") || word.eq_ignore_ascii_case("supplier") => {
+            (Waiting::Vendor, rest)
+        }
         rest => (Waiting::Client, rest),
     };
     let rest = match rest {
@@ -245,7 +268,10 @@ fn wait(words: &[&str], context: &Context) -> Result<Directive, Refusal> {
                 return Err(Refusal::new(why, &[&format!("#wait {who} until fri")]));
             };
             if day <= today {
-                return Err(Refusal::new(format!("{day} is not in the future"), &[&format!("#wait {who} until tomorrow")]));
+                return Err(Refusal::new(
+                    format!("{day} is not in the future"),
+                    &[&format!("#wait {who} until tomorrow")],
+                ));
             }
             Some(local(day, NaiveTime::MIN, context))
         }

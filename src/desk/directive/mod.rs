@@ -17,35 +17,79 @@ use crate::words::{Category, Minutes, Priority, TicketNumber};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Directive {
     /// `category: None` means the ticket's own.
-    Done { minutes: Option<Minutes>, category: Option<Category> },
-    Fix { text: String },
+    Done {
+        minutes: Option<Minutes>,
+        category: Option<Category>,
+    },
+    Fix {
+        text: String,
+    },
     /// `minutes` is negative for a correction of the last entry; `day` is today in the tech's zone when none was named.
-    Time { minutes: Minutes, category: Option<Category>, day: NaiveDate, note: Option<String> },
+    Time {
+        minutes: Minutes,
+        category: Option<Category>,
+        day: NaiveDate,
+        note: Option<String>,
+    },
     Note,
     Reply,
     Take,
     /// A login, an address, a first name or `me`.
-    Assign { to: String },
-    Pass { why: Option<String> },
-    Priority { to: Priority, why: Option<String> },
-    Cat { to: Category },
-    Warranty { of: Option<TicketNumber> },
-    Wait { on: Waiting, until: Option<DateTime<Utc>> },
+    Assign {
+        to: String,
+    },
+    Pass {
+        why: Option<String>,
+    },
+    Priority {
+        to: Priority,
+        why: Option<String>,
+    },
+    Cat {
+        to: Category,
+    },
+    Warranty {
+        of: Option<TicketNumber>,
+    },
+    Wait {
+        on: Waiting,
+        until: Option<DateTime<Utc>>,
+    },
     Open,
     /// When the call was; `None` means now.
-    Called { at: Option<DateTime<Utc>> },
-    Onsite { at: Option<DateTime<Utc>> },
-    Tag { tag: String },
-    Client { key: String },
+    Called {
+        at: Option<DateTime<Utc>>,
+    },
+    Onsite {
+        at: Option<DateTime<Utc>>,
+    },
+    Tag {
+        tag: String,
+    },
+    Client {
+        key: String,
+    },
     /// An address, lower case.
-    From { address: String },
-    Cc { addresses: Vec<String> },
-    Merge { with: TicketNumber },
-    Accept { client: Option<String> },
+    From {
+        address: String,
+    },
+    Cc {
+        addresses: Vec<String>,
+    },
+    Merge {
+        with: TicketNumber,
+    },
+    Accept {
+        client: Option<String>,
+    },
     Spam,
     Ack,
-    Approve { who: String },
-    Verified { how: String },
+    Approve {
+        who: String,
+    },
+    Verified {
+        how: String,
+    },
     Undo,
     Help,
 }

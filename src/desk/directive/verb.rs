@@ -35,7 +35,10 @@ const fn later(name: &'static str, who: Who) -> Verb {
 }
 
 pub const VERBS: &[Verb] = &[
-    Verb { aliases: &["close", "resolve"], ..verb("done", "[25m] [category]", "resolve and log time; your text goes to the client") },
+    Verb {
+        aliases: &["close", "resolve"],
+        ..verb("done", "[25m] [category]", "resolve and log time; your text goes to the client")
+    },
     verb("fix", "text", "cause and cure for the firm; the client does not see it"),
     opening("time", "1h15 [category] [day] [note]", "log time; -15m corrects the last entry"),
     opening("note", "", "the whole mail is internal"),
@@ -49,7 +52,10 @@ pub const VERBS: &[Verb] = &[
     opening("p4", "[why]", "a request"),
     opening("cat", "retainer|project|tm|warranty", "who pays"),
     verb("warranty", "[#987]", "repairs what that ticket broke: not billed"),
-    Verb { aliases: &["hold"], ..verb("wait", "[client|vendor] [until fri]", "pause the resolution clock until the start of that day") },
+    Verb {
+        aliases: &["hold"],
+        ..verb("wait", "[client|vendor] [until fri]", "pause the resolution clock until the start of that day")
+    },
     verb("open", "", "end the pause, or reopen"),
     opening("called", "[14:05]", "the first touch was a phone call"),
     verb("onsite", "[14:05]", "the first touch was on site"),

@@ -6,10 +6,10 @@ use std::collections::HashSet;
 use aho_corasick::AhoCorasick;
 use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 
+use super::Rule;
 use super::doubt::{SIGNS, Sign};
 use super::fold::{fold_phrase, is_unspaced};
 use super::typo::Vocabulary;
-use super::Rule;
 
 const LONGEST_REGEX: usize = 1024;
 const REGEX_MEMORY: usize = 1 << 20;
@@ -126,17 +126,24 @@ impl Build {
         if rule.priority.is_none() && rule.category.is_none() && rule.skill.is_none() && rule.tags.is_empty() {
             self.problem(&rule.name, "name", "does nothing; give it priority, category, skill or tags".to_owned());
         }
-        let words = rule.any.len() + rule.all.len() + rule.none.len() + rule.together.iter().map(Vec::len).sum::<usize>();
+        let words =
+            rule.any.len() + rule.all.len() + rule.none.len() + rule.together.iter().map(Vec::len).sum::<usize>();
         if words > MOST_WORDS {
             self.problem(&rule.name, "any", format!("{words} words; at most {MOST_WORDS} in one rule"));
             return;
         }
-        let asks_words = !(rule.any.is_empty() && rule.all.is_empty() && rule.together.is_empty() && rule.regex.is_empty());
-        let asks_else = !(rule.from.is_empty() && rule.client.is_empty() && rule.source.is_empty()) || rule.hours.is_some();
+        let asks_words =
+            !(rule.any.is_empty() && rule.all.is_empty() && rule.together.is_empty() && rule.regex.is_empty());
+        let asks_else =
+            !(rule.from.is_empty() && rule.client.is_empty() && rule.source.is_empty()) || rule.hours.is_some();
         match (asks_words, asks_else) {
             (false, true) => self.wordless.push(index),
             (false, false) => {
-                self.problem(&rule.name, "any", "has no condition; give it words, a regex, a sender or hours".to_owned());
+                self.problem(
+                    &rule.name,
+                    "any",
+                    "has no condition; give it words, a regex, a sender or hours".to_owned(),
+                );
             }
             _ => {}
         }
@@ -176,7 +183,9 @@ impl Build {
     }
 
     fn word(&mut self, index: usize, rule: &Rule, key: &'static str, word: &str, slot: Slot) {
-        if let Some(regex) = word.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')).filter(|_| key == "together") {
+        if let Some(regex) =
+            word.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')).filter(|_| key == "together")
+        {
             return self.inner_regex(index, rule, regex, slot);
         }
         if word.len() > LONGEST_WORD {

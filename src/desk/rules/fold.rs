@@ -41,7 +41,9 @@ pub fn fold(text: &str) -> String {
             '.' | '!' | '?' | ';' | '。' | '！' | '？' | '…' if !inside(before, after) || !matches!(c, '.') => {
                 mark(&mut out, SENTENCE);
             }
-            ',' | '(' | ')' | '[' | ']' | ':' | '–' | '—' | '、' | '"' if !inside(before, after) => mark(&mut out, CLAUSE),
+            ',' | '(' | ')' | '[' | ']' | ':' | '–' | '—' | '、' | '"' if !inside(before, after) => {
+                mark(&mut out, CLAUSE)
+            }
             '-' if before.is_some_and(char::is_whitespace) && after.is_some_and(char::is_whitespace) => {
                 mark(&mut out, CLAUSE);
             }
@@ -55,7 +57,11 @@ pub fn fold(text: &str) -> String {
 /// One keyword or phrase as it looks in a folded text, without the spaces around it; empty when nothing is left of it.
 pub fn fold_phrase(phrase: &str) -> String {
     let folded = fold(phrase);
-    folded.split(' ').filter(|word| !word.is_empty() && !word.starts_with([CLAUSE, SENTENCE])).collect::<Vec<_>>().join(" ")
+    folded
+        .split(' ')
+        .filter(|word| !word.is_empty() && !word.starts_with([CLAUSE, SENTENCE]))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Scripts that put no space between words: a phrase in them is searched anywhere.
@@ -69,7 +75,9 @@ pub fn is_unspaced(c: char) -> bool {
 /// Lower case without marks: é → e, ß → ss, ø → o, full-width letters → plain ones, every apostrophe → '.
 fn lower(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.nfkd().filter(|c| !is_combining_mark(*c) && !matches!(c, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{feff}')) {
+    for c in
+        text.nfkd().filter(|c| !is_combining_mark(*c) && !matches!(c, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{feff}'))
+    {
         match c {
             'ß' | 'ẞ' => out.push_str("ss"),
             'æ' | 'Æ' => out.push_str("ae"),
@@ -129,7 +137,10 @@ pub fn new_text(body: &str) -> String {
         if line.trim_end() == "--" || trimmed.starts_with("-----Original Message") {
             break;
         }
-        if trimmed.starts_with('>') || (trimmed.starts_with("On ") && trimmed.ends_with("wrote:")) || is_disclaimer(trimmed) {
+        if trimmed.starts_with('>')
+            || (trimmed.starts_with("On ") && trimmed.ends_with("wrote:"))
+            || is_disclaimer(trimmed)
+        {
             continue;
         }
         kept.push_str(line);
@@ -141,8 +152,20 @@ pub fn new_text(body: &str) -> String {
 /// A long line about confidentiality or the wrong addressee.
 fn is_disclaimer(line: &str) -> bool {
     const SIGNS: [&str; 14] = [
-        "confidential", "intended recipient", "addressee", "intended solely", "delete it immediately", "vertraulich",
-        "vertrouwelijk", "confidentiel", "confidencial", "riservat", "poufn", "destinataire", "empfänger", "geadresseerde",
+        "confidential",
+        "intended recipient",
+        "addressee",
+        "intended solely",
+        "delete it immediately",
+        "vertraulich",
+        "vertrouwelijk",
+        "confidentiel",
+        "confidencial",
+        "riservat",
+        "poufn",
+        "destinataire",
+        "empfänger",
+        "geadresseerde",
     ];
     let lower = line.to_lowercase();
     line.len() > 70 && SIGNS.iter().filter(|sign| lower.contains(*sign)).count() >= 2

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::compile::{Rules, Slot};
 use super::doubt::{Doubted, Scene, Seen};
-use super::fold::{SENTENCE, fold, new_text, prefix, EXAMINED};
+use super::fold::{EXAMINED, SENTENCE, fold, new_text, prefix};
 use super::{Match, Rule, Verdict};
 use crate::words::{ClientKey, Priority};
 
@@ -33,8 +33,13 @@ struct Hit {
 enum Outcome {
     /// Not all conditions are met: not worth a word.
     Silent,
-    Lost { words: Vec<String>, why: String },
-    Won { words: Vec<String> },
+    Lost {
+        words: Vec<String>,
+        why: String,
+    },
+    Won {
+        words: Vec<String>,
+    },
 }
 
 impl Rules {

@@ -18,7 +18,8 @@ const REAL: [&str; 12] =
 
 impl Vocabulary {
     pub fn learn(&mut self, word: &str) {
-        if !word.is_ascii() || word.contains(|c: char| !c.is_ascii_alphabetic()) || !self.words.insert(word.to_owned()) {
+        if !word.is_ascii() || word.contains(|c: char| !c.is_ascii_alphabetic()) || !self.words.insert(word.to_owned())
+        {
             return;
         }
         if word.len() >= 4 {
