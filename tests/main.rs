@@ -7,3 +7,4 @@ mod harness;
 mod lease;
 mod directive;
 mod triage;
+mod notice;

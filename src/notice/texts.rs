@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 
 use super::format::{one_line, paragraphs, quote, tidy, wrap};
@@ -80,7 +81,12 @@ impl Texts {
         &self.language(language).words
     }
 
-    pub(super) fn render(&self, language: &str, notice: &impl Notice) -> Rendered {
+    /// Any text, for whoever has one in hand as a `Notice` (`deskd check`, docs, tests); the named functions do the same.
+    pub fn show(&self, language: &str, notice: &dyn Notice) -> Rendered {
+        self.render(language, notice)
+    }
+
+    pub(super) fn render(&self, language: &str, notice: &dyn Notice) -> Rendered {
         let language = self.language(language);
         let view = notice.view(&language.words);
         match language.render(notice.name(), &view) {
@@ -205,8 +211,8 @@ fn environment(marker: &str) -> Environment<'static> {
     templates.set_undefined_behavior(UndefinedBehavior::Strict);
     templates
         .set_auto_escape_callback(|name| if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None });
-    templates.set_trim_blocks(true);
-    templates.set_lstrip_blocks(true);
+    // Only clashing delimiters can fail here, and they are the standard ones.
+    templates.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().unwrap_or_default());
     templates.set_auto_reload(false);
     templates.add_filter("wrap", |text: &str| wrap(text));
     templates.add_filter("quote", |text: &str| quote(text));
