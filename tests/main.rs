@@ -2,4 +2,9 @@
 
 mod harness;
 
+mod layering;
 mod lease;
+mod lifecycle;
+mod schema;
+mod systemd;
+mod web;
