@@ -2,9 +2,11 @@
 
 mod harness;
 
+mod ground;
 mod layering;
 mod lease;
 mod lifecycle;
+mod mta;
 mod schema;
 mod systemd;
 mod web;

@@ -191,3 +191,46 @@ fn both_databases_have_migrations_of_the_same_names() {
 async fn migrating_twice_changes_nothing() {
     crate::harness::each_db("migrate_twice", async |db| db.migrate().await.unwrap()).await;
 }
+
+/// Several statements, from a file of this project.
+async fn run(db: &Db, sql: String) {
+    let done = match db {
+        Db::Sqlite { write, .. } => sqlx::raw_sql(sqlx::AssertSqlSafe(sql.clone())).execute(write).await.map(drop),
+        Db::Postgres(pool) => sqlx::raw_sql(sqlx::AssertSqlSafe(sql.clone())).execute(pool).await.map(drop),
+    };
+    done.unwrap_or_else(|error| panic!("{error} in\n{sql}"));
+}
+
+/// Each migration meets a database with rows in it: those of `tests/migrations/NAME`, put in after the migration of that name.
+async fn step_by_step(db: &Db, kind: &str) {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    for name in migrations(kind) {
+        run(db, std::fs::read_to_string(root.join("migrations").join(kind).join(&name)).unwrap()).await;
+        let sample = root.join("tests/migrations").join(&name);
+        let rows = std::fs::read_to_string(&sample);
+        run(
+            db,
+            rows.unwrap_or_else(|_| panic!("{} is missing: rows for the next migration to meet", sample.display())),
+        )
+        .await;
+    }
+    let found = ask(db, "SELECT t.subject, e.kind, c.name FROM ticket t JOIN ticket_event e ON e.ticket = t.number JOIN contact c ON c.id = t.requester").await;
+    assert_eq!(found, [["the printer", "opened", "Jane Roe"]]);
+}
+
+#[tokio::test]
+async fn each_migration_works_on_a_database_with_rows() {
+    let folder = scratch("steps");
+    let sqlite = Db::open(&format!("sqlite:{}", folder.path().join("deskd.db").display())).await.unwrap();
+    step_by_step(&sqlite, "sqlite").await;
+    let migrated = scratch("steps_at_once");
+    let at_once = Db::open(&format!("sqlite:{}", migrated.path().join("deskd.db").display())).await.unwrap();
+    at_once.migrate().await.unwrap();
+    assert_eq!(sqlite_schema(&sqlite).await, sqlite_schema(&at_once).await);
+
+    let Some(database) = postgres::bare("steps").await else { return };
+    let db = Db::open(&database.url).await.unwrap();
+    step_by_step(&db, "postgres").await;
+    db.close().await;
+    database.remove().await;
+}
