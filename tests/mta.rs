@@ -63,6 +63,7 @@ fn the_private_postfix_takes_mail_and_hands_it_over_by_lmtp() {
     let lmtp = TcpListener::bind("127.0.0.1:0").unwrap();
     let options = Options { lmtp: lmtp.local_addr().unwrap(), sasl: None, domains: &["northwind.example"] };
     let Some(postfix) = Postfix::start(&options) else { return };
+    assert!(postfix.ca.starts_with("-----BEGIN CERTIFICATE-----"), "clients can trust it");
     let taken = take_one(lmtp);
     let (answers, all) = talk(
         postfix.address,
