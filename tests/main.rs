@@ -2,9 +2,22 @@
 mod calendar;
 mod config;
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "in a test, also in what it is built of, a panic is the failure"
+)]
+
 mod harness;
 
+mod ground;
+mod layering;
 mod lease;
 mod directive;
 mod triage;
 mod notice;
+mod lifecycle;
+mod mta;
+mod schema;
+mod systemd;
+mod web;

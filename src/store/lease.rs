@@ -98,23 +98,17 @@ pub async fn check(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
 }
 
 /// Whether the lease was still ours.
-async fn expire_at(
-    tx: &mut Tx,
-    lease: &Lease,
-    moment: DateTime<Utc>,
-    doing: &'static str,
-) -> Result<bool, StoreError> {
-    let rows = on!(tx, |conn| sqlx::query(
-        "UPDATE lease SET expires_at = $1 WHERE name = $2 AND owner = $3 AND epoch = $4"
-    )
-    .bind(moment)
-    .bind(lease.name)
-    .bind(&lease.owner)
-    .bind(lease.epoch)
-    .execute(conn)
-    .await
-    .map(|done| done.rows_affected()))
-    .during(doing)?;
+async fn expire_at(tx: &mut Tx, lease: &Lease, moment: DateTime<Utc>, doing: &'static str) -> Result<bool, StoreError> {
+    let rows =
+        on!(tx, |conn| sqlx::query("UPDATE lease SET expires_at = $1 WHERE name = $2 AND owner = $3 AND epoch = $4")
+            .bind(moment)
+            .bind(lease.name)
+            .bind(&lease.owner)
+            .bind(lease.epoch)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected()))
+        .during(doing)?;
     Ok(rows == 1)
 }
 

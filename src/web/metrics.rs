@@ -94,9 +94,8 @@ async fn scrape(State(metrics): State<Metrics>) -> Response {
         process.register_with_unit("process_resident_memory", "Memory in use", Unit::Bytes, resident);
     }
     match encode(&process, &registry) {
-        Ok(text) => {
-            ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
-        }
+        Ok(text) => ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+            .into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
