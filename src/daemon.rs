@@ -1,1 +1,179 @@
-//! …
+//! The daemon: wires config, store, sources, worker, schedule, outbox and web together, and stops them in order.
+
+mod desk;
+mod watch;
+mod wire;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::sync::watch as channel;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::intake::Office;
+use crate::lifecycle::{Heartbeats, Instance};
+use crate::mail::authentic::Verifier;
+use crate::notice::Texts;
+use crate::store::{Db, people};
+use crate::{lifecycle, web};
+
+pub use desk::Desk;
+
+/// What a start may replace: the real thing for `deskd run`, other parts in tests and in `demo`.
+pub struct Start {
+    pub config: Config,
+    pub clock: Clock,
+    /// `None`: nothing is looked up in DNS.
+    pub verifier: Option<Arc<Verifier>>,
+    /// The deskd binary, for reading suspicious mail in a child process; `None` reads it here.
+    pub program: Option<PathBuf>,
+}
+
+/// A running daemon.
+pub struct Daemon {
+    pub db: Db,
+    office: channel::Sender<Arc<Office>>,
+    config: channel::Sender<Arc<Config>>,
+    heartbeats: Heartbeats,
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+    _instance: Instance,
+}
+
+impl Daemon {
+    /// Opens and migrates the store, mirrors the config, and starts everything.
+    pub async fn start(start: Start) -> anyhow::Result<Daemon> {
+        let Start { config, clock, verifier, program } = start;
+        let instance = Instance::lock(&config.state_dir)?;
+        let db = Db::open(&config.store_url).await.context("cannot open the store")?;
+        db.migrate().await.context("cannot bring the store up to date")?;
+        mirror(&db, &config).await?;
+        let texts = texts(&config)?;
+        let office = channel::Sender::new(Arc::new(Office { firm: Arc::clone(&config.firm), texts: Arc::new(texts) }));
+        if config.firm.tech_mail_token_only {
+            tracing::warn!("[security] tech_mail = \"token\": a tech's mail is believed without DKIM; anybody who learns a reply address can write as that tech");
+        }
+        let config = channel::Sender::new(Arc::new(config));
+        let heartbeats = Heartbeats::default();
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        let desk = Desk {
+            db: db.clone(),
+            config: config.subscribe(),
+            office: office.subscribe(),
+            clock: clock.clone(),
+            verifier,
+            program,
+            owner: instance.id().to_owned(),
+            heartbeats: heartbeats.clone(),
+            state: watch::DeskState::default(),
+        };
+        let state = desk.state.clone();
+        if let Some(listen) = config.borrow().web_listen {
+            let listener = tokio::net::TcpListener::bind(listen)
+                .await
+                .with_context(|| format!("cannot listen on {listen}: is another program there? [web] listen names the address"))?;
+            let routes = web::routes(watch::parts(&db, &heartbeats, &state, &clock));
+            let stop = stop.clone();
+            tasks.spawn(async move {
+                if let Err(error) = web::serve(listener, routes, web::PATIENCE, stop).await {
+                    tracing::error!(%error, "the web listener ended");
+                }
+            });
+        }
+        tasks.spawn(desk.run(stop.clone()));
+        tasks.spawn(lifecycle::watchdog(heartbeats.clone(), stop.clone()));
+        Ok(Daemon { db, office, config, heartbeats, stop, tasks, _instance: instance })
+    }
+
+    /// Takes over a new config, or says why not; the old one stays then.
+    pub async fn reload(&self, new: Config) -> anyhow::Result<()> {
+        if let Some(why) = config::refuses_reload(&self.config.borrow(), &new) {
+            anyhow::bail!(why);
+        }
+        let texts = texts(&new)?;
+        mirror(&self.db, &new).await?;
+        let office = Office { firm: Arc::clone(&new.firm), texts: Arc::new(texts) };
+        self.office.send_replace(Arc::new(office));
+        self.config.send_replace(Arc::new(new));
+        Ok(())
+    }
+
+    pub fn heartbeats(&self) -> &Heartbeats {
+        &self.heartbeats
+    }
+
+    /// Stops fetching, finishes what is in hand, and returns when all has ended.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a part of the daemon ended badly");
+            }
+        }
+        self.db.close().await;
+    }
+}
+
+async fn mirror(db: &Db, config: &Config) -> anyhow::Result<()> {
+    let mut tx = db.write().await?;
+    people::mirror(&mut tx, &config.firm).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// The texts of a config, or everything that is wrong with its templates.
+pub fn texts(config: &Config) -> anyhow::Result<Texts> {
+    Texts::load(config.templates.as_deref()).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("the templates cannot be used:\n{}", lines.join("\n"))
+    })
+}
+
+/// `deskd run`: until SIGTERM; SIGHUP reloads.
+pub async fn run(path: PathBuf, config: Config) -> anyhow::Result<()> {
+    let mut signals = lifecycle::signals()?;
+    let verifier = match Verifier::system() {
+        Ok(verifier) => Some(Arc::new(verifier)),
+        Err(error) => {
+            tracing::warn!(%error, "no DNS: senders stay unverified but for what the mailbox's own border says");
+            None
+        }
+    };
+    let program = std::env::current_exe().ok();
+    let daemon = Daemon::start(Start { config, clock: Clock::System, verifier, program }).await?;
+    lifecycle::ready("running");
+    tracing::info!("deskd {} is running with {}", env!("CARGO_PKG_VERSION"), path.display());
+    loop {
+        tokio::select! {
+            () = signals.stop.cancelled() => break,
+            asked = signals.reload.recv() => {
+                if asked.is_none() {
+                    break;
+                }
+                lifecycle::reloading();
+                reload(&daemon, &path).await;
+                lifecycle::ready("running");
+            }
+        }
+    }
+    lifecycle::stopping();
+    tracing::info!("stopping: finishing what is in hand");
+    daemon.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn reload(daemon: &Daemon, path: &std::path::Path) {
+    match config::load(path) {
+        Ok(new) => match daemon.reload(new).await {
+            Ok(()) => tracing::info!("the config was read again"),
+            Err(error) => tracing::error!("the new config is not used: {error:#}"),
+        },
+        Err(problems) => tracing::error!("the new config is not used, the old one stays:\n{problems}"),
+    }
+}

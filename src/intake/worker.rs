@@ -16,7 +16,7 @@ use super::process;
 use super::read::{self, Ready};
 use super::trial::{Trial, Tried};
 use crate::clock::Clock;
-use crate::lifecycle::{Beat, chain};
+use crate::lifecycle::{Pulse, chain};
 use crate::mail::authentic::{Authentic, Border, Verifier};
 use crate::store::inbound::{self, Fate, Outcome, Unprocessed};
 use crate::store::{Db, StoreError};
@@ -34,7 +34,7 @@ pub struct Worker {
     /// The outbox and the timers have something new.
     pub changed: Arc<Notify>,
     pub trial: Trial,
-    pub beat: Beat,
+    pub beat: Pulse,
     pub stop: CancellationToken,
 }
 

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::intake::{self, Office, Unit};
-use crate::lifecycle::{Beat, chain};
+use crate::lifecycle::{Pulse, chain};
 use crate::store::tickets::{self, Timer};
 use crate::store::{Db, StoreError, jobs};
 
@@ -19,7 +19,7 @@ pub struct Schedule {
     pub clock: Clock,
     /// Timers or outbox may have changed.
     pub changed: Arc<Notify>,
-    pub beat: Beat,
+    pub beat: Pulse,
     pub stop: CancellationToken,
 }
 

@@ -1,0 +1,159 @@
+//! The part of the daemon of which only one may run on a database: sources, worker, schedule, outbox; held together by the lease.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::watch::DeskState;
+use super::wire;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::intake::{self, Intake, Office, Trial, Worker};
+use crate::lifecycle::{Heartbeats, chain};
+use crate::mail::authentic::Verifier;
+use crate::schedule::Schedule;
+use crate::store::lease::{self, Lease};
+use crate::store::{Db, StoreError, outbox};
+
+pub struct Desk {
+    pub db: Db,
+    pub config: watch::Receiver<Arc<Config>>,
+    pub office: watch::Receiver<Arc<Office>>,
+    pub clock: Clock,
+    pub verifier: Option<Arc<Verifier>>,
+    pub program: Option<PathBuf>,
+    /// Instance id: whose lease and claims are ours.
+    pub owner: String,
+    pub heartbeats: Heartbeats,
+    pub state: DeskState,
+}
+
+/// A child that reads a suspicious mail gets so long.
+const TRIAL: Duration = Duration::from_secs(30);
+/// A loop that has not come round for so long is stuck.
+const ALLOWANCE: Duration = Duration::from_secs(60);
+
+impl Desk {
+    /// Takes the lease as soon as it is free, runs the desk while it holds, and begins again when it is lost.
+    pub async fn run(self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            match self.take().await {
+                Ok(Some(lease)) => self.hold(lease, &stop).await,
+                Ok(None) => pause(&stop, lease::RENEW / 5).await,
+                Err(error) => {
+                    tracing::error!(error = %chain(&error), "cannot ask for the lease of the desk");
+                    pause(&stop, Duration::from_secs(2)).await;
+                }
+            }
+        }
+    }
+
+    async fn take(&self) -> Result<Option<Lease>, StoreError> {
+        let mut tx = self.db.write().await?;
+        let taken = lease::take(&mut tx, lease::DESK, &self.owner).await?;
+        tx.commit().await?;
+        Ok(taken)
+    }
+
+    async fn hold(&self, lease: Lease, stop: &CancellationToken) {
+        let desk = stop.child_token();
+        let mut tasks = JoinSet::new();
+        if let Err(error) = self.start(&mut tasks, &desk).await {
+            tracing::error!(error = %chain(&error), "the desk cannot start; it tries again");
+            pause(stop, Duration::from_secs(2)).await;
+            return;
+        }
+        self.state.holds(true);
+        let mut lease = lease;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = tokio::time::sleep(lease::RENEW) => {}
+            }
+            match self.renew(&lease).await {
+                Ok(Some(renewed)) => lease = renewed,
+                Ok(None) => {
+                    tracing::warn!("another daemon has the desk now");
+                    break;
+                }
+                Err(error) if tokio::time::Instant::now().into_std() < lease.trusted_until() => {
+                    tracing::warn!(error = %chain(&error), "the lease of the desk could not be renewed yet");
+                }
+                Err(error) => {
+                    tracing::error!(error = %chain(&error), "the lease of the desk ran out");
+                    break;
+                }
+            }
+        }
+        self.state.holds(false);
+        desk.cancel();
+        while let Some(ended) = tasks.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a part of the desk ended badly");
+            }
+        }
+        if let Err(error) = self.release(&lease).await {
+            tracing::warn!(error = %chain(&error), "the lease of the desk could not be given back; it runs out by itself");
+        }
+    }
+
+    async fn renew(&self, lease: &Lease) -> Result<Option<Lease>, StoreError> {
+        let mut tx = self.db.write().await?;
+        let renewed = lease::renew(&mut tx, lease).await?;
+        tx.commit().await?;
+        Ok(renewed)
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        let mut tx = self.db.write().await?;
+        lease::release(&mut tx, lease).await?;
+        tx.commit().await
+    }
+
+    /// Takes back what an earlier run of this instance had in hand, then starts all loops.
+    async fn start(&self, tasks: &mut JoinSet<()>, stop: &CancellationToken) -> Result<(), StoreError> {
+        let mut tx = self.db.write().await?;
+        outbox::take_back(&mut tx, &self.owner, self.clock.now()).await?;
+        tx.commit().await?;
+        let (door, keeps) = Intake::new(8);
+        let (kept, changed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        // The door closes last: the committer ends when every source has let go of it.
+        let committer = intake::commit(self.db.clone(), keeps, self.clock.clone(), Arc::clone(&kept), stop.clone());
+        tasks.spawn(committer);
+        let worker = Worker {
+            db: self.db.clone(),
+            office: self.office.clone(),
+            verifier: self.verifier.clone(),
+            clock: self.clock.clone(),
+            kept,
+            changed: Arc::clone(&changed),
+            trial: Trial { program: self.program.clone(), patience: TRIAL },
+            beat: self.heartbeats.expect("worker", ALLOWANCE),
+            stop: stop.clone(),
+        };
+        tasks.spawn(worker.run());
+        let schedule = Schedule {
+            db: self.db.clone(),
+            office: self.office.clone(),
+            clock: self.clock.clone(),
+            changed: Arc::clone(&changed),
+            beat: self.heartbeats.expect("schedule", ALLOWANCE),
+            stop: stop.clone(),
+        };
+        tasks.spawn(schedule.run());
+        tasks.spawn(wire::sender(self, changed, stop.clone()));
+        tasks.spawn(wire::sources(self, door, stop.clone()));
+        Ok(())
+    }
+}
+
+async fn pause(stop: &CancellationToken, length: Duration) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = tokio::time::sleep(length) => {}
+    }
+}
