@@ -16,7 +16,7 @@ use super::section::{Found, Notes, Place, Section, Source};
 use super::server::{Mailbox, Maildir, OAuth, Outgoing, Servers};
 use super::{Config, Limits, Log, LogFormat, check, clockwork, cron_line, hours, server, value};
 use crate::desk::calendar::Calendar;
-use crate::desk::firm::{Desk, Escalation, Firm};
+use crate::desk::firm::{Desk, Escalation, Firm, Targets};
 use crate::desk::rules::Rules;
 use crate::words::Category;
 
@@ -40,7 +40,7 @@ pub fn load_with(path: &Path, credentials: Option<PathBuf>) -> Result<Config, Pr
     let config = build(&sources, &around, &notes, files);
     let mut problems = notes.take();
     let rank = |file: &Path| sources.iter().position(|source| source.path == file);
-    problems.sort_by(|a, b| (rank(&a.file), a.line).cmp(&(rank(&b.file), b.line)));
+    problems.sort_by_key(|problem| (rank(&problem.file), problem.line));
     match config {
         Some(config) if problems.iter().all(|problem| problem.warning) => Ok(Config { warnings: problems, ..config }),
         _ => Err(Problems(problems)),
@@ -156,7 +156,7 @@ fn build(sources: &[Source], around: &Surroundings, notes: &Notes, mut files: Ve
         clockwork::known_calendar(table, table.text("calendar").as_ref(), &parts.calendars);
         table.finish();
     }
-    let accept_token = token_only(main);
+    let tech_mail_token_only = token_only(main);
     let (store_url, state_dir) = store(main, around);
     let web_listen = web(main);
     let log = log(main);
@@ -165,30 +165,9 @@ fn build(sources: &[Source], around: &Surroundings, notes: &Notes, mut files: Ve
     let rules = rules(&roots, around, &mut files);
     check::across(notes, main, &parts, head.as_ref().map(|head| head.default_category));
     finish(&roots);
-    let head = head?;
-    let desks = desks(&parts);
-    let Parts { techs, clients, rates, mailboxes, maildirs, calendars, .. } = parts;
-    let hours_per_week = techs.iter().map(|entry| (entry.tech.login.clone(), entry.hours_per_week)).collect();
-    let (clients, billing) = clients.into_iter().map(|entry| (entry.client, entry.billing)).unzip();
-    let firm = Firm {
-        name: head.name,
-        time_zone: head.zone,
-        language: head.language,
-        domain: head.domain,
-        url: head.url,
-        default_category: head.default_category,
-        emergency_phone: head.emergency_phone,
-        accept_strangers: head.accept_strangers,
-        tech_mail_token_only: accept_token,
-        attachment_cap: limits.attachments,
-        desks,
-        techs: techs.into_iter().map(|entry| entry.tech).collect(),
-        clients,
-        calendars,
-        targets,
-        escalations,
-        rules: Arc::new(rules),
-    };
+    let firm =
+        Firm { tech_mail_token_only, rules: Arc::new(rules), ..firm(head?, &parts, limits, targets, escalations) };
+    let Parts { techs, clients, rates, mailboxes, maildirs, .. } = parts;
     Some(Config {
         firm: Arc::new(firm),
         store_url,
@@ -202,11 +181,34 @@ fn build(sources: &[Source], around: &Surroundings, notes: &Notes, mut files: Ve
         limits,
         templates,
         rates: rates.into_iter().map(|entry| entry.rate).collect(),
-        billing,
-        hours_per_week,
+        billing: clients.into_iter().map(|entry| entry.billing).collect(),
+        hours_per_week: techs.into_iter().map(|entry| (entry.tech.login, entry.hours_per_week)).collect(),
         files,
         warnings: Vec::new(),
     })
+}
+
+/// The snapshot for the desk; `[security]` and the rules are put in by the caller.
+fn firm(head: Head, parts: &Parts<'_>, limits: Limits, targets: [Targets; 4], escalations: Vec<Escalation>) -> Firm {
+    Firm {
+        name: head.name,
+        time_zone: head.zone,
+        language: head.language,
+        domain: head.domain,
+        url: head.url,
+        default_category: head.default_category,
+        emergency_phone: head.emergency_phone,
+        accept_strangers: head.accept_strangers,
+        desks: desks(parts),
+        techs: parts.techs.iter().map(|entry| entry.tech.clone()).collect(),
+        clients: parts.clients.iter().map(|entry| entry.client.clone()).collect(),
+        calendars: parts.calendars.clone(),
+        tech_mail_token_only: false,
+        attachment_cap: limits.attachments,
+        targets,
+        escalations,
+        rules: Arc::new(Rules),
+    }
 }
 
 /// Every fault of the syntax; what could be read goes on.

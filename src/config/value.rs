@@ -98,7 +98,7 @@ pub fn hour_range(text: &str) -> Result<(Minutes, Minutes), Refusal> {
     let (bottom, top) = text.split_once('-').unwrap_or((text, text));
     match (minutes(bottom), minutes(top)) {
         (Some(bottom), Some(top)) if bottom > top => refuse(format!("\"{text}\" goes backwards"), right),
-        (Some(_), Some(top)) if top == Minutes(0) => refuse("is a retainer without hours", right),
+        (Some(_), Some(Minutes(0))) => refuse("is a retainer without hours", right),
         (Some(bottom), Some(top)) => Ok((bottom, top)),
         _ => refuse(format!("\"{text}\" is no range of hours"), right),
     }
