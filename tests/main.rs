@@ -1,1 +1,4 @@
 //! All tests, in one binary: each module tests one behaviour through the door its users use.
+
+mod mail_build;
+mod mail_parse;
