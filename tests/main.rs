@@ -21,3 +21,5 @@ mod mta;
 mod schema;
 mod systemd;
 mod web;
+mod mail_build;
+mod mail_parse;

@@ -95,7 +95,8 @@ fn check_header(raw: &[u8]) -> Result<(), TooMuch> {
         }
         offset += line.len();
         lines += 1;
-        addresses += line.iter().filter(|&&byte| byte == b'@').count().max(line.iter().filter(|&&byte| byte == b',').count());
+        addresses +=
+            line.iter().filter(|&&byte| byte == b'@').count().max(line.iter().filter(|&&byte| byte == b',').count());
         if lines > MAX_HEADER_LINES {
             return Err(TooMuch::HeaderLines(lines));
         }
@@ -176,9 +177,14 @@ pub(super) fn content_types(raw: &[u8]) -> impl Iterator<Item = ContentType> + '
         let parsed = MessageStream::new(&window).parse_content_type();
         let kind = match parsed.as_content_type() {
             Some(found) if found.ctype() == "multipart" => Kind::Multipart(
-                found.attribute("boundary").filter(|boundary| !boundary.is_empty()).map(|b| [b"--", b.as_bytes()].concat()),
+                found
+                    .attribute("boundary")
+                    .filter(|boundary| !boundary.is_empty())
+                    .map(|b| [b"--", b.as_bytes()].concat()),
             ),
-            Some(found) if found.ctype() == "message" && matches!(found.subtype(), Some("rfc822" | "global")) => Kind::Message,
+            Some(found) if found.ctype() == "message" && matches!(found.subtype(), Some("rfc822" | "global")) => {
+                Kind::Message
+            }
             // A type that does not end within the window is read as the worst it can be.
             None if value.len() == TYPE_WINDOW => Kind::Message,
             _ => Kind::Other,

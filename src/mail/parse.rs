@@ -76,7 +76,8 @@ fn declared_charset(bytes: &[u8]) -> Option<String> {
     let at = bytes.windows(8).position(|window| window.eq_ignore_ascii_case(b"charset="))?;
     let label = bytes[at + 8..].trim_ascii_start();
     let label = label.strip_prefix(b"\"").unwrap_or(label);
-    let end = label.iter().position(|byte| !byte.is_ascii_alphanumeric() && !b"-_:.".contains(byte)).unwrap_or(label.len());
+    let end =
+        label.iter().position(|byte| !byte.is_ascii_alphanumeric() && !b"-_:.".contains(byte)).unwrap_or(label.len());
     Some(String::from_utf8_lossy(&label[..end.min(60)]).into_owned())
 }
 

@@ -9,13 +9,62 @@ const MAX_TAGS: usize = 60_000;
 
 /// Elements that may be shown; everything else loses its tags and keeps its text.
 pub(super) const ALLOWED: &[&str] = &[
-    "a", "abbr", "b", "blockquote", "br", "caption", "center", "code", "col", "colgroup", "dd", "del", "div", "dl", "dt", "em", "font", "h1",
-    "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "ins", "kbd", "li", "ol", "p", "pre", "q", "s", "small", "span", "strike", "strong", "sub",
-    "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "tt", "u", "ul",
+    "a",
+    "abbr",
+    "b",
+    "blockquote",
+    "br",
+    "caption",
+    "center",
+    "code",
+    "col",
+    "colgroup",
+    "dd",
+    "del",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "font",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "i",
+    "img",
+    "ins",
+    "kbd",
+    "li",
+    "ol",
+    "p",
+    "pre",
+    "q",
+    "s",
+    "small",
+    "span",
+    "strike",
+    "strong",
+    "sub",
+    "sup",
+    "table",
+    "tbody",
+    "td",
+    "tfoot",
+    "th",
+    "thead",
+    "tr",
+    "tt",
+    "u",
+    "ul",
 ];
 const VOID: &[&str] = &["br", "col", "hr", "img"];
 /// Elements whose content is no text for people.
-const HIDDEN: &[&str] = &["script", "style", "title", "iframe", "noembed", "noframes", "xmp", "textarea", "template", "select", "svg", "math"];
+const HIDDEN: &[&str] = &[
+    "script", "style", "title", "iframe", "noembed", "noframes", "xmp", "textarea", "template", "select", "svg", "math",
+];
 const CELLS: &[&str] = &["td", "th"];
 
 pub(super) struct Shaped {
@@ -74,7 +123,11 @@ impl Pass {
         let Some(&known) = ALLOWED.iter().find(|allowed| **allowed == name) else {
             return after;
         };
-        if closing { self.close(known) } else { self.open(known, &text[..end]) }
+        if closing {
+            self.close(known)
+        } else {
+            self.open(known, &text[..end])
+        }
         after
     }
 
@@ -158,8 +211,32 @@ impl Pass {
 fn is_block(name: &str) -> bool {
     matches!(
         name,
-        "blockquote" | "caption" | "center" | "dd" | "div" | "dl" | "dt" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "hr" | "li" | "ol" | "p"
-            | "pre" | "table" | "tbody" | "td" | "tfoot" | "th" | "thead" | "tr" | "ul"
+        "blockquote"
+            | "caption"
+            | "center"
+            | "dd"
+            | "div"
+            | "dl"
+            | "dt"
+            | "h1"
+            | "h2"
+            | "h3"
+            | "h4"
+            | "h5"
+            | "h6"
+            | "hr"
+            | "li"
+            | "ol"
+            | "p"
+            | "pre"
+            | "table"
+            | "tbody"
+            | "td"
+            | "tfoot"
+            | "th"
+            | "thead"
+            | "tr"
+            | "ul"
     )
 }
 
@@ -185,7 +262,11 @@ fn skip_hidden<'a>(text: &'a str, name: &str) -> &'a str {
     let mut from = 0;
     while let Some(at) = text[from..].find("</") {
         let start = from + at + 2;
-        if text.as_bytes().get(start..start + name.len()).is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes())) {
+        if text
+            .as_bytes()
+            .get(start..start + name.len())
+            .is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes()))
+        {
             let end = start + tag_end(&text[start..]);
             return &text[end..];
         }
@@ -204,7 +285,9 @@ fn remote_picture(name: &str, tag: &str) -> Option<String> {
         return None;
     }
     let tiny = |name| attribute(tag, name).is_some_and(|size| matches!(size, "0" | "1" | "1px" | "0px"));
-    let remote = ["http://", "https://"].iter().any(|scheme| source.get(..scheme.len()).is_some_and(|found| found.eq_ignore_ascii_case(scheme)));
+    let remote = ["http://", "https://"]
+        .iter()
+        .any(|scheme| source.get(..scheme.len()).is_some_and(|found| found.eq_ignore_ascii_case(scheme)));
     if !remote || tiny("width") || tiny("height") {
         return Some(String::new());
     }

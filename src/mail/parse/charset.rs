@@ -1,6 +1,8 @@
 //! Guessing the charset of bytes that declare none: UTF-8 where it fits, else the legacy charset that makes the likeliest text.
 
-use encoding_rs::{BIG5, EUC_JP, EUC_KR, Encoding, GB18030, ISO_2022_JP, KOI8_R, SHIFT_JIS, WINDOWS_1251, WINDOWS_1252};
+use encoding_rs::{
+    BIG5, EUC_JP, EUC_KR, Encoding, GB18030, ISO_2022_JP, KOI8_R, SHIFT_JIS, WINDOWS_1251, WINDOWS_1252,
+};
 
 /// Only this much of a long text decides.
 const SAMPLE: usize = 16 * 1024;

@@ -46,13 +46,17 @@ pub(crate) fn split(raw: &[u8]) -> (Vec<Field<'_>>, usize) {
         }
         value_start = None;
         let Some(colon) = line.iter().position(|&byte| byte == b':') else { continue };
-        let name: Vec<u8> = line[..colon].iter().filter(|byte| byte.is_ascii_graphic()).map(u8::to_ascii_lowercase).collect();
+        let name: Vec<u8> =
+            line[..colon].iter().filter(|byte| byte.is_ascii_graphic()).map(u8::to_ascii_lowercase).collect();
         if name.is_empty() || name.len() > 100 {
             continue;
         }
         let start = line_start + colon + 1;
         value_start = Some(start);
-        fields.push(Field { name: String::from_utf8_lossy(&name).into_owned(), value: trim_line_end(&raw[start..offset]) });
+        fields.push(Field {
+            name: String::from_utf8_lossy(&name).into_owned(),
+            value: trim_line_end(&raw[start..offset]),
+        });
     }
     (fields, offset)
 }
@@ -75,7 +79,8 @@ pub(crate) fn decode(value: &[u8], hint: Option<&str>) -> String {
 
 /// One line without control characters and line separators; for everything that a header says.
 pub(crate) fn clean_line(text: &str) -> String {
-    let spaced = text.chars().map(|ch| if matches!(ch, '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}') { ' ' } else { ch });
+    let spaced =
+        text.chars().map(|ch| if matches!(ch, '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}') { ' ' } else { ch });
     spaced.filter(|ch| !ch.is_control()).collect::<String>().trim().to_owned()
 }
 

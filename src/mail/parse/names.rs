@@ -22,7 +22,9 @@ pub(crate) fn safe(name: &str, content_type: &str) -> String {
     }
     let stem = name.split('.').next().unwrap_or_default().trim().to_ascii_uppercase();
     let numbered = stem.strip_prefix("COM").or_else(|| stem.strip_prefix("LPT"));
-    if DEVICES.contains(&stem.as_str()) || numbered.is_some_and(|rest| matches!(rest.chars().collect::<Vec<_>>()[..], ['0'..='9' | '¹' | '²' | '³'])) {
+    if DEVICES.contains(&stem.as_str())
+        || numbered.is_some_and(|rest| matches!(rest.chars().collect::<Vec<_>>()[..], ['0'..='9' | '¹' | '²' | '³']))
+    {
         name.insert(0, '_');
     }
     name

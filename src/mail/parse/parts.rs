@@ -6,7 +6,9 @@ use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode;
 use mail_parser::parsers::MessageStream;
-use mail_parser::{ContentType, Encoding, HeaderName, HeaderValue, Message, MessageParser, MessagePart, MimeHeaders, PartType};
+use mail_parser::{
+    ContentType, Encoding, HeaderName, HeaderValue, Message, MessageParser, MessagePart, MimeHeaders, PartType,
+};
 
 use super::super::guard::{self, Kind};
 use super::super::{Attachment, Mail, html};
@@ -23,7 +25,9 @@ pub(super) fn read_body(mail: &mut Mail, raw: &[u8], body: usize) {
     let mut used: Vec<u32> = message.text_body.iter().chain(&message.html_body).copied().collect();
     used.retain(|&id| reader.part(id).is_some_and(|part| matches!(part.body, PartType::Text(_) | PartType::Html(_))));
     let (mut text_ids, mut html_ids) = (message.text_body.clone(), message.html_body.clone());
-    if used.is_empty() && let Some(id) = reader.text_called_attachment() {
+    if used.is_empty()
+        && let Some(id) = reader.text_called_attachment()
+    {
         (text_ids, html_ids) = (vec![id], vec![id]);
         if message.parts[id as usize].attachment_name().is_none() {
             used.push(id);
@@ -33,9 +37,12 @@ pub(super) fn read_body(mail: &mut Mail, raw: &[u8], body: usize) {
     mail.html = (!pages.is_empty()).then(|| pages.join("\n"));
     let plain: Vec<(bool, String)> = text_ids.iter().filter_map(|&id| reader.text(id)).collect();
     mail.has_plain = plain.iter().any(|(plain, text)| *plain && !text.trim().is_empty());
-    let texts: Vec<&str> = plain.iter().map(|(_, text)| text.trim_end_matches('\n')).filter(|text| !text.is_empty()).collect();
+    let texts: Vec<&str> =
+        plain.iter().map(|(_, text)| text.trim_end_matches('\n')).filter(|text| !text.is_empty()).collect();
     mail.text = texts.join("\n\n");
-    if mail.text.trim().is_empty() && let Some(page) = &mail.html {
+    if mail.text.trim().is_empty()
+        && let Some(page) = &mail.html
+    {
         mail.text = clean_text(&html::to_text(page));
     }
     mail.attachments = reader.attachments(&used, mail.html.as_deref().unwrap_or_default());
@@ -47,7 +54,9 @@ fn mask_nested(raw: &[u8]) -> Cow<'_, [u8]> {
     let mut masked = Cow::Borrowed(raw);
     for found in guard::content_types(raw).filter(|found| matches!(found.kind, Kind::Message)) {
         let window = &raw[found.value.clone()];
-        let subtype = window.windows(6).position(|bytes| bytes.eq_ignore_ascii_case(b"rfc822") || bytes.eq_ignore_ascii_case(b"global"));
+        let subtype = window
+            .windows(6)
+            .position(|bytes| bytes.eq_ignore_ascii_case(b"rfc822") || bytes.eq_ignore_ascii_case(b"global"));
         match subtype {
             Some(at) => masked.to_mut()[found.value.start + at] = b'x',
             // A spelling with a comment or a fold inside: take the colon's field out of the parser's sight.
@@ -72,7 +81,8 @@ impl Reader<'_> {
         let texts = || {
             (0..).zip(&self.message.parts).filter(|(_, part)| {
                 let kind = content_type(part);
-                matches!(part.body, PartType::Text(_) | PartType::Html(_)) && matches!(kind.as_str(), "text/plain" | "text/html" | "")
+                matches!(part.body, PartType::Text(_) | PartType::Html(_))
+                    && matches!(kind.as_str(), "text/plain" | "text/html" | "")
             })
         };
         texts().find(|(_, part)| part.attachment_name().is_none()).or_else(|| texts().next()).map(|(id, _)| id)
@@ -85,7 +95,8 @@ impl Reader<'_> {
             PartType::Html(_) => Some((false, clean_text(&html::to_text(&self.html(id)?)))),
             PartType::Text(parsed) => {
                 let text = clean_text(&self.characters(part, parsed));
-                let attribute = |name: &str| part.content_type().and_then(|kind| kind.attribute(name)).unwrap_or_default();
+                let attribute =
+                    |name: &str| part.content_type().and_then(|kind| kind.attribute(name)).unwrap_or_default();
                 let text = if attribute("format").eq_ignore_ascii_case("flowed") {
                     flowed::unflow(&text, attribute("delsp").eq_ignore_ascii_case("yes"))
                 } else {
@@ -148,7 +159,9 @@ impl Reader<'_> {
                 kind if kind.is_empty() => "application/octet-stream".to_owned(),
                 kind => kind,
             };
-            let content_id = part.content_id().map(|id| id.chars().filter(|ch| !ch.is_control() && !matches!(ch, '<' | '>')).collect::<String>());
+            let content_id = part
+                .content_id()
+                .map(|id| id.chars().filter(|ch| !ch.is_control() && !matches!(ch, '<' | '>')).collect::<String>());
             let content_id = content_id.filter(|id| !id.is_empty());
             let inline = content_id.as_deref().is_some_and(|id| shown_in(page, id));
             let name = file_name(name, &content_type, &bytes);
@@ -170,7 +183,9 @@ impl Reader<'_> {
             let raw = self.raw.get(header.offset_start as usize..header.offset_end as usize)?;
             let mut line = fields::unfold(raw, None);
             line.push('\n');
-            let HeaderValue::ContentType(parsed) = MessageStream::new(line.as_bytes()).parse_content_type() else { return None };
+            let HeaderValue::ContentType(parsed) = MessageStream::new(line.as_bytes()).parse_content_type() else {
+                return None;
+            };
             parsed.attribute("filename").or_else(|| parsed.attribute("name")).map(str::to_owned)
         })
     }
@@ -204,7 +219,11 @@ fn nested_subject(bytes: &[u8]) -> String {
 /// `type/subtype` in lower case; empty when absent or no token. Undoes `mask_nested`.
 fn content_type(part: &MessagePart<'_>) -> String {
     let Some(kind) = part.content_type() else { return String::new() };
-    let token = |text: &str| !text.is_empty() && text.len() < 100 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte));
+    let token = |text: &str| {
+        !text.is_empty()
+            && text.len() < 100
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
+    };
     let (main, sub) = main_and_sub(kind);
     if !token(&main) || !token(&sub) {
         return String::new();
