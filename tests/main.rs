@@ -23,3 +23,7 @@ mod systemd;
 mod web;
 mod mail_build;
 mod mail_parse;
+mod mail_automatic;
+mod mail_forward;
+mod mail_reply;
+mod mail_reply_support;

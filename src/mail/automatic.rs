@@ -1,1 +1,300 @@
-//! …
+//! Tells mail of machines from mail of people (RFC 3834, 3464, 5965, 8098) and says whether an automatic answer may be sent.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::mail::Mail;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Human,
+    AutoReply,
+    /// Also a notice of delay: then `hard` is `Some(false)`.
+    Bounce,
+    Report,
+    List,
+    Generated,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sign {
+    pub kind: Kind,
+    /// An acknowledgement may go out; the limits per contact still hold.
+    pub may_answer: bool,
+    /// The header or phrase that decided.
+    pub why: String,
+    /// The addresses that a bounce is about, lower case, each once.
+    pub failed: Vec<String>,
+    /// The enhanced status of RFC 3463, `5.1.1`.
+    pub status: Option<String>,
+    /// `Some(true)`: the address will not work again; `None`: not a bounce, or it does not say.
+    pub hard: Option<bool>,
+    /// Of the mail that bounced, without angle brackets.
+    pub original_message_id: Option<String>,
+}
+
+fn pattern(text: &str) -> Regex {
+    crate::mail::reply::block::pattern(text)
+}
+
+static ADDRESS: LazyLock<Regex> = LazyLock::new(|| pattern(r"[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"));
+static STATUS: LazyLock<Regex> = LazyLock::new(|| pattern(r"\b([245]\.\d{1,3}\.\d{1,3})\b"));
+static REPLY_CODE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?:^|[\s:(<'\x22])([45]\d\d)[\s-]"));
+static MESSAGE_ID: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?im)^[ \t>]*Message-ID:\s*<([^>\s]{3,300})>"));
+static DAEMON: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)^(?:mailer[-_.]?daemon|postmaster|mail[-_.]?daemon|mdaemon|bounces?|mailerdaemon|postmast|mail-?delivery|.*mailer-daemon.*)@?"));
+static BOUNCE_SUBJECT: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(concat!(
+        r"(?i)undeliver|delivery (?:status )?(?:notification|failure|has failed|report|problem|error)|deliver(?:y|ing).{0,30}fail|mail delivery|returned mail|returned to sender|failure noti(?:ce|fication)|",
+        r"delivery.{0,12}delayed|message delayed|mail could not be|could not be delivered|non remis|unzustellbar|unable to deliver|non-?delivery|nondeliverable|mail system error|",
+        r"message status - undeliverable|failed mail|rejected|mail failure|onbestelbaar|no se puede entregar|mancato recapito|配信|不达|退信|недоставл|notificación de estado|mailfehler|warning: .{0,30}(?:delay|could not)"
+    ))
+});
+static BOUNCE_BODY: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(concat!(
+        r"(?i)(?:could|can) ?not be delivered|couldn't be delivered|was not delivered|(?:un)?able to deliver|undeliverable|delivery (?:to|of|has) .{0,60}fail|permanent (?:fatal )?error|user unknown|unknown user|",
+        r"recipient.{0,30}reject|does not exist|no such user|mailbox.{0,20}(?:full|unavailable|not found)|over quota|following (?:recipients?|addresses).{0,40}|returned (?:message|to you)|undelivered|transcript of session|",
+        r"delivery attempts|host unknown|not listed in|invalid (?:recipient|address)|address(?:es)? failed|failed to deliver|unknown (?:recipient|address)|account.{0,20}disabled|エラー|届け|送信でき|配信でき"
+    ))
+});
+static DELAY: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)delayed|will (?:continue|keep|be retried|retry)|not yet been delivered|warning message only|do not need to resend|still (?:trying|undelivered)|has not been delivered yet|temporar(?:y|ily) (?:fail|problem)"));
+static AUTO_SUBJECT: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(concat!(
+        r"(?i)^\s*(?:auto(?:matic|matische|mated|matisk|maattinen|matyczna|matická)?[ -]?(?:reply|response|antwort|antwoord|svar|vastaus|odpowiedź|odpověď)|autoreply|autoresponder|out of (?:the )?office|abwesenheit|",
+        r"réponse automatique|respuesta automática|resposta automática|risposta automatica|afwezig(?:heid)?|automatisch antwoord|fuera de la oficina|vacation reply|autosvar|frånvaro|автоответ|自動応答|自动答复|otomatik yanıt|auto ?: )"
+    ))
+});
+static REPORT_SUBJECT: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)report domain:|dmarc (?:aggregate )?report|tls-?rpt|tls report|aggregate report"));
+static ORIGINAL: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"(?im)^(?:[ >*-]*(?:original message|copy of (?:the|your) message|unsent message|(?:below this line|this) is a copy|the following is the|message header|returned message|original mail|header of the|message text follows|begin(?:ning)? of)|content-type: (?:message/rfc822|text/rfc822-headers)|received: )")
+});
+
+/// What a mail is; `raw` are its bytes as received, needed for reports whose parts are broken. Looks at their first 256 KiB.
+pub fn sign(mail: &Mail, raw: &[u8]) -> Sign {
+    let raw = String::from_utf8_lossy(&raw[..raw.len().min(256 * 1024)]).replace('\r', "");
+    let head = raw.find("\n\n").map_or(raw.as_str(), |end| &raw[..end]);
+    let body = raw.get(head.len()..).unwrap_or_default();
+    let report = report_type(mail);
+    let decided = by_report(mail, &report, body).or_else(|| by_bounce(mail, &report, body)).or_else(|| by_headers(mail));
+    let (kind, why) = decided.unwrap_or((Kind::Human, "nothing says that a machine wrote it".to_string()));
+    let mut sign = Sign {
+        kind,
+        may_answer: kind == Kind::Human && silence(mail).is_none(),
+        why: silence(mail).filter(|_| kind == Kind::Human).unwrap_or(why),
+        failed: Vec::new(),
+        status: None,
+        hard: None,
+        original_message_id: None,
+    };
+    if kind == Kind::Bounce {
+        read_bounce(&mut sign, mail, body);
+    }
+    sign
+}
+
+fn lower(mail: &Mail, name: &str) -> String {
+    mail.header(name).unwrap_or_default().trim().to_lowercase()
+}
+
+fn report_type(mail: &Mail) -> String {
+    let kind = lower(mail, "content-type");
+    let compact: String = kind.chars().filter(|c| !c.is_whitespace() && *c != '"').collect();
+    let named = compact.split_once("report-type=").map(|(_, rest)| rest.split(';').next().unwrap_or_default().to_string());
+    named.unwrap_or_else(|| if compact.starts_with("multipart/report") { "unnamed".into() } else { String::new() })
+}
+
+fn by_report(mail: &Mail, report: &str, body: &str) -> Option<(Kind, String)> {
+    let small = body.to_ascii_lowercase();
+    let produced = small.contains("\ndisposition:") && (small.contains("final-recipient:") || small.contains("original-message-id:"));
+    let kind = match report {
+        "feedback-report" | "tlsrpt" => Some(report.to_string()),
+        "disposition-notification" if produced => Some("a read receipt".to_string()),
+        _ if small.contains("content-type: message/feedback-report") => Some("message/feedback-report".to_string()),
+        _ if mail.header("tls-report-domain").is_some() => Some("TLS-Report-Domain".to_string()),
+        _ if REPORT_SUBJECT.is_match(&mail.subject) && mail.attachments.iter().any(|a| packed(&a.content_type, &a.name)) => Some("a DMARC or TLS report".to_string()),
+        _ => None,
+    };
+    kind.map(|why| (Kind::Report, why))
+}
+
+fn packed(content_type: &str, name: &str) -> bool {
+    ["zip", "gzip", "xml", "tlsrpt"].iter().any(|word| content_type.contains(word))
+        || [".gz", ".zip", ".xml", ".json"].iter().any(|end| name.to_lowercase().ends_with(end))
+}
+
+fn by_bounce(mail: &Mail, report: &str, body: &str) -> Option<(Kind, String)> {
+    let small = body.to_ascii_lowercase();
+    let status_part = small.contains("content-type: message/delivery-status") || small.contains("content-type: message/global-delivery-status");
+    if report.starts_with("delivery-status") || status_part {
+        return Some((Kind::Bounce, "message/delivery-status".to_string()));
+    }
+    if mail.header("x-failed-recipients").is_some() {
+        return Some((Kind::Bounce, "X-Failed-Recipients".to_string()));
+    }
+    let own_status = small.contains("\nfinal-recipient:") && (small.contains("\naction:") || small.contains("\nstatus:"));
+    let from_daemon = mail.from.iter().chain(mail.sender.iter()).any(|from| DAEMON.is_match(&from.address)) || mail.from.iter().any(|from| {
+        let name = from.name.to_lowercase();
+        ["mail delivery", "mailer-daemon", "postmaster", "system administrator", "mail administrator", "mail system"].iter().any(|word| name.contains(word))
+    });
+    let null_path = mail.return_path.as_deref() == Some("") || lower(mail, "return-path").trim_matches(['<', '>', ' ']).is_empty() && mail.header("return-path").is_some();
+    let null_path = null_path || mail.return_path.as_deref().is_some_and(|path| DAEMON.is_match(path));
+    let subject = BOUNCE_SUBJECT.is_match(&mail.subject);
+    let replied = AUTO_SUBJECT.is_match(&mail.subject) || lower(mail, "auto-submitted").starts_with("auto-replied");
+    let telling = BOUNCE_BODY.is_match(body);
+    let points = 2 * u8::from(from_daemon) + u8::from(null_path) + u8::from(subject) + u8::from(telling) + 2 * u8::from(own_status) + u8::from(report == "unnamed");
+    let enough = points >= 3 && (telling || subject || own_status || from_daemon) && !(replied && !from_daemon && !subject);
+    enough.then(|| (Kind::Bounce, if from_daemon { "from a mail daemon" } else { "no return path, and the text of a bounce" }.to_string()))
+}
+
+fn by_headers(mail: &Mail) -> Option<(Kind, String)> {
+    let submitted = lower(mail, "auto-submitted");
+    let answer = mail.headers.iter().find(|(name, value)| {
+        let value = value.trim().to_lowercase();
+        matches!(name.as_str(), "x-autoreply" | "x-autorespond" | "x-autoresponder" | "x-autoreply-from" | "x-mail-autoreply" | "x-auto-reply" | "x-vacation") && !matches!(value.as_str(), "no" | "false" | "0")
+            || matches!(name.as_str(), "precedence" | "x-precedence") && matches!(value.as_str(), "auto_reply" | "auto-reply")
+            || name == "delivered-to" && value == "autoresponder"
+    });
+    if submitted.starts_with("auto-replied") || answer.is_some() {
+        return Some((Kind::AutoReply, answer.map_or("Auto-Submitted".to_string(), |(name, _)| name.clone())));
+    }
+    if AUTO_SUBJECT.is_match(&mail.subject) && (!submitted.is_empty() || silence(mail).is_some()) {
+        return Some((Kind::AutoReply, "its subject is that of an automatic reply".to_string()));
+    }
+    if !submitted.is_empty() && !submitted.starts_with("no") {
+        return Some((Kind::Generated, format!("Auto-Submitted: {}", submitted.chars().take(40).collect::<String>())));
+    }
+    let marked = ["x-fc-machinegenerated", "feedback-id", "x-ses-outgoing", "x-loop"].into_iter().find(|name| mail.header(name).is_some_and(|value| !value.trim().is_empty()));
+    let listed = mail.header("list-id").is_some() || mail.header("list-post").is_some();
+    let bulk = matches!(lower(mail, "precedence").as_str(), "bulk" | "junk");
+    if bulk && !listed {
+        return Some((Kind::Generated, "Precedence".to_string()));
+    }
+    if listed || lower(mail, "precedence") == "list" {
+        return Some((Kind::List, "a mailing list".to_string()));
+    }
+    if AUTO_SUBJECT.is_match(&mail.subject) && mail.subject.to_lowercase().starts_with("auto") {
+        return Some((Kind::AutoReply, "its subject is that of an automatic reply".to_string()));
+    }
+    let no_reply = mail.from.iter().any(|from| {
+        let local: String = from.address.split('@').next().unwrap_or_default().to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
+        local.starts_with("noreply") || local.starts_with("donotreply") || local.starts_with("nepasrepondre")
+    });
+    match marked {
+        Some(name) => Some((Kind::Generated, name.to_string())),
+        None => no_reply.then(|| (Kind::Generated, "from a no-reply address".to_string())),
+    }
+}
+
+/// A request not to answer; it proves nothing about who wrote the mail (Exchange puts it on people's mail too).
+fn silence(mail: &Mail) -> Option<String> {
+    let suppress = lower(mail, "x-auto-response-suppress");
+    let asked = ["all", "autoreply", "oof", "dr"].iter().any(|word| suppress.split([',', ' ', ';']).any(|part| part == *word));
+    if asked {
+        return Some("X-Auto-Response-Suppress".to_string());
+    }
+    let null_path = mail.return_path.as_deref() == Some("") || mail.return_path.as_deref().is_some_and(|path| DAEMON.is_match(path));
+    if null_path {
+        return Some("no return path".to_string());
+    }
+    if matches!(lower(mail, "precedence").as_str(), "bulk" | "list" | "junk" | "auto_reply") {
+        return Some("Precedence".to_string());
+    }
+    if ["list-id", "list-unsubscribe", "list-post"].iter().any(|name| mail.header(name).is_some()) {
+        return Some("a mailing list".to_string());
+    }
+    let daemon = mail.from.is_empty() || mail.from.iter().any(|from| DAEMON.is_match(&from.address) || from.address.is_empty());
+    daemon.then(|| "no person's address in From".to_string())
+}
+
+fn read_bounce(sign: &mut Sign, mail: &Mail, body: &str) {
+    let human = ORIGINAL.find_iter(body).map(|m| m.start()).find(|&at| at > 0).map_or(body, |at| &body[..at]);
+    let (failed, delayed, status) = delivery_status(body);
+    sign.failed = if failed.is_empty() { delayed.clone() } else { failed.clone() };
+    if sign.failed.is_empty()
+        && let Some(list) = mail.header("x-failed-recipients")
+    {
+        push_addresses(&mut sign.failed, list);
+    }
+    if sign.failed.is_empty() {
+        sign.failed = named_in_text(mail, human);
+    }
+    let text = if human.trim().len() > 20 { human } else { body };
+    let found = |text: &str| STATUS.captures_iter(text).filter_map(|c| c.get(1)).map(|m| m.as_str().to_string()).find(|code| !code.starts_with('2') && !code.ends_with(".0.0"));
+    sign.status = status.or_else(|| found(text)).or_else(|| found(&mail.text));
+    let code = REPLY_CODE.captures(text).and_then(|c| c.get(1)).map(|m| m.as_str().starts_with('5'));
+    let delay = failed.is_empty() && (!delayed.is_empty() || DELAY.is_match(&mail.subject) || DELAY.is_match(text) && code != Some(true));
+    sign.hard = if delay { Some(false) } else { sign.status.as_deref().map(is_hard).or(code) };
+    let original = body.get(human.len().min(body.len())..).unwrap_or_default();
+    let id = MESSAGE_ID.captures_iter(original).last().or_else(|| MESSAGE_ID.captures_iter(body).last());
+    sign.original_message_id = id.and_then(|c| c.get(1)).map(|m| m.as_str().to_string());
+}
+
+/// Whether the address itself is at fault: a full box, a size limit or a refused content passes.
+fn is_hard(status: &str) -> bool {
+    let mut parts = status.split('.');
+    let (class, subject, detail) = (parts.next(), parts.next(), parts.next());
+    class == Some("5") && matches!((subject, detail), (Some("1"), Some("0" | "1" | "2" | "3" | "6" | "10")) | (Some("2"), Some("1")) | (Some("0"), Some("0")) | (Some("4"), Some("4")))
+}
+
+/// Failed and delayed addresses and the status of the per-recipient groups of RFC 3464.
+fn delivery_status(body: &str) -> (Vec<String>, Vec<String>, Option<String>) {
+    let (mut failed, mut delayed, mut status) = (Vec::new(), Vec::new(), None);
+    let mut group: (Option<String>, String) = (None, String::new());
+    let mut settle = |group: &mut (Option<String>, String)| {
+        if let Some(address) = group.0.take() {
+            match group.1.as_str() {
+                "delayed" => push_addresses(&mut delayed, &address),
+                "delivered" | "relayed" | "expanded" => {}
+                _ => push_addresses(&mut failed, &address),
+            }
+        }
+        group.1.clear();
+    };
+    for line in body.lines() {
+        let Some((name, value)) = line.split_once(':') else {
+            if line.trim().is_empty() {
+                settle(&mut group);
+            }
+            continue;
+        };
+        match name.trim().to_ascii_lowercase().as_str() {
+            "final-recipient" => group.0 = Some(value.to_string()),
+            "original-recipient" if group.0.is_none() => group.0 = Some(value.to_string()),
+            "action" => group.1 = value.split(|c: char| !c.is_alphabetic()).find(|w| !w.is_empty()).unwrap_or_default().to_ascii_lowercase(),
+            "status" if group.1 != "delivered" && group.1 != "relayed" => {
+                let code = STATUS.captures(value).and_then(|c| c.get(1)).map(|m| m.as_str().to_string());
+                status = status.or(code.filter(|code| !code.starts_with('2')));
+            }
+            _ => {}
+        }
+    }
+    settle(&mut group);
+    (failed, delayed, status)
+}
+
+fn push_addresses(list: &mut Vec<String>, text: &str) {
+    for found in ADDRESS.find_iter(text) {
+        let address = found.as_str().trim_matches(['\'', '.']).to_lowercase();
+        if !list.contains(&address) && list.len() < 200 {
+            list.push(address);
+        }
+    }
+}
+
+/// Addresses that the text of a bounce without a machine-readable part names; ours and the daemon's are left out.
+fn named_in_text(mail: &Mail, text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for line in text.lines().take(400) {
+        let line = line.trim();
+        let alone = line.strip_prefix('<').is_some() || ADDRESS.find(line).is_some_and(|m| m.start() <= 12);
+        if line.len() < 500 && (alone || BOUNCE_BODY.is_match(line) || line.to_ascii_lowercase().contains("recipient")) {
+            push_addresses(&mut found, line);
+        }
+    }
+    let ours = |address: &String| {
+        let known = mail.from.iter().chain(&mail.to).any(|mailbox| mailbox.address.eq_ignore_ascii_case(address));
+        !known && !DAEMON.is_match(address)
+    };
+    found.retain(ours);
+    found
+}

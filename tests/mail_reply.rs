@@ -1,0 +1,117 @@
+//! The new text of replies, measured on public replies and on traps of our own.
+
+use deskd::mail::reply::{MARKER, from_html, from_plain, from_plain_counted, new_text, without_signature};
+use proptest::prelude::*;
+
+use crate::mail_reply_support::{mail, testdata};
+
+fn fold(text: &str) -> String {
+    text.replace('\u{200b}', "").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[derive(Default, Debug)]
+struct Figures {
+    cases: usize,
+    exact: usize,
+    signed: usize,
+    leak: usize,
+    leak_sure: usize,
+    loss: usize,
+    unsure: usize,
+}
+
+#[test]
+fn public_replies_are_taken_apart() {
+    let Some(folder) = testdata("reply/unified") else { return };
+    let mut figures = Figures::default();
+    let mut names: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()).collect();
+    names.sort();
+    let outdir = std::env::var_os("DESKD_REPLY_OUT");
+    for path in names.iter().filter(|p| p.extension().is_some_and(|e| e == "txt" || e == "eml" || e == "html")) {
+        let bytes = std::fs::read(path).unwrap();
+        let kind = path.extension().unwrap().to_str().unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        let found = match kind {
+            "txt" => from_plain(&text),
+            "html" => from_html(&text),
+            _ => new_text(&mail(&bytes)),
+        };
+        let output = without_signature(&found.text);
+        let want = fold(&std::fs::read_to_string(path.with_extension("expected")).unwrap());
+        let checks: serde_json::Value = serde_json::from_slice(&std::fs::read(path.with_extension("checks.json")).unwrap()).unwrap();
+        let list = |key: &str| checks[key].as_array().unwrap().iter().map(|v| fold(v.as_str().unwrap())).collect::<Vec<_>>();
+        let got = fold(output);
+        if let Some(dir) = &outdir {
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            std::fs::write(std::path::Path::new(dir).join(format!("{name}.out")), output).unwrap();
+        }
+        let leak = list("must_not").iter().any(|line| line.chars().count() >= 12 && got.contains(line.as_str()));
+        let tail = got.strip_prefix(&want).map(str::trim).unwrap_or_default();
+        let signed = got != want && !tail.is_empty() && !leak && fold(&list("grey").join(" ")).starts_with(tail);
+        figures.cases += 1;
+        figures.exact += usize::from(got == want);
+        figures.signed += usize::from(signed);
+        figures.leak += usize::from(leak);
+        figures.leak_sure += usize::from(leak && found.sure);
+        figures.loss += usize::from(list("must").iter().any(|line| !got.contains(line.as_str())));
+        figures.unsure += usize::from(!found.sure);
+    }
+    println!("reply text: {figures:?}");
+    assert!(figures.cases >= 191 && (figures.exact + figures.signed) * 100 >= figures.cases * 85, "{figures:?}");
+    assert!(figures.leak * 100 <= figures.cases * 4 && figures.loss * 100 <= figures.cases * 6, "{figures:?}");
+}
+
+#[test]
+fn everything_below_the_marker_is_cut_also_quoted_and_wrapped() {
+    for below in [MARKER.to_string(), format!("> {MARKER}"), "> -- deskd: write\n> above this line --".to_string()] {
+        let found = from_plain(&format!("Fixed it.\n\n{below}\nInternal: the client owes us."));
+        assert_eq!(found.text, "Fixed it.");
+        assert!(found.quoted.contains("owes us"));
+    }
+}
+
+#[test]
+fn answers_between_quotes_stay_and_the_quotes_go() {
+    let found = from_plain("On 3 Mar 2026, at 9:12, Kim <kim@acme.example> wrote:\n\n> Which port?\n\n8443.\n\n> And when?\n\nTonight.");
+    assert_eq!(found.text, "8443.\n\nTonight.");
+    assert!(found.sure);
+}
+
+#[test]
+fn typed_lines_that_resemble_headers_stay() {
+    let text = "From: the vendor manual, page 12.\nOn Monday they promised an answer: I will call at 10:00.\nHe wrote: restart it.";
+    assert_eq!(from_plain(text).text, text);
+}
+
+#[test]
+fn a_forward_within_a_reply_is_not_relayed_unasked() {
+    let found = from_plain("See below.\n\n---------- Forwarded message ---------\nFrom: a@b.example\nDate: Tue, 3 Mar 2026\nSubject: x\nTo: c@d.example\n\nSecret");
+    assert_eq!(found.text, "See below.");
+    assert!(!found.sure);
+}
+
+#[test]
+fn the_signature_goes_only_where_it_is_certain() {
+    assert_eq!(without_signature("Done.\n-- \nKim"), "Done.");
+    assert_eq!(without_signature("Done.\n\nVon meinem iPhone gesendet"), "Done.");
+    assert_eq!(without_signature("Sent from the warehouse to you yesterday, it is on its way."), "Sent from the warehouse to you yesterday, it is on its way.");
+}
+
+#[test]
+fn a_hostile_body_costs_a_constant_number_of_looks_a_line() {
+    for line in ["> On ", "On ", "On 3 Mar 2026 <a@b.example\n", "From: a\nx\n", "-----\n"] {
+        let text = format!("{line}\n").repeat(2_000_000 / (line.len() + 1));
+        let (_, looks) = from_plain_counted(&text);
+        assert!(looks <= 40 * text.lines().count(), "{line}: {looks}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #[test]
+    fn no_text_makes_the_readers_fail(text in "(?s).{0,400}", markup in "(<[a-z/!]{0,6}[^<]{0,20}>?|&[a-z#0-9]{0,5};?|[ \\na-zé>]{0,9}){0,60}") {
+        let _ = from_plain(&text);
+        let _ = from_html(&text);
+        let _ = from_html(&markup);
+    }
+}
