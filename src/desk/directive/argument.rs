@@ -13,19 +13,18 @@ pub(super) fn parse(verb: &str, arguments: &str, context: &Context) -> Result<Di
     let words: Vec<&str> = arguments.split_whitespace().collect();
     let some = || (!arguments.is_empty()).then(|| arguments.to_owned());
     let need = |example: &str| some().ok_or_else(|| Refusal::new(format!("#{verb} needs more: {example}"), &[example]));
+    if let Some(directive) = lone(verb) {
+        return nothing(verb, &words, directive);
+    }
+    if let Ok(to) = verb.parse::<Priority>() {
+        return Ok(Directive::Priority { to, why: some() });
+    }
     match verb {
         "done" => done(&words),
         "fix" => Ok(Directive::Fix { text: need("#fix cause and cure")? }),
         "time" => time(&words, context),
-        "note" => nothing(verb, &words, Directive::Note),
-        "reply" => nothing(verb, &words, Directive::Reply),
-        "take" => nothing(verb, &words, Directive::Take),
         "assign" => Ok(Directive::Assign { to: one(verb, &words, "#assign sam")? }),
         "pass" => Ok(Directive::Pass { why: some() }),
-        "p1" => Ok(Directive::Priority { to: Priority::P1, why: some() }),
-        "p2" => Ok(Directive::Priority { to: Priority::P2, why: some() }),
-        "p3" => Ok(Directive::Priority { to: Priority::P3, why: some() }),
-        "p4" => Ok(Directive::Priority { to: Priority::P4, why: some() }),
         "cat" => Ok(Directive::Cat { to: category("cat", &one(verb, &words, "#cat retainer")?)? }),
         "warranty" => match words.as_slice() {
             [] => Ok(Directive::Warranty { of: None }),
@@ -33,7 +32,6 @@ pub(super) fn parse(verb: &str, arguments: &str, context: &Context) -> Result<Di
             _ => Err(Refusal::new("#warranty takes one ticket number", &["#warranty #987"])),
         },
         "wait" => wait(&words, context),
-        "open" => nothing(verb, &words, Directive::Open),
         "called" => Ok(Directive::Called { at: moment(verb, &words, context)? }),
         "onsite" => Ok(Directive::Onsite { at: moment(verb, &words, context)? }),
         "tag" => {
@@ -53,17 +51,28 @@ pub(super) fn parse(verb: &str, arguments: &str, context: &Context) -> Result<Di
             [key] => Ok(Directive::Accept { client: Some(key.to_lowercase()) }),
             _ => Err(Refusal::new("#accept takes one client key", &[&format!("#accept {}", words[0])])),
         },
-        "spam" => nothing(verb, &words, Directive::Spam),
-        "ack" => nothing(verb, &words, Directive::Ack),
         "approve" => Ok(Directive::Approve { who: need("#approve jane")? }),
         "verified" => {
             let how = need("#verified by phone")?;
             Ok(Directive::Verified { how: how.strip_prefix("by ").unwrap_or(&how).to_owned() })
         }
-        "undo" => nothing(verb, &words, Directive::Undo),
         "help" => Ok(Directive::Help),
         other => Err(Refusal::new(format!("#{other} is not available yet"), &[])),
     }
+}
+
+/// The verbs that take nothing.
+fn lone(verb: &str) -> Option<Directive> {
+    Some(match verb {
+        "note" => Directive::Note,
+        "reply" => Directive::Reply,
+        "take" => Directive::Take,
+        "open" => Directive::Open,
+        "spam" => Directive::Spam,
+        "ack" => Directive::Ack,
+        "undo" => Directive::Undo,
+        _ => return None,
+    })
 }
 
 /// Text behind a verb that takes none was meant for somebody: it must not vanish.

@@ -7,8 +7,9 @@ use aho_corasick::AhoCorasick;
 use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 
 use super::Rule;
-use super::doubt::{SIGNS, Sign};
+use super::doubt::Sign;
 use super::fold::{fold_phrase, is_unspaced};
+use super::signs::SIGNS;
 use super::typo::Vocabulary;
 
 const LONGEST_REGEX: usize = 1024;
@@ -91,7 +92,7 @@ impl Rules {
             build.rule(index, rule);
         }
         for (sign, words) in SIGNS {
-            for word in words {
+            for word in words.split(',') {
                 if let Some(id) = build.pattern(word) {
                     build.patterns[id].signs.push(sign);
                 }

@@ -194,9 +194,16 @@ impl Weighing<'_> {
         (!places.subject && !places.body) || (places.subject && in_subject) || (places.body && !in_subject)
     }
 
-    /// The first undoubted hit of this slot goes to `words`; otherwise the first doubt is kept.
+    /// The first undoubted hit of this slot goes to `words`; otherwise the first doubt is kept. Where the body doubts all it
+    /// says itself, the subject alone does not count: "No network" above "my PC has no network".
     fn one_of(&self, slot: Slot, words: &mut Vec<String>, doubted: &mut Option<(String, Doubted)>) -> bool {
-        for hit in self.hits.iter().filter(|hit| hit.slot == slot && self.placed(hit)) {
+        let (subject, body): (Vec<&Hit>, Vec<&Hit>) = self
+            .hits
+            .iter()
+            .filter(|hit| hit.slot == slot && self.placed(hit))
+            .partition(|hit| hit.start < self.subject_ends);
+        let deciding = if body.is_empty() { subject } else { body };
+        for hit in deciding {
             match self.scene.doubt(&self.rule.doubts, hit.start, hit.end) {
                 None => {
                     words.push(self.word(hit).to_owned());

@@ -1,0 +1,116 @@
+//! The lexicon of doubts, in nine languages: comma-separated phrases, folded; a word may end in `*`.
+
+use super::doubt::Sign;
+
+pub const SIGNS: [(Sign, &str); 11] = [
+    (
+        Sign::Not,
+        "not, isnt, arent, wasnt, werent, never, no longer, no more, dont think, without, nicht, kein, keine, \
+         keinen, keiner, niet, geen, nooit, pas de, n est pas, n y a pas, sans, aucune, no esta, no hay, no es, \
+         ninguna, sin, non e, nessun, nessuna, senza, nao esta, nao ha, sem, nie, brak jest, bez, zadnej",
+    ),
+    (
+        Sign::Over,
+        "back up, no outage, not an outage, isnt an outage, is back, are back, came back, back online, back to \
+         normal, back again, up again, up and running, works again, working again, work again, works now, working \
+         now, works fine now, running again, running normally, resolved, has been fixed, is fixed, was fixed, got \
+         fixed, fixed itself, all fixed, solved, all good now, all good, all is well, everything is fine, is \
+         over, restored, recovered, no longer needed, false alarm, sorted itself, all clear, cleared up, lauft \
+         wieder, laufen wieder, geht wieder, gehen wieder, funktioniert wieder, funktionieren wieder, wieder da, \
+         wieder online, behoben, gelost, erledigt, wieder erreichbar, fehlalarm, werkt weer, werken weer, doet \
+         het weer, doen het weer, weer online, opgelost, verholpen, hersteld, is voorbij, loos alarm, fonctionne \
+         a nouveau, remarche, refonctionne, de nouveau accessible, est revenu, est revenue, sont revenus, \
+         retabli*, resolu, resolue, est terminee, fausse alerte, tout est rentre dans l ordre, repare, reparti, \
+         funciona de nuevo, funciona otra vez, vuelve a funcionar, ya funciona, ha vuelto, resuelto, resuelta, \
+         solucionado, solucionada, restablecido, falsa alarma, funziona di nuovo, funzionano di nuovo, e tornato, \
+         e tornata, risolto, risolta, ripristinato, falso allarme, funciona novamente, voltou, ja funciona, \
+         resolvido, resolvida, restabelecid*, normalizado, znowu dziala, juz dziala, dziala ponownie, rozwiazan*, \
+         naprawion*, wrocil*, przywrocon*, falszywy alarm",
+    ),
+    (
+        Sign::After,
+        "after, since the, following, thanks to, because of the, nach, nach dem, nach der, seit dem, seit der, na \
+         de, na het, sinds de, apres, depuis la, tras, despues de, despues del, desde el, dopo, dopo il, apos, \
+         depois da, depois do, desde a, po, od czasu",
+    ),
+    (
+        Sign::Turn,
+        "but, now, however, again down, down again, jetzt, aber, nu, maar, mais, maintenant, pero, ahora, ma, \
+         ora, adesso, mas, agora, ale, teraz",
+    ),
+    (
+        Sign::Supposed,
+        "if, in case, whenever, in the event, what happens, what would happen, should the, suppose, \
+         hypothetical*, planned, planning, plan to, plans to, plans a, scheduled, schedule, maintenance, will be, \
+         going to be, drill, exercise, simulation, tabletop, training, course, webinar, workshop, article, blog, \
+         newsletter, headline, read about, read that, read in, heard that, on the news, report about, for our \
+         report, for the report, for our records, question about, questions about, a question regarding, how long \
+         was, how long were, how long did, what was the cause, what caused, root cause, post mortem, postmortem, \
+         lessons learned, last week, last month, last year, last tuesday, last monday, last thursday, previous, \
+         yesterdays, two weeks ago, history of, would like, procedure, policy, insurance, checklist, prevent, \
+         protect us, avoid, prepare for, how do we, how would we, what do we do, monitoring for, alert us, get \
+         alerts, notify us, sla, compensation, credit for, invoice, is this real, banner, slide, presentation, \
+         wording, page says, template, wenn, falls, sollte, geplant*, wartung*, schulung, ubung, letzte woche, \
+         letzten*, im fall, im falle, notfallplan, ursache, gelesen, als de, als het, indien, gepland*, \
+         onderhoud, oefening, cursus, vorige week, vorige maand, oorzaak, stel dat, afgelopen, si le, si la, si \
+         l, si les, en cas, au cas ou, prevu, prevue, planifie*, formation, exercice, semaine derniere, mois \
+         dernier, cause de, si el, en caso, programad*, planificad*, formacion, simulacro, semana pasada, mes \
+         pasado, causa, se il, se la, nel caso, in caso, previsto, prevista, programmat*, formazione, \
+         esercitazione, settimana scorsa, mese scorso, se o, se a, em caso, caso o, planejad*, planead*, \
+         formacao, treinamento, semana passada, mes passado, jesli, gdyby, w razie, planowan*, szkoleni*, \
+         cwiczeni*, w zeszlym, zeszlego, przyczyn*",
+    ),
+    (
+        Sign::My,
+        "my, mine, mein, meine, meinem, meinen, mijn, mon, ma, mes, mi, mis, mio, mia, miei, meu, minha, moj, \
+         moja, moje, mojego, mojej, her, his, one users, one of my",
+    ),
+    (
+        Sign::ForMe,
+        "for me, to me, i cant, i cannot, i can not, im unable, i am unable, i keep, on my, from my, at home, \
+         home office, my own, my home, one user, a user, one person, my account, my laptop, my pc, my computer, \
+         my desk, my workstation, my phone, ich kann, bei mir, mein rechner, mein laptop, mein pc, zuhause, zu \
+         hause, ik kan, bij mij, mijn laptop, mijn pc, thuis, je ne peux, je n arrive, je n ai, chez moi, mon \
+         poste, mon ordinateur, mon pc, no puedo, en mi, mi ordenador, mi portatil, en casa, non riesco, sul mio, \
+         il mio, a casa, nao consigo, no meu, meu computador, em casa, nie moge, u mnie, na moim, w domu",
+    ),
+    (
+        Sign::OthersFine,
+        "only me, just me, only my, just my, only for me, only one user, only one person, only i, only on my, \
+         colleagues are fine, colleague is fine, colleagues can, colleagues have no, others are fine, others can, \
+         others are ok, others have no, others do not, everyone else, everybody else, rest of the office, rest of \
+         the team, office is fine, nobody else, no one else, next to me, works for others, works for everyone, \
+         fine for others, works for my, works on my, nur bei mir, nur ich, nur mein, kollegen haben kein, bei den \
+         kollegen, bei allen anderen, alle anderen, alleen ik, alleen bij mij, alleen mijn, collega s hebben, bij \
+         collega, bij anderen, de rest werkt, seulement moi, moi seul, que moi, que mon, mes collegues n ont, \
+         chez mes collegues, chez les autres, les autres, solo a mi, solo yo, solo mi, mis companeros, los demas, \
+         a los demas, solo io, solo a me, solo il mio, i colleghi, gli altri, so eu, apenas eu, apenas o meu, so \
+         o meu, meus colegas, os outros, tylko ja, tylko u mnie, tylko moj*, u innych, koledzy, inni",
+    ),
+    (
+        Sign::Everybody,
+        "everyone, everybody, nobody, no one, none of us, none of our, all of us, all users, all staff, whole, \
+         entire, company wide, the office, all employees, all our, customers, patients, every, alle, niemand, \
+         keiner, ganze*, gesamte*, iedereen, hele, tout le monde, personne, plus aucun, tout le, toute l, tous \
+         les, toda la, todos, nadie, todo el, tutti, nessuno, tutta, tutto l, ninguem, toda a, todo o, wszyscy, \
+         nikt, cala firma, cale biuro, caly",
+    ),
+    (
+        Sign::Partial,
+        "intermittent*, se coupe, se coupent, valt weg, vallen weg, valt steeds, toutes les, alle paar, co kilka, \
+         si disconnette, se corta, partial*, sporadic*, occasional*, sometimes, now and then, on and off, from \
+         time to time, keeps dropping, keeps disconnecting, every few, every couple, one of our, one of the, one \
+         of two, one of three, one out of, one in, two of our, two of the, half of, half speed, some of, some \
+         users, several of, a few, backup line, failover, redundan*, secondary, second node, degraded, flaky, \
+         unstable, slow, very slow, slowly, sluggish, but works, eventually, manchmal, sporadisch, zeitweise, \
+         teilweise, immer wieder, langsam, einer der, einer von, eine von, soms, af en toe, gedeeltelijk, traag, \
+         een van de, parfois, par moments, intermitten*, partiel*, lent, lente, un des, une des, a veces, \
+         parcial*, lento, lenta, uno de los, una de las, a volte, a tratti, parzial*, uno dei, una delle, as \
+         vezes, um dos, uma das, czasami, czesciow*, wolno, jeden z, co chwile, przerywa*",
+    ),
+    (
+        Sign::StillWorks,
+        "we can still, can still work, still works, still working, half speed, wir konnen noch, we kunnen nog, on \
+         peut encore, on the backup, on backup, over the backup, took over, taken over",
+    ),
+];
