@@ -61,7 +61,7 @@ pub(super) async fn quarantined(unit: &mut Unit<'_>, row: &Unprocessed, reason: 
 
 /// Mails of ours that failed for good and that nobody was told of.
 pub async fn undeliverable(unit: &mut Unit<'_>) -> Result<u64, StoreError> {
-    let failed = outbox::failed_untold(unit.tx, 50).await?;
+    let failed = outbox::to_be_told(unit.tx, 50).await?;
     let mut told = 0;
     for row in failed {
         let key = format!("undeliverable/{}", row.id.0);

@@ -112,7 +112,7 @@ async fn bounce(unit: &mut Unit<'_>, ready: &Ready, thread: &Thread) -> Result<D
     let reason = format!("undeliverable: {failed} ({status})");
     if ready.sign.hard == Some(true) {
         if let Some(id) = &ready.sign.original_message_id {
-            outbox::came_back(unit.tx, id, &reason, unit.now).await?;
+            outbox::came_back(unit.tx, id, &reason, &ready.sign.failed).await?;
         }
     }
     match original.or(thread.ticket()) {

@@ -144,6 +144,6 @@ async fn periodic(db: &Db, office: &Office, now: DateTime<Utc>) -> Result<bool, 
 /// Whether any list has something new to tell; three indexed looks.
 async fn waiting(unit: &mut Unit<'_>) -> Result<bool, StoreError> {
     Ok(intake::unsorted_waits(unit).await?
-        || crate::store::outbox::any_failed_untold(unit.tx).await?
+        || !crate::store::outbox::to_be_told(unit.tx, 1).await?.is_empty()
         || intake::late_waits(unit).await?)
 }

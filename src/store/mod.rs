@@ -12,6 +12,7 @@ mod error;
 pub mod inbound;
 pub mod jobs;
 pub mod messages;
+pub mod outbox;
 pub mod people;
 pub mod tickets;
 pub mod time;
