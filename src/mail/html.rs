@@ -65,7 +65,7 @@ fn cleaner() -> ammonia::Builder<'static> {
 }
 
 fn strip_tags(html: &str) -> String {
-    let mut builder = ammonia::Builder::empty();
+    let builder = ammonia::Builder::empty();
     builder.clean(html).to_string()
 }
 
