@@ -8,6 +8,7 @@
 
 mod harness;
 
+mod figures;
 mod ground;
 mod layering;
 mod lease;

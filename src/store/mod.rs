@@ -9,6 +9,7 @@ use sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, 
 use sqlx::{Executor, Transaction};
 
 mod error;
+pub mod figures;
 pub mod lease;
 
 pub use error::{During, StoreError};
