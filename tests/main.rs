@@ -10,6 +10,7 @@ mod config;
 
 mod harness;
 
+mod figures;
 mod ground;
 mod layering;
 mod lease;

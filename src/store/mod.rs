@@ -17,6 +17,7 @@ pub mod people;
 pub mod tickets;
 pub mod time;
 pub mod tokens;
+pub mod figures;
 pub mod lease;
 
 pub use error::{During, StoreError};
