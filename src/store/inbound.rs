@@ -309,3 +309,11 @@ pub async fn confirmed_as(
         .map(drop))
     .during("record what a confirmed mail became")
 }
+
+/// When the oldest arrival without a fate was kept.
+pub async fn oldest_unprocessed(tx: &mut Tx) -> Result<Option<DateTime<Utc>>, StoreError> {
+    on!(tx, |conn| sqlx::query_scalar("SELECT kept_at FROM inbound WHERE fate IS NULL ORDER BY id LIMIT 1")
+        .fetch_optional(conn)
+        .await)
+    .during("look for the oldest unprocessed mail")
+}

@@ -9,6 +9,7 @@ use sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, 
 use sqlx::{Executor, Transaction};
 
 mod error;
+pub mod cursor;
 pub mod inbound;
 pub mod jobs;
 pub mod messages;

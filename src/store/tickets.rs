@@ -483,3 +483,17 @@ pub async fn late_after(
     .await)
     .during("look for late tickets")
 }
+
+/// Tickets of the queue that have missed a deadline: clock, priority, how many.
+pub async fn breaches(tx: &mut Tx) -> Result<Vec<(String, String, i64)>, StoreError> {
+    on!(tx, |conn| sqlx::query_as(
+        "SELECT c.kind, t.priority, CAST(COUNT(*) AS BIGINT)
+         FROM sla_clock c JOIN ticket t ON t.number = c.ticket
+         WHERE c.breached = $1 AND t.status IN ('new', 'open', 'waiting')
+         GROUP BY c.kind, t.priority"
+    )
+    .bind(true)
+    .fetch_all(conn)
+    .await)
+    .during("count missed deadlines")
+}

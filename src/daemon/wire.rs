@@ -1,0 +1,195 @@
+//! From the config to the settings of the parts that talk to the network.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::Context;
+use chrono::TimeDelta;
+use rustls::ClientConfig;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::desk::Desk;
+use crate::account::oauth::{Grant, OAuthSetup};
+use crate::account::{Login, TokenSource, tls};
+use crate::clock::Clock;
+use crate::config::{self, Auth, Config, Outgoing, Tls};
+use crate::intake::Intake;
+use crate::outbox::sender::{self, Rate, Settings};
+use crate::outbox::smtp::{Security, Smtp, Timeouts};
+use crate::outbox::{Transport, folder};
+use crate::source::imap::{self, ImapSource};
+use crate::source::maildir::{self, MaildirSource};
+use crate::source::{Backoff, Inside, supervise};
+
+const UNCERTAIN_RETRY: TimeDelta = TimeDelta::minutes(30);
+
+pub(super) fn uncertain_retry(config: &Config) -> TimeDelta {
+    match &config.out {
+        Outgoing::Smtp(smtp) => smtp.uncertain_retry,
+        Outgoing::Folder(_) => UNCERTAIN_RETRY,
+    }
+}
+
+/// The account of a mailbox or of SMTP.
+fn login(user: &str, auth: &Auth, tls: &Arc<ClientConfig>, clock: &Clock) -> anyhow::Result<Login> {
+    Ok(match auth {
+        Auth::Password(password) => Login::Password { user: user.to_owned(), password: password.clone() },
+        Auth::Xoauth2(oauth) => {
+            let grant = match &oauth.refresh_token {
+                Some(token) => Grant::RefreshToken(token.clone()),
+                None => Grant::ClientCredentials,
+            };
+            let setup = OAuthSetup {
+                account: user.to_owned(),
+                token_url: oauth.token_url.clone(),
+                client_id: oauth.client_id.clone(),
+                client_secret: oauth.client_secret.clone(),
+                scope: Some(oauth.scope.clone()),
+                grant,
+            };
+            let tokens = TokenSource::new(setup, tls, clock.clone())
+                .with_context(|| format!("[oauth.{}] cannot be used", oauth.name))?;
+            Login::XOAuth2 { user: user.to_owned(), tokens: Arc::new(tokens) }
+        }
+    })
+}
+
+fn transport(config: &Config, clock: &Clock) -> anyhow::Result<(Transport, Settings)> {
+    let smtp = match &config.out {
+        Outgoing::Folder(path) => {
+            return Ok((Transport::Folder(folder::Folder { path: path.clone() }), Settings::default()));
+        }
+        Outgoing::Smtp(smtp) => smtp,
+    };
+    let tls = tls::client_config(smtp.ca.as_deref())?;
+    let login = smtp.login.as_ref().map(|(user, auth)| login(user, auth, &tls, clock)).transpose()?;
+    let transport = Smtp {
+        host: smtp.host.clone(),
+        port: smtp.port,
+        security: match smtp.tls {
+            Tls::Implicit => Security::Implicit,
+            Tls::Starttls => Security::StartTls,
+            Tls::None => Security::None,
+        },
+        tls,
+        login,
+        hello: config.firm.domain.clone(),
+        address: smtp.from.clone(),
+        timeouts: Timeouts::default(),
+        null_refused: AtomicBool::new(smtp.null_sender == config::NullSender::Account),
+    };
+    let rate = smtp.rate.and_then(|(mails, per)| {
+        Some(Rate { mails: usize::try_from(mails).ok()?, per: per.to_std().ok()? })
+    });
+    Ok((Transport::Smtp(transport), Settings { uncertain_retry: smtp.uncertain_retry, rate }))
+}
+
+/// The outbox's loop, begun anew when the config's way out changes.
+pub(super) async fn sender(
+    desk: &Desk,
+    wake: Arc<Notify>,
+    stop: CancellationToken,
+) -> impl Future<Output = ()> + Send + 'static {
+    let (db, owner, clock) = (desk.db.clone(), desk.owner.clone(), desk.clock.clone());
+    let (mut config, health) = (desk.config.clone(), desk.state.outbox());
+    async move {
+        while !stop.is_cancelled() {
+            let now = config.borrow_and_update().clone();
+            match transport(&now, &clock) {
+                Ok((transport, settings)) => {
+                    let this = stop.child_token();
+                    let (db, owner, clock) = (db.clone(), owner.clone(), clock.clone());
+                    let running = sender::run(
+                        db,
+                        transport,
+                        owner,
+                        clock,
+                        Arc::clone(&wake),
+                        this.clone(),
+                        settings,
+                        Arc::clone(&health),
+                    );
+                    let mut running = std::pin::pin!(running);
+                    tokio::select! {
+                        () = &mut running => {}
+                        _ = changed(&mut config, &stop) => {
+                            this.cancel();
+                            running.await;
+                        }
+                    }
+                }
+                Err(error) => {
+                    tracing::error!("no mail can be sent: {error:#}");
+                    changed(&mut config, &stop).await;
+                }
+            }
+        }
+    }
+}
+
+/// A reload, or the end.
+async fn changed(config: &mut tokio::sync::watch::Receiver<Arc<Config>>, stop: &CancellationToken) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        _ = config.changed() => {}
+    }
+}
+
+/// All sources; after a reload all of them begin anew, which is cheap and loses nothing.
+pub(super) fn sources(
+    desk: &Desk,
+    door: Intake,
+    stop: CancellationToken,
+) -> impl Future<Output = ()> + Send + 'static {
+    let inside = Inside { intake: door, db: desk.db.clone(), clock: desk.clock.clone() };
+    let mut config = desk.config.clone();
+    let state = desk.state.clone();
+    async move {
+        while !stop.is_cancelled() {
+            let now = config.borrow_and_update().clone();
+            let this = stop.child_token();
+            let mut tasks = JoinSet::new();
+            state.forget_sources();
+            for mailbox in &now.mailboxes {
+                match imap_settings(mailbox, &inside.clock) {
+                    Ok(settings) => {
+                        let health = state.source(&mailbox.name);
+                        let source = ImapSource::new(settings);
+                        tasks.spawn(supervise(source, inside.clone(), Backoff::default(), health, this.clone()));
+                    }
+                    Err(error) => tracing::error!("mailbox {} cannot be used: {error:#}", mailbox.name),
+                }
+            }
+            for maildir in &now.maildirs {
+                let health = state.source(&maildir.name);
+                let settings = maildir::Settings::new(&maildir.name, &maildir.path, maildir.size_cap);
+                let source = MaildirSource::new(settings);
+                tasks.spawn(supervise(source, inside.clone(), Backoff::default(), health, this.clone()));
+            }
+            changed(&mut config, &stop).await;
+            this.cancel();
+            while tasks.join_next().await.is_some() {}
+        }
+    }
+}
+
+fn imap_settings(mailbox: &config::Mailbox, clock: &Clock) -> anyhow::Result<imap::Settings> {
+    let tls = tls::client_config(mailbox.ca.as_deref())?;
+    let login = login(&mailbox.user, &mailbox.auth, &tls, clock)?;
+    let tls = match mailbox.tls {
+        Tls::Implicit => imap::Tls::Implicit(tls),
+        Tls::Starttls => imap::Tls::StartTls(tls),
+        Tls::None => imap::Tls::None,
+    };
+    let plain = imap::Settings::new(&mailbox.name, &mailbox.host, mailbox.port, tls, login);
+    Ok(imap::Settings {
+        folder: mailbox.folder.clone(),
+        processed: mailbox.processed.clone(),
+        poll: mailbox.poll.to_std().unwrap_or(Duration::from_secs(60)),
+        size_cap: mailbox.size_cap,
+        ..plain
+    })
+}
