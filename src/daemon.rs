@@ -128,7 +128,7 @@ async fn mirror(db: &Db, config: &Config) -> anyhow::Result<()> {
 
 /// The texts of a config, or everything that is wrong with its templates.
 pub fn texts(config: &Config) -> anyhow::Result<Texts> {
-    Texts::load(config.templates.as_deref()).map_err(|problems| {
+    Texts::load(config.templates.as_deref(), crate::mail::reply::MARKER).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("the templates cannot be used:\n{}", lines.join("\n"))
     })

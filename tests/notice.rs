@@ -6,7 +6,7 @@ use deskd::notice::{Texts, client_subject, samples, tech_subject};
 use deskd::words::TicketNumber;
 
 const MARKER: &str = "Please write above this line";
-const CLIENT: [&str; 5] = ["acknowledgement", "relay", "resolution", "waiting_reminder", "closed_notice"];
+const CLIENT: [&str; 6] = ["acknowledgement", "approval", "relay", "resolution", "waiting_reminder", "closed_notice"];
 
 fn texts() -> Texts {
     Texts::load(None, MARKER).unwrap()

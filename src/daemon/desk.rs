@@ -116,8 +116,9 @@ impl Desk {
 
     /// Takes back what an earlier run of this instance had in hand, then starts all loops.
     async fn start(&self, tasks: &mut JoinSet<()>, stop: &CancellationToken) -> Result<(), StoreError> {
+        let uncertain_retry = wire::uncertain_retry(&self.config.borrow());
         let mut tx = self.db.write().await?;
-        outbox::take_back(&mut tx, Some(&self.owner), self.clock.now(), wire::uncertain_retry(&self.config.borrow())).await?;
+        outbox::take_back(&mut tx, Some(&self.owner), self.clock.now(), uncertain_retry).await?;
         tx.commit().await?;
         let (door, keeps) = Intake::new(8);
         let (kept, changed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));

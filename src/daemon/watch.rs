@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::lifecycle::{Heartbeats, chain};
 use crate::outbox::sender;
 use crate::source;
-use crate::store::{Db, StoreError, inbound, outbox, tickets};
+use crate::store::{Db, StoreError, figures, tickets};
 use crate::web::Parts;
 use crate::web::health::{Health, Part, Probe};
 use crate::web::metrics::{Count, Figures, Metrics};
@@ -105,33 +105,31 @@ pub(super) fn parts(db: &Db, heartbeats: &Heartbeats, state: &DeskState, clock: 
         }),
     ];
     let (db, state, clock) = (db.clone(), state.clone(), clock.clone());
-    let count: Count = Arc::new(move || {
+    let counted: Count = Arc::new(move || {
         let (db, state, clock) = (db.clone(), state.clone(), clock.clone());
-        Box::pin(async move { figures(&db, &state, &clock).await.map_err(|error| chain(&error)) })
+        Box::pin(async move { count(&db, &state, &clock).await.map_err(|error| chain(&error)) })
     });
     Parts {
         health: Health { heartbeats: heartbeats.clone(), probes: Arc::new(probes) },
-        metrics: Metrics { version: env!("CARGO_PKG_VERSION"), count },
+        metrics: Metrics { version: env!("CARGO_PKG_VERSION"), count: counted },
     }
 }
 
-async fn figures(db: &Db, state: &DeskState, clock: &Clock) -> Result<Figures, StoreError> {
+async fn count(db: &Db, state: &DeskState, clock: &Clock) -> Result<Figures, StoreError> {
     let mut tx = db.read().await?;
-    let inbound = inbound::by_fate(&mut tx).await?;
-    let inbound = inbound.into_iter().map(|(fate, n)| (fate.unwrap_or_else(|| "unprocessed".to_owned()), n)).collect();
-    let oldest = inbound::oldest_unprocessed(&mut tx).await?;
+    let (_, oldest) = figures::unprocessed(&mut tx).await?;
     let now = clock.now();
-    let sources = state.inner().sources.iter().map(|(name, health)| {
+    let seen = |(name, health): (&String, &source::Health)| {
         let seen = health.snapshot().last_success;
         (name.clone(), seen.map_or(0.0, |at| at.timestamp_millis() as f64 / 1000.0))
-    });
-    let sources = sources.collect();
+    };
+    let sources = state.inner().sources.iter().map(seen).collect();
     Ok(Figures {
-        inbound,
-        queue: tickets::by_status(&mut tx).await?,
-        outbox: outbox::by_state(&mut tx).await?,
+        inbound: figures::inbound_by_fate(&mut tx).await?,
+        queue: figures::queue(&mut tx).await?,
+        outbox: figures::outbox_by_state(&mut tx).await?,
         oldest_unprocessed_seconds: oldest.map_or(0.0, |at| (now - at).num_milliseconds().max(0) as f64 / 1000.0),
         sources,
-        breaches: tickets::breaches(&mut tx).await?,
+        breaches: figures::breaches(&mut tx).await?,
     })
 }

@@ -88,7 +88,7 @@ fn transport(config: &Config, clock: &Clock) -> anyhow::Result<(Transport, Setti
 }
 
 /// The outbox's loop, begun anew when the config's way out changes.
-pub(super) async fn sender(
+pub(super) fn sender(
     desk: &Desk,
     wake: Arc<Notify>,
     stop: CancellationToken,
@@ -165,7 +165,7 @@ pub(super) fn sources(
             }
             for maildir in &now.maildirs {
                 let health = state.source(&maildir.name);
-                let settings = maildir::Settings::new(&maildir.name, &maildir.path, maildir.size_cap);
+                let settings = maildir::Settings { size_cap: maildir.size_cap, ..maildir::Settings::new(&maildir.name, &maildir.path) };
                 let source = MaildirSource::new(settings);
                 tasks.spawn(supervise(source, inside.clone(), Backoff::default(), health, this.clone()));
             }
@@ -176,9 +176,23 @@ pub(super) fn sources(
     }
 }
 
+/// The IMAP side asks for a token before each login.
+fn imap_login(login: Login) -> imap::Login {
+    match login {
+        Login::Password { user, password } => imap::Login::Password { user, password },
+        Login::XOAuth2 { user, tokens } => {
+            let token: imap::Token = Arc::new(move || {
+                let tokens = Arc::clone(&tokens);
+                Box::pin(async move { tokens.token().await.map_err(|error| error.to_string()) })
+            });
+            imap::Login::XOAuth2 { user, token }
+        }
+    }
+}
+
 fn imap_settings(mailbox: &config::Mailbox, clock: &Clock) -> anyhow::Result<imap::Settings> {
     let tls = tls::client_config(mailbox.ca.as_deref())?;
-    let login = login(&mailbox.user, &mailbox.auth, &tls, clock)?;
+    let login = imap_login(login(&mailbox.user, &mailbox.auth, &tls, clock)?);
     let tls = match mailbox.tls {
         Tls::Implicit => imap::Tls::Implicit(tls),
         Tls::Starttls => imap::Tls::StartTls(tls),

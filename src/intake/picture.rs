@@ -11,7 +11,7 @@ use crate::desk::sla::{Policy, SlaClock};
 use crate::mail::{Attachment, Mailbox};
 use crate::notice::{
     AnswerTime, AssignmentFacts, ClientTicketFacts, ContactFacts, MailtoLinks, Moment, PlainReply, RecentTicket,
-    RetainerFacts, RuleFacts, SensitiveFacts, SimilarTicket, TicketFacts,
+    RetainerFacts, SensitiveFacts, SimilarTicket, TicketFacts,
 };
 use crate::store::messages::Message;
 use crate::store::people::Contact;

@@ -56,7 +56,7 @@ const VERIFY: Duration = Duration::from_secs(8);
 
 impl Worker {
     /// Runs until stopped. What a start finds unprocessed is tried alone in a child process first.
-    pub async fn run(mut self) {
+    pub async fn run(self) {
         let mut deferred = Deferred::new();
         let mut found = self.found_at_start().await;
         while !self.stop.is_cancelled() {

@@ -74,6 +74,17 @@ pub struct ClosedNoticeFacts {
     pub ticket: ClientTicketFacts,
 }
 
+/// A question to an approver of the client: may this sensitive request be carried out?
+#[derive(Debug, Clone, PartialEq)]
+pub struct ApprovalFacts {
+    pub ticket: ClientTicketFacts,
+    pub approver_name: String,
+    /// Who asked for it, with the address it came from.
+    pub requester: Option<String>,
+    /// The words of the request.
+    pub request: String,
+}
+
 impl Notice for AcknowledgementFacts {
     fn name(&self) -> &'static str {
         "acknowledgement"
@@ -150,6 +161,22 @@ impl Notice for WaitingReminderFacts {
     }
 }
 
+impl Notice for ApprovalFacts {
+    fn name(&self) -> &'static str {
+        "approval"
+    }
+
+    fn view(&self, _: &Words) -> Value {
+        context! {
+            subject => client_subject(&self.ticket.subject),
+            ticket => self.ticket.view(),
+            approver => &self.approver_name,
+            requester => &self.requester,
+            request => self.request.trim(),
+        }
+    }
+}
+
 impl Notice for ClosedNoticeFacts {
     fn name(&self) -> &'static str {
         "closed_notice"
@@ -182,5 +209,10 @@ pub fn waiting_reminder(texts: &Texts, language: &str, facts: &WaitingReminderFa
 
 /// No answer came, so we take it as solved.
 pub fn closed_notice(texts: &Texts, language: &str, facts: &ClosedNoticeFacts) -> Rendered {
+    texts.render(language, facts)
+}
+
+/// To an approver of the client: may we? A plain "ok" says yes.
+pub fn approval(texts: &Texts, language: &str, facts: &ApprovalFacts) -> Rendered {
     texts.render(language, facts)
 }

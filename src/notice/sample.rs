@@ -169,6 +169,12 @@ impl Sampler<'_> {
                 tech_name: None,
                 closes_at: None,
             }),
+            Box::new(ApprovalFacts {
+                ticket: ticket.clone(),
+                approver_name: self.own("Jane Roe"),
+                requester: self.some("Tom Lee <tom@acme-dental.example>"),
+                request: self.own("Please reset the MFA of my account, I have a new phone."),
+            }),
             Box::new(ClosedNoticeFacts { ticket }),
             Box::new(ClosedNoticeFacts { ticket: anonymous }),
         ]

@@ -4,7 +4,7 @@
 pub(super) const WORDS: &str = include_str!("../../config/texts/en.toml");
 
 /// Name and source of each template; the first ones are parts that the others share.
-pub(super) static BUILT_IN: [(&str, &str); 78] = [
+pub(super) static BUILT_IN: [(&str, &str); 81] = [
     ("base.html", include_str!("../../config/templates/en/base.html")),
     ("base_client.html", include_str!("../../config/templates/en/base_client.html")),
     ("base_tech.html", include_str!("../../config/templates/en/base_tech.html")),
@@ -26,6 +26,9 @@ pub(super) static BUILT_IN: [(&str, &str); 78] = [
     ("waiting_reminder.subject", include_str!("../../config/templates/en/waiting_reminder.subject")),
     ("waiting_reminder.txt", include_str!("../../config/templates/en/waiting_reminder.txt")),
     ("waiting_reminder.html", include_str!("../../config/templates/en/waiting_reminder.html")),
+    ("approval.subject", include_str!("../../config/templates/en/approval.subject")),
+    ("approval.txt", include_str!("../../config/templates/en/approval.txt")),
+    ("approval.html", include_str!("../../config/templates/en/approval.html")),
     ("closed_notice.subject", include_str!("../../config/templates/en/closed_notice.subject")),
     ("closed_notice.txt", include_str!("../../config/templates/en/closed_notice.txt")),
     ("closed_notice.html", include_str!("../../config/templates/en/closed_notice.html")),

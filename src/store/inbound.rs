@@ -254,13 +254,6 @@ pub async fn list(tx: &mut Tx, fate: Option<&str>, limit: i64) -> Result<Vec<Lis
     .during("list what arrived")
 }
 
-/// How many arrivals met each fate (`None`: none yet).
-pub async fn by_fate(tx: &mut Tx) -> Result<Vec<(Option<String>, i64)>, StoreError> {
-    on!(tx, |conn| sqlx::query_as("SELECT fate, CAST(COUNT(*) AS BIGINT) FROM inbound GROUP BY fate")
-        .fetch_all(conn)
-        .await)
-    .during("count what arrived")
-}
 
 /// Records that a DKIM signature has had its effect; false when it had one before (a replay).
 pub async fn spend_signature(
@@ -308,12 +301,4 @@ pub async fn confirmed_as(
         .await
         .map(drop))
     .during("record what a confirmed mail became")
-}
-
-/// When the oldest arrival without a fate was kept.
-pub async fn oldest_unprocessed(tx: &mut Tx) -> Result<Option<DateTime<Utc>>, StoreError> {
-    on!(tx, |conn| sqlx::query_scalar("SELECT kept_at FROM inbound WHERE fate IS NULL ORDER BY id LIMIT 1")
-        .fetch_optional(conn)
-        .await)
-    .during("look for the oldest unprocessed mail")
 }

@@ -430,11 +430,3 @@ pub async fn came_back(tx: &mut Tx, message_id: &str, why: &str, recipients: &[S
     }
     Ok(())
 }
-
-/// How many mails stand in each state.
-pub async fn by_state(tx: &mut Tx) -> Result<Vec<(String, i64)>, StoreError> {
-    on!(tx, |conn| sqlx::query_as("SELECT state, CAST(COUNT(*) AS BIGINT) FROM outbox GROUP BY state")
-        .fetch_all(conn)
-        .await)
-    .during("count the outbox")
-}

@@ -415,15 +415,6 @@ pub async fn resolved_of_client(
     .during("look for similar tickets")
 }
 
-/// How many tickets stand where, for metrics.
-pub async fn by_status(tx: &mut Tx) -> Result<Vec<(String, String, i64)>, StoreError> {
-    on!(tx, |conn| sqlx::query_as(
-        "SELECT status, priority, CAST(COUNT(*) AS BIGINT) FROM ticket GROUP BY status, priority"
-    )
-    .fetch_all(conn)
-    .await)
-    .during("count tickets")
-}
 
 /// A ticket in somebody's list of late.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -482,18 +473,4 @@ pub async fn late_after(
     .fetch_all(conn)
     .await)
     .during("look for late tickets")
-}
-
-/// Tickets of the queue that have missed a deadline: clock, priority, how many.
-pub async fn breaches(tx: &mut Tx) -> Result<Vec<(String, String, i64)>, StoreError> {
-    on!(tx, |conn| sqlx::query_as(
-        "SELECT c.kind, t.priority, CAST(COUNT(*) AS BIGINT)
-         FROM sla_clock c JOIN ticket t ON t.number = c.ticket
-         WHERE c.breached = $1 AND t.status IN ('new', 'open', 'waiting')
-         GROUP BY c.kind, t.priority"
-    )
-    .bind(true)
-    .fetch_all(conn)
-    .await)
-    .during("count missed deadlines")
 }
