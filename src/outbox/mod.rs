@@ -1,11 +1,23 @@
 //! What is decided but not yet sent: claims rows, sends them, records what came of it, backs off.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use crate::words::TicketNumber;
 
+pub mod folder;
+pub mod sender;
+pub mod smtp;
+mod stream;
+
+/// How often a mail that must arrive is tried again after an uncertain attempt; then a human decides.
+pub const UNCERTAIN_RETRIES: i64 = 2;
+
 /// What an uncertain attempt means for a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "TEXT", rename_all = "snake_case")]
 pub enum Class {
     /// Client mail, assignment, reminder, escalation, confirmation, statement: tried again when uncertain.
@@ -15,7 +27,8 @@ pub enum Class {
 }
 
 /// DESIGN.md section 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, sqlx::Type)]
+#[serde(rename_all = "lowercase")]
 #[sqlx(type_name = "TEXT", rename_all = "lowercase")]
 pub enum State {
     Queued,
@@ -50,4 +63,42 @@ pub struct NewMail {
     pub bytes: Vec<u8>,
     /// Not before this moment.
     pub next_at: DateTime<Utc>,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            State::Queued => "queued",
+            State::Sending => "sending",
+            State::Data => "data",
+            State::Sent => "sent",
+            State::Uncertain => "uncertain",
+            State::Failed => "failed",
+            State::Withdrawn => "withdrawn",
+            State::Dropped => "dropped",
+        })
+    }
+}
+
+/// What the sender decides after a failed attempt; one variant per decision.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    #[error("{server} cannot take the mail now: {source}")]
+    Later { server: String, source: std::io::Error },
+    /// Like `Later`, for every mail in hand: there is no server to talk to.
+    #[error("cannot reach {server}: {source}")]
+    Unreachable { server: String, source: std::io::Error },
+    #[error("{recipient} was refused for good: {reply}")]
+    Never { recipient: String, reply: String },
+    #[error("{server} went away after the body of the mail")]
+    Uncertain { server: String },
+    #[error("{server} refuses our account: {reply}")]
+    Paused { server: String, reply: String },
+}
+
+/// Where mails go.
+#[derive(Debug)]
+pub enum Transport {
+    Smtp(smtp::Smtp),
+    Folder(folder::Folder),
 }

@@ -9,6 +9,7 @@ use sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, 
 use sqlx::{Executor, Transaction};
 
 mod error;
+pub mod outbox;
 
 pub use error::{During, StoreError};
 

@@ -1,0 +1,415 @@
+//! The sending loop: claims due rows, sends them over one connection, records what came of each, backs off.
+
+use std::collections::VecDeque;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::smtp::Session;
+use super::{Class, SendError, Transport, UNCERTAIN_RETRIES};
+use crate::clock::Clock;
+use crate::store::outbox::{self as rows, Claimed, NEVER, Outcome};
+use crate::store::{Db, StoreError};
+
+const BATCH: i64 = 32;
+/// A claim lasts longer than any one mail can take.
+const CLAIM: TimeDelta = TimeDelta::minutes(30);
+/// After this long a batch begins no further mail.
+const BATCH_TIME: TimeDelta = TimeDelta::minutes(10);
+/// How long the mail in hand may take once the daemon stops.
+const STOP_GRACE: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub uncertain_retry: TimeDelta,
+    pub rate: Option<Rate>,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { uncertain_retry: TimeDelta::minutes(30), rate: None }
+    }
+}
+
+/// `rate = "30/min"`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    pub mails: usize,
+    pub per: Duration,
+}
+
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Rate, String> {
+        let wrong = || format!("\"{text}\" is no rate; write it like \"30/min\" (s, min, h or day)");
+        let (mails, per) = text.split_once('/').ok_or_else(wrong)?;
+        let seconds = match per.trim() {
+            "s" | "sec" | "second" => 1,
+            "m" | "min" | "minute" => 60,
+            "h" | "hour" => 3600,
+            "d" | "day" => 86_400,
+            _ => return Err(wrong()),
+        };
+        let mails = mails.trim().parse().ok().filter(|mails| *mails > 0).ok_or_else(wrong)?;
+        Ok(Rate { mails, per: Duration::from_secs(seconds) })
+    }
+}
+
+/// How the sender does, for /readyz, metrics and the watchdog.
+#[derive(Debug, Default)]
+pub struct Health(Mutex<Snapshot>);
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Snapshot {
+    /// When the loop last came round.
+    pub beat: Option<DateTime<Utc>>,
+    /// The server refuses our account: nothing is sent before `until`.
+    pub paused: Option<Stopped>,
+    pub unreachable: Option<Stopped>,
+    pub sent: u64,
+    pub later: u64,
+    pub failed: u64,
+    pub uncertain: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Stopped {
+    pub since: DateTime<Utc>,
+    pub until: DateTime<Utc>,
+    pub times: u32,
+    pub why: String,
+}
+
+impl Health {
+    pub fn snapshot(&self) -> Snapshot {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Snapshot)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// Runs until `stop`: then the mail in hand is finished within seconds and the rest of the batch is queued again.
+#[expect(clippy::too_many_arguments, reason = "each is another part of the daemon, handed over once")]
+pub async fn run(
+    db: Db,
+    transport: Transport,
+    owner: String,
+    clock: Clock,
+    wake: Arc<Notify>,
+    stop: CancellationToken,
+    settings: Settings,
+    health: Arc<Health>,
+) {
+    let transport = Arc::new(transport);
+    let mut sender =
+        Sender { db, transport, owner, clock, stop, settings, health, sent: VecDeque::new(), was_away: true };
+    let mut begun = false;
+    let mut look = 0u32;
+    while !sender.stop.is_cancelled() {
+        let now = sender.clock.now();
+        sender.health.change(|health| health.beat = Some(now));
+        let own = if begun { None } else { Some(sender.owner.clone()) };
+        let mut more = false;
+        let turn = async {
+            if look.is_multiple_of(60) {
+                sender.take_back(own.as_deref(), now).await?;
+                begun = true;
+            }
+            more = sender.turn(now).await?;
+            Ok::<_, StoreError>(())
+        };
+        if let Err(error) = turn.await {
+            tracing::warn!(%error, "the outbox waits for its database: {error}");
+        }
+        look = if begun && !more { look.wrapping_add(1) } else { look };
+        if !more {
+            tokio::select! {
+                () = sender.stop.cancelled() => {}
+                () = wake.notified() => {}
+                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            }
+        }
+    }
+}
+
+struct Sender {
+    db: Db,
+    transport: Arc<Transport>,
+    owner: String,
+    clock: Clock,
+    stop: CancellationToken,
+    settings: Settings,
+    health: Arc<Health>,
+    /// When the last mails left, for the rate.
+    sent: VecDeque<Instant>,
+    /// The server was not reached since the start or since it went away.
+    was_away: bool,
+}
+
+enum Line<'a> {
+    Smtp(Box<Session<'a>>),
+    Folder(&'a super::folder::Folder),
+}
+
+impl Sender {
+    async fn take_back(&self, owner: Option<&str>, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let mut tx = self.db.write().await?;
+        if owner.is_some() {
+            rows::take_back(&mut tx, owner, now, self.settings.uncertain_retry).await?;
+        }
+        rows::take_back(&mut tx, None, now, self.settings.uncertain_retry).await?;
+        tx.commit().await
+    }
+
+    /// One batch; `true` when there may be more to do at once.
+    async fn turn(&mut self, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let health = self.health.snapshot();
+        let waits = |stopped: &Option<Stopped>| stopped.as_ref().is_some_and(|stopped| now < stopped.until);
+        let room = self.room();
+        if waits(&health.paused) || waits(&health.unreachable) || room == 0 {
+            return Ok(false);
+        }
+        let mut tx = self.db.read().await?;
+        let due = rows::next_due(&mut tx).await?;
+        tx.rollback().await?;
+        if due.is_none_or(|due| due > now) {
+            return Ok(false);
+        }
+        let mut tx = self.db.write().await?;
+        let batch = rows::claim(&mut tx, &self.owner, now, now + CLAIM, room).await?;
+        tx.commit().await?;
+        if batch.is_empty() {
+            return Ok(false);
+        }
+        let full = batch.len() as i64 == room;
+        let all_went = self.send(batch, now).await;
+        Ok(all_went && full)
+    }
+
+    /// How many mails the rate allows now.
+    fn room(&mut self) -> i64 {
+        let Some(rate) = self.settings.rate else { return BATCH };
+        while self.sent.front().is_some_and(|at| at.elapsed() >= rate.per) {
+            self.sent.pop_front();
+        }
+        BATCH.min(rate.mails.saturating_sub(self.sent.len()) as i64)
+    }
+
+    /// `false` when the server is not to be asked again at once.
+    async fn send(&mut self, batch: Vec<Claimed>, begun: DateTime<Utc>) -> bool {
+        let transport = Arc::clone(&self.transport);
+        let opened = match &*transport {
+            Transport::Smtp(smtp) => smtp.open().await.map(|session| Line::Smtp(Box::new(session))),
+            Transport::Folder(folder) => Ok(Line::Folder(folder)),
+        };
+        let mut line = match opened {
+            Ok(line) => line,
+            Err(error) => {
+                self.give_back(&batch, &error).await;
+                return false;
+            }
+        };
+        self.reached().await;
+        let mut rest = batch.iter();
+        let mut trouble = None;
+        let mut went = Vec::new();
+        for row in rest.by_ref() {
+            let late = self.clock.now() - begun > BATCH_TIME;
+            let broken = matches!(&line, Line::Smtp(session) if session.is_broken());
+            if self.stop.is_cancelled() || late || broken {
+                self.note(row, Outcome::Untried { why: None }).await;
+                continue;
+            }
+            match self.attempt(&mut line, row).await {
+                Ok(()) => {
+                    went.push(Instant::now());
+                    self.note(row, Outcome::Sent).await;
+                }
+                Err(error @ SendError::Paused { .. }) => {
+                    self.note(row, Outcome::Untried { why: Some(error.to_string()) }).await;
+                    trouble = Some(error);
+                    break;
+                }
+                Err(error) => {
+                    let outcome = self.decide(row, &error);
+                    self.note(row, outcome).await;
+                }
+            }
+        }
+        if let Line::Smtp(session) = line {
+            session.close().await;
+        }
+        self.sent.extend(went);
+        match trouble {
+            Some(error) => {
+                let rest: Vec<Claimed> = rest.cloned().collect();
+                self.give_back(&rest, &error).await;
+                false
+            }
+            None => true,
+        }
+    }
+
+    /// One mail. When the daemon stops meanwhile it has `STOP_GRACE` left.
+    async fn attempt(&self, line: &mut Line<'_>, row: &Claimed) -> Result<(), SendError> {
+        let in_data = AtomicBool::new(false);
+        let work = self.try_one(line, row, &in_data);
+        let give_up = async {
+            self.stop.cancelled().await;
+            tokio::time::sleep(STOP_GRACE).await;
+        };
+        tokio::select! {
+            outcome = work => outcome,
+            () = give_up => {
+                let server = "the server".to_owned();
+                Err(if in_data.load(Ordering::Relaxed) {
+                    SendError::Uncertain { server }
+                } else {
+                    SendError::Later { server, source: std::io::Error::other("deskd stopped") }
+                })
+            }
+        }
+    }
+
+    async fn try_one(&self, line: &mut Line<'_>, row: &Claimed, in_data: &AtomicBool) -> Result<(), SendError> {
+        let bytes = self.bytes(row).await.map_err(at_home)?;
+        match line {
+            // A file is there or it is not: no state in between, and a second attempt finds the first.
+            Line::Folder(folder) => folder.put(&row.kind, &row.recipient, &row.message_id, bytes).await,
+            Line::Smtp(session) => {
+                session.offer(row.envelope_from.as_deref(), &row.recipient, &bytes).await?;
+                if let Err(error) = self.mark_data(row).await {
+                    session.give_up();
+                    return Err(at_home(error));
+                }
+                in_data.store(true, Ordering::Relaxed);
+                session.deliver(&row.recipient, &bytes).await
+            }
+        }
+    }
+
+    async fn bytes(&self, row: &Claimed) -> Result<Vec<u8>, StoreError> {
+        let mut tx = self.db.read().await?;
+        let bytes = rows::bytes(&mut tx, row.id).await?;
+        tx.rollback().await?;
+        Ok(bytes)
+    }
+
+    async fn mark_data(&self, row: &Claimed) -> Result<(), StoreError> {
+        let mut tx = self.db.write().await?;
+        let ours = rows::mark_data(&mut tx, row, &self.owner, self.clock.now() + CLAIM).await?;
+        tx.commit().await?;
+        if ours { Ok(()) } else { Err(StoreError::Refused("the claim on this mail was lost".to_owned())) }
+    }
+
+    fn decide(&self, row: &Claimed, error: &SendError) -> Outcome {
+        let now = self.clock.now();
+        let why = error.to_string();
+        match error {
+            SendError::Later { .. } | SendError::Unreachable { .. } => match next_try(row, now) {
+                Some(at) => Outcome::Later { at, why },
+                None => Outcome::Failed { why: format!("given up after 48 hours: {why}") },
+            },
+            SendError::Never { .. } => Outcome::Failed { why },
+            SendError::Uncertain { .. } => {
+                let again = row.class == Class::MustArrive && row.uncertain_attempts < UNCERTAIN_RETRIES;
+                Outcome::Uncertain { at: if again { now + self.settings.uncertain_retry } else { NEVER }, why }
+            }
+            SendError::Paused { .. } => Outcome::Untried { why: Some(why) },
+        }
+    }
+
+    /// Records an outcome; a database that is away for a moment is waited for, since the server's answer comes only once.
+    async fn note(&self, row: &Claimed, outcome: Outcome) {
+        self.health.change(|health| match &outcome {
+            Outcome::Sent => health.sent += 1,
+            Outcome::Later { .. } => health.later += 1,
+            Outcome::Failed { .. } => health.failed += 1,
+            Outcome::Uncertain { .. } => health.uncertain += 1,
+            Outcome::Untried { .. } => {}
+        });
+        if let Outcome::Failed { why } | Outcome::Later { why, .. } | Outcome::Uncertain { why, .. } = &outcome {
+            tracing::warn!(outbox.id = row.id.0, "mail {} of the outbox ({}): {why}", row.id.0, row.kind);
+        }
+        for wait in [100, 400, 1500, 4000, 0] {
+            let Err(error) = self.record(row, &outcome).await else { return };
+            if wait == 0 {
+                tracing::error!(%error, outbox.id = row.id.0, "what came of mail {} cannot be recorded: {error}", row.id.0);
+            }
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+        }
+    }
+
+    async fn record(&self, row: &Claimed, outcome: &Outcome) -> Result<(), StoreError> {
+        let mut tx = self.db.write().await?;
+        rows::record(&mut tx, row, &self.owner, outcome, self.clock.now()).await?;
+        tx.commit().await
+    }
+
+    /// The whole server is the trouble: every mail in hand goes back and the server is left alone for a while.
+    async fn give_back(&mut self, batch: &[Claimed], error: &SendError) {
+        let now = self.clock.now();
+        let why = error.to_string();
+        let paused = matches!(error, SendError::Paused { .. });
+        tracing::warn!("the outbox stands still: {why}");
+        self.was_away = true;
+        self.health.change(|health| {
+            let slot = if paused { &mut health.paused } else { &mut health.unreachable };
+            let (since, times) = slot.as_ref().map_or((now, 0), |stopped| (stopped.since, stopped.times + 1));
+            let (first, most) = if paused { (60, 1800) } else { (5, 60) };
+            let seconds = (first << times.min(10)).min(most);
+            *slot = Some(Stopped { since, until: now + TimeDelta::seconds(seconds), times, why });
+        });
+        for row in batch {
+            let outcome = self.decide(row, error);
+            self.note(row, outcome).await;
+        }
+    }
+
+    async fn reached(&mut self) {
+        self.health.change(|health| {
+            health.paused = None;
+            health.unreachable = None;
+        });
+        if !self.was_away {
+            return;
+        }
+        let hurried = async {
+            let mut tx = self.db.write().await?;
+            rows::hurry(&mut tx, self.clock.now()).await?;
+            tx.commit().await
+        };
+        match hurried.await {
+            Ok(()) => self.was_away = false,
+            Err(error) => tracing::warn!(%error, "mails that waited for the server wait on: {error}"),
+        }
+    }
+}
+
+/// 1m 5m 15m 30m 1h 2h 4h, then every 4h up to 48h, each ±20 % so that a backlog does not come back as one wave.
+fn next_try(row: &Claimed, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    const MINUTES: [i64; 7] = [1, 5, 15, 30, 60, 120, 240];
+    // 7 h 51 min and ten times 4 h make 48 hours; a mail that was held back by a long downtime still gets all its tries.
+    const TRIES: i64 = 18;
+    if row.attempt >= TRIES && now - row.created_at >= TimeDelta::hours(38) {
+        return None;
+    }
+    let step = usize::try_from(row.attempt - 1).unwrap_or(0).min(MINUTES.len() - 1);
+    let seconds = (MINUTES[step] * 60) as f64 * (0.8 + 0.4 * rand::random::<f64>());
+    Some(now + TimeDelta::seconds(seconds as i64))
+}
+
+/// Our own database is the trouble, not the server.
+fn at_home(error: StoreError) -> SendError {
+    SendError::Later { server: "the outbox".to_owned(), source: std::io::Error::other(error.to_string()) }
+}

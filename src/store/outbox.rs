@@ -1,0 +1,404 @@
+//! All SQL of the outbox: write, claim, mark, record, take back, and what the command line shows.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+
+use super::{During, StoreError, Tx, on};
+use crate::outbox::{Class, NewMail, State};
+use crate::words::{OutboxId, TicketNumber};
+
+/// A row that waits for a human is due at this moment, so that no look at the due rows meets it. 9999-12-31.
+pub const NEVER: DateTime<Utc> = match DateTime::from_timestamp(253_402_214_400, 0) {
+    Some(moment) => moment,
+    None => DateTime::<Utc>::MAX_UTC,
+};
+
+/// A row in the hand of one sender; `attempt` is the fence: a sender that lost its claim changes nothing.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Claimed {
+    pub id: OutboxId,
+    pub class: Class,
+    pub kind: String,
+    pub envelope_from: Option<String>,
+    pub recipient: String,
+    pub message_id: String,
+    /// Length of the bytes.
+    pub size: i64,
+    pub created_at: DateTime<Utc>,
+    /// This one counted.
+    pub attempt: i64,
+    /// How many attempts before this one ended uncertain.
+    pub uncertain_attempts: i64,
+}
+
+/// A row as the command line shows it.
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow, Serialize)]
+pub struct Row {
+    pub id: OutboxId,
+    pub dedupe_key: String,
+    pub class: Class,
+    pub state: State,
+    pub kind: String,
+    pub automatic: bool,
+    pub ticket: Option<TicketNumber>,
+    pub envelope_from: Option<String>,
+    pub recipient: String,
+    pub message_id: String,
+    pub subject: String,
+    pub created_at: DateTime<Utc>,
+    pub next_at: DateTime<Utc>,
+    pub attempts: i64,
+    pub uncertain_attempts: i64,
+    pub claimed_by: Option<String>,
+    pub last_error: Option<String>,
+    pub sent_at: Option<DateTime<Utc>>,
+    pub notified: bool,
+}
+
+/// What came of an attempt; written by `record`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    Sent,
+    /// Again at that moment; the attempt counts.
+    Later {
+        at: DateTime<Utc>,
+        why: String,
+    },
+    /// Never tried, or not the mail's fault: queued as before, the attempt does not count.
+    Untried {
+        why: Option<String>,
+    },
+    Failed {
+        why: String,
+    },
+    /// The body may have arrived: again at that moment with the same bytes, or (`NEVER`) a human decides.
+    Uncertain {
+        at: DateTime<Utc>,
+        why: String,
+    },
+}
+
+/// Writes a mail into the outbox; `None` when a row with its dedupe key is there already.
+pub async fn insert(tx: &mut Tx, mail: &NewMail, now: DateTime<Utc>) -> Result<Option<OutboxId>, StoreError> {
+    on!(tx, |conn| sqlx::query_scalar(
+        "INSERT INTO outbox (dedupe_key, class, state, kind, automatic, ticket, envelope_from, recipient, message_id,
+             subject, bytes, created_at, next_at, attempts, uncertain_attempts, notified)
+         VALUES ($1, $2, 'queued', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, 0, $13)
+         ON CONFLICT (dedupe_key) DO NOTHING
+         RETURNING id"
+    )
+    .bind(&mail.dedupe_key)
+    .bind(mail.class)
+    .bind(mail.kind)
+    .bind(mail.automatic)
+    .bind(mail.ticket)
+    .bind(&mail.envelope_from)
+    .bind(&mail.recipient)
+    .bind(&mail.message_id)
+    .bind(&mail.subject)
+    .bind(&mail.bytes)
+    .bind(now)
+    .bind(mail.next_at)
+    .bind(false)
+    .fetch_optional(conn)
+    .await)
+    .during("write a mail into the outbox")
+}
+
+/// Takes back what is queued and no longer true (a reminder after the touch). What is in hand or sent stays.
+pub async fn withdraw(tx: &mut Tx, ticket: TicketNumber, kind: &str, now: DateTime<Utc>) -> Result<u64, StoreError> {
+    on!(tx, |conn| sqlx::query(
+        "UPDATE outbox SET state = 'withdrawn', next_at = $3
+         WHERE ticket = $1 AND kind = $2 AND state = 'queued'"
+    )
+    .bind(ticket)
+    .bind(kind)
+    .bind(now)
+    .execute(conn)
+    .await
+    .map(|done| done.rows_affected()))
+    .during("withdraw mails")
+}
+
+/// Takes up to `limit` due rows in hand, the longest due first. The attempt is counted here, before it is made.
+pub async fn claim(
+    tx: &mut Tx,
+    owner: &str,
+    now: DateTime<Utc>,
+    until: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<Claimed>, StoreError> {
+    let mut rows: Vec<Claimed> = on!(tx, |conn| sqlx::query_as(
+        "UPDATE outbox SET state = 'sending', claimed_by = $1, claimed_until = $2, attempts = attempts + 1
+         WHERE id IN (SELECT id FROM outbox WHERE state IN ('queued', 'uncertain') AND next_at <= $3
+                      ORDER BY next_at, id LIMIT $4)
+           AND state IN ('queued', 'uncertain') AND next_at <= $3
+         RETURNING id, class, kind, envelope_from, recipient, message_id, CAST(LENGTH(bytes) AS BIGINT) AS size,
+             created_at, attempts AS attempt, uncertain_attempts"
+    )
+    .bind(owner)
+    .bind(until)
+    .bind(now)
+    .bind(limit)
+    .fetch_all(conn)
+    .await)
+    .during("claim mails")?;
+    rows.sort_by_key(|row| row.id);
+    Ok(rows)
+}
+
+/// The final bytes of a row, the same for each attempt.
+pub async fn bytes(tx: &mut Tx, id: OutboxId) -> Result<Vec<u8>, StoreError> {
+    let found: Option<Vec<u8>> = on!(tx, |conn| sqlx::query_scalar("SELECT bytes FROM outbox WHERE id = $1")
+        .bind(id)
+        .fetch_optional(conn)
+        .await)
+    .during("read a mail of the outbox")?;
+    found.ok_or_else(|| missing(id))
+}
+
+/// The server said 354 and the body goes next: from here on an attempt without an answer is uncertain. `false`: the claim
+/// is lost (another daemon took it over), so the body must not be sent.
+pub async fn mark_data(tx: &mut Tx, row: &Claimed, owner: &str, until: DateTime<Utc>) -> Result<bool, StoreError> {
+    on!(tx, |conn| sqlx::query(
+        "UPDATE outbox SET state = 'data', claimed_until = $4
+         WHERE id = $1 AND claimed_by = $2 AND attempts = $3 AND state = 'sending'"
+    )
+    .bind(row.id)
+    .bind(owner)
+    .bind(row.attempt)
+    .bind(until)
+    .execute(conn)
+    .await
+    .map(|done| done.rows_affected() == 1))
+    .during("mark a mail as going out")
+}
+
+/// Writes what came of the attempt. `false`: the claim was lost meanwhile and nothing was changed.
+pub async fn record(
+    tx: &mut Tx,
+    row: &Claimed,
+    owner: &str,
+    outcome: &Outcome,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    // A row that was uncertain before stays so while it is not known to have arrived: only its own retry may send it again.
+    let queued_again = if row.uncertain_attempts > 0 { State::Uncertain } else { State::Queued };
+    let (state, next_at, why, uncounted, unsure, sent_at) = match outcome {
+        Outcome::Sent => (State::Sent, None, None, 0i64, 0i64, Some(now)),
+        Outcome::Later { at, why } => (queued_again, Some(*at), Some(why.as_str()), 0, 0, None),
+        Outcome::Untried { why } => (queued_again, None, why.as_deref(), 1, 0, None),
+        Outcome::Failed { why } => (State::Failed, None, Some(why.as_str()), 0, 0, None),
+        Outcome::Uncertain { at, why } => (State::Uncertain, Some(*at), Some(why.as_str()), 0, 1, None),
+    };
+    on!(tx, |conn| sqlx::query(
+        "UPDATE outbox SET state = $4, next_at = COALESCE($5, next_at), last_error = COALESCE($6, last_error),
+             attempts = attempts - $7, uncertain_attempts = uncertain_attempts + $8, sent_at = $9,
+             claimed_by = NULL, claimed_until = NULL
+         WHERE id = $1 AND claimed_by = $2 AND attempts = $3 AND state IN ('sending', 'data')"
+    )
+    .bind(row.id)
+    .bind(owner)
+    .bind(row.attempt)
+    .bind(state)
+    .bind(next_at)
+    .bind(why)
+    .bind(uncounted)
+    .bind(unsure)
+    .bind(sent_at)
+    .execute(conn)
+    .await
+    .map(|done| done.rows_affected() == 1))
+    .during("record what came of a mail")
+}
+
+/// What `owner` had in hand when it ended, taken back at its next start: `sending` is queued again at once, `data` is
+/// uncertain. With `None`: what any daemon has let run out (`claimed_until` is over).
+pub async fn take_back(
+    tx: &mut Tx,
+    owner: Option<&str>,
+    now: DateTime<Utc>,
+    uncertain_retry: TimeDelta,
+) -> Result<u64, StoreError> {
+    let queued = on!(tx, |conn| sqlx::query(
+        "UPDATE outbox SET state = CASE WHEN uncertain_attempts > 0 THEN 'uncertain' ELSE 'queued' END,
+             claimed_by = NULL, claimed_until = NULL
+         WHERE state = 'sending' AND (claimed_by = $1 OR ($1 IS NULL AND claimed_until < $2))"
+    )
+    .bind(owner)
+    .bind(now)
+    .execute(conn)
+    .await
+    .map(|done| done.rows_affected()))
+    .during("take back mails in hand")?;
+    let uncertain = on!(tx, |conn| sqlx::query(
+        "UPDATE outbox SET state = 'uncertain', uncertain_attempts = uncertain_attempts + 1,
+             next_at = CASE WHEN class = 'must_arrive' AND uncertain_attempts < $5 THEN $3 ELSE $4 END,
+             last_error = 'deskd ended after the body of the mail had begun to leave',
+             claimed_by = NULL, claimed_until = NULL
+         WHERE state = 'data' AND (claimed_by = $1 OR ($1 IS NULL AND claimed_until < $2))"
+    )
+    .bind(owner)
+    .bind(now)
+    .bind(now + uncertain_retry)
+    .bind(NEVER)
+    .bind(crate::outbox::UNCERTAIN_RETRIES)
+    .execute(conn)
+    .await
+    .map(|done| done.rows_affected()))
+    .during("take back mails in hand")?;
+    Ok(queued + uncertain)
+}
+
+/// The server answers again: what waited only because it could not be reached is due now.
+pub async fn hurry(tx: &mut Tx, now: DateTime<Utc>) -> Result<u64, StoreError> {
+    on!(tx, |conn| sqlx::query(
+        "UPDATE outbox SET next_at = $1 WHERE state = 'queued' AND next_at > $1 AND last_error LIKE 'cannot reach %'"
+    )
+    .bind(now)
+    .execute(conn)
+    .await
+    .map(|done| done.rows_affected()))
+    .during("make waiting mails due")
+}
+
+/// When the next row is due; `None` when nothing waits.
+pub async fn next_due(tx: &mut Tx) -> Result<Option<DateTime<Utc>>, StoreError> {
+    on!(tx, |conn| sqlx::query_scalar(
+        "SELECT next_at FROM outbox WHERE state IN ('queued', 'uncertain') AND next_at < $1 ORDER BY next_at LIMIT 1"
+    )
+    .bind(NEVER)
+    .fetch_optional(conn)
+    .await)
+    .during("look for the next mail")
+}
+
+/// How many automatic mails this recipient was written since that moment (rule 11; the caller decides). Withdrawn and
+/// dropped ones never left and do not count.
+pub async fn automatic_since(tx: &mut Tx, recipient: &str, since: DateTime<Utc>) -> Result<i64, StoreError> {
+    on!(tx, |conn| sqlx::query_scalar(
+        "SELECT COUNT(*) FROM outbox
+         WHERE recipient = $1 AND created_at > $2 AND automatic AND state NOT IN ('withdrawn', 'dropped')"
+    )
+    .bind(recipient)
+    .bind(since)
+    .fetch_one(conn)
+    .await)
+    .during("count automatic mails")
+}
+
+/// What a manager must still be told: refused for good, or uncertain without a further try though it must arrive.
+pub async fn to_be_told(tx: &mut Tx, limit: i64) -> Result<Vec<Row>, StoreError> {
+    on!(tx, |conn| sqlx::query_as(
+        "SELECT id, dedupe_key, class, state, kind, automatic, ticket, envelope_from, recipient, message_id, subject,
+             created_at, next_at, attempts, uncertain_attempts, claimed_by, last_error, sent_at, notified
+         FROM outbox
+         WHERE notified = $1
+           AND (state = 'failed' OR (state = 'uncertain' AND class = 'must_arrive' AND next_at >= $2))
+         ORDER BY id LIMIT $3"
+    )
+    .bind(false)
+    .bind(NEVER)
+    .bind(limit)
+    .fetch_all(conn)
+    .await)
+    .during("list failed mails")
+}
+
+/// A manager was told (the mail about it is in the same transaction).
+pub async fn mark_told(tx: &mut Tx, id: OutboxId) -> Result<(), StoreError> {
+    let hit = on!(tx, |conn| sqlx::query("UPDATE outbox SET notified = $2 WHERE id = $1")
+        .bind(id)
+        .bind(true)
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected()))
+    .during("note that a failed mail was told")?;
+    if hit == 1 { Ok(()) } else { Err(missing(id)) }
+}
+
+/// `deskd outbox list`: what has not left yet and what needs a human; with `all` the latest of every state.
+pub async fn list(tx: &mut Tx, all: bool, limit: i64) -> Result<Vec<Row>, StoreError> {
+    on!(tx, |conn| sqlx::query_as(
+        "SELECT id, dedupe_key, class, state, kind, automatic, ticket, envelope_from, recipient, message_id, subject,
+             created_at, next_at, attempts, uncertain_attempts, claimed_by, last_error, sent_at, notified
+         FROM outbox
+         WHERE $1 OR state IN ('queued', 'sending', 'data', 'uncertain', 'failed')
+         ORDER BY id DESC LIMIT $2"
+    )
+    .bind(all)
+    .bind(limit)
+    .fetch_all(conn)
+    .await)
+    .during("list the outbox")
+}
+
+/// `deskd outbox show N`.
+pub async fn show(tx: &mut Tx, id: OutboxId) -> Result<Row, StoreError> {
+    let found: Option<Row> = on!(tx, |conn| {
+        sqlx::query_as(
+        "SELECT id, dedupe_key, class, state, kind, automatic, ticket, envelope_from, recipient, message_id, subject,
+             created_at, next_at, attempts, uncertain_attempts, claimed_by, last_error, sent_at, notified
+         FROM outbox WHERE id = $1"
+    )
+    .bind(id)
+    .fetch_optional(conn)
+    .await
+    })
+    .during("read the outbox")?;
+    found.ok_or_else(|| missing(id))
+}
+
+/// `deskd outbox retry N`: a human decides that it goes again, with the same bytes, and all tries before it.
+pub async fn retry(tx: &mut Tx, id: OutboxId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let row = show(tx, id).await?;
+    let hit = on!(tx, |conn| sqlx::query(
+        "UPDATE outbox SET state = 'queued', next_at = $2, attempts = 0, uncertain_attempts = 0, notified = $3
+         WHERE id = $1 AND state IN ('queued', 'uncertain', 'failed', 'dropped')"
+    )
+    .bind(id)
+    .bind(now)
+    .bind(false)
+    .execute(conn)
+    .await
+    .map(|done| done.rows_affected()))
+    .during("queue a mail again")?;
+    refused_unless(hit == 1, &row, "queued again")
+}
+
+/// `deskd outbox drop N`: it is never sent (any more).
+pub async fn drop(tx: &mut Tx, id: OutboxId) -> Result<(), StoreError> {
+    let row = show(tx, id).await?;
+    let hit = on!(tx, |conn| sqlx::query(
+        "UPDATE outbox SET state = 'dropped' WHERE id = $1 AND state IN ('queued', 'uncertain', 'failed')"
+    )
+    .bind(id)
+    .execute(conn)
+    .await
+    .map(|done| done.rows_affected()))
+    .during("drop a mail")?;
+    refused_unless(hit == 1, &row, "dropped")
+}
+
+/// Forgets what ended before that moment; what waits or needs a human stays.
+pub async fn purge(tx: &mut Tx, before: DateTime<Utc>) -> Result<u64, StoreError> {
+    on!(tx, |conn| sqlx::query(
+        "DELETE FROM outbox WHERE created_at < $1 AND state IN ('sent', 'withdrawn', 'dropped')"
+    )
+    .bind(before)
+    .execute(conn)
+    .await
+    .map(|done| done.rows_affected()))
+    .during("purge the outbox")
+}
+
+fn missing(id: OutboxId) -> StoreError {
+    StoreError::Missing { what: format!("outbox row {}", id.0) }
+}
+
+fn refused_unless(hit: bool, row: &Row, what: &str) -> Result<(), StoreError> {
+    if hit {
+        return Ok(());
+    }
+    Err(StoreError::Refused(format!("outbox row {} is {} and cannot be {what}", row.id.0, row.state)))
+}
