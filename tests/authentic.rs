@@ -128,3 +128,20 @@ async fn the_same_tenant_header_is_believed_with_the_exchange_profile_only() {
     let border = Border { exchange_online: true, ..Border::default() };
     assert!(yes(&verdict(&raw, &dns, &border).await));
 }
+
+#[tokio::test]
+async fn mail_that_spf_may_have_passed_does_not_break_its_policy_unless_the_border_says_so() {
+    let dns = Dns::start(Mood::Well).await;
+    dns.txt("_dmarc.northwind.example", "v=DMARC1; p=reject");
+    let failed = format!("Authentication-Results: mx.northwind.example; dmarc=fail\r\n{PLAIN}");
+    let verifier = Verifier::with_dns(dns.address).unwrap();
+    for (raw, path, wanted) in [
+        (PLAIN, "bounce@mail.northwind.example", false),
+        (PLAIN, "x@evil.example", true),
+        (failed.as_str(), "bounce@mail.northwind.example", true),
+    ] {
+        let mail = Mail { return_path: Some(path.to_owned()), ..mail(raw) };
+        let found = verifier.verify(raw.as_bytes(), &mail, &trusting()).await;
+        assert_eq!(found.dmarc.breaks_policy(), wanted, "{path} {found:?}");
+    }
+}

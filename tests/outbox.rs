@@ -367,3 +367,18 @@ fn a_rate_reads_as_people_write_it() {
     assert!("0/min".parse::<Rate>().is_err());
     assert!("thirty".parse::<Rate>().unwrap_err().contains("30/min"));
 }
+
+#[tokio::test]
+async fn without_starttls_neither_the_password_nor_the_mail_leaves() {
+    each_db("starttls", async |db| {
+        let server = SmtpServer::start().await;
+        let id = put(&db, &mail("a", Class::MustArrive)).await.unwrap();
+        let transport = Smtp { security: Security::StartTls, ..smtp(server.port) };
+        let running = run(&db, Transport::Smtp(transport));
+        let waits = running.until(&db, id, |row| row.last_error.is_some() && row.state == State::Queued).await;
+        assert!(waits.last_error.unwrap().contains("does not offer STARTTLS"));
+        assert!(server.lines("AUTH").is_empty() && server.mails().is_empty());
+        running.end().await;
+    })
+    .await;
+}

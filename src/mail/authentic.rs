@@ -152,8 +152,11 @@ impl Verifier {
         };
         let border_pass = trusted.as_ref().is_some_and(|results| dmarc_pass_for(results, &domain));
         let internal = border.exchange_online && is_internal(mail);
+        let border_fail = trusted.as_ref().and_then(|results| result_of(results, "dmarc")) == Some("fail");
         if border_pass {
             dmarc = Dmarc::Pass;
+        } else if matches!(dmarc, Dmarc::Fail { .. }) && !border_fail && spf_may_pass(mail, &domain) {
+            dmarc = Dmarc::Unknown;
         }
         let own = signatures.iter().find(|signature| signature.passed && signature.aligned);
         let authentic = if let Some(signature) = own {
@@ -236,7 +239,15 @@ fn aligned(signer: &str, from: &str) -> bool {
     signer == from || (parent && signer.contains('.'))
 }
 
-/// Without SPF only a pass is certain; a failure is one when the mail carries nothing that could have passed for DKIM.
+/// The envelope sender is of the From domain's family, so SPF, which we cannot check after the fact, may have passed.
+fn spf_may_pass(mail: &Mail, from: &str) -> bool {
+    let sender = mail.return_path.as_deref().and_then(|path| path.rsplit_once('@'));
+    sender
+        .map(|(_, domain)| domain.to_lowercase())
+        .is_some_and(|domain| aligned(&domain, from) || aligned(from, &domain))
+}
+
+/// By DKIM alone; `verify` weighs in what the border says and whether SPF may have passed.
 fn dmarc_of(output: &DmarcOutput) -> Dmarc {
     if *output.dkim_result() == DmarcResult::Pass {
         return Dmarc::Pass;

@@ -61,7 +61,8 @@ impl Dns {
         match found {
             _ if self.mood == Mood::ServFail => answer.metadata.response_code = ResponseCode::ServFail,
             Some(text) => {
-                let parts = text.as_bytes().chunks(250).map(|part| String::from_utf8_lossy(part).into_owned()).collect();
+                let parts =
+                    text.as_bytes().chunks(250).map(|part| String::from_utf8_lossy(part).into_owned()).collect();
                 answer.add_answer(Record::from_rdata(asked.name().clone(), 300, RData::TXT(TXT::new(parts))));
             }
             None => answer.metadata.response_code = ResponseCode::NXDomain,
