@@ -1,4 +1,5 @@
 //! Whose mail it is: signed, forged, replayed and unanswered, with a DNS server of our own.
+#![expect(clippy::unwrap_used, reason = "a test may stop at what it does not expect")]
 
 use deskd::mail::authentic::{Authentic, Border, Dmarc, Verdict, Verifier};
 use deskd::mail::{Mail, Mailbox};

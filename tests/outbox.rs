@@ -1,4 +1,5 @@
 //! The outbox against both databases and a server that misbehaves at every command: who gets what, how often, with which bytes.
+#![expect(clippy::unwrap_used, reason = "a test may stop at what it does not expect")]
 
 use std::str::FromStr;
 use std::sync::Arc;
