@@ -28,3 +28,5 @@ mod mail_automatic;
 mod mail_forward;
 mod mail_reply;
 mod mail_reply_support;
+mod outbox;
+mod authentic;

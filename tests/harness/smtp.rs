@@ -1,0 +1,122 @@
+//! A scripted SMTP server: records what it hears and misbehaves where a test tells it to.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+#[derive(Clone, Debug)]
+pub enum Act {
+    Reply(&'static str),
+    /// Closes the connection without a word.
+    Drop,
+    /// Never answers.
+    Silence,
+}
+
+#[derive(Default)]
+struct Inner {
+    /// (how the line begins, what to do, how often still); `BODY` is the moment after the final dot.
+    rules: Vec<(&'static str, Act, usize)>,
+    lines: Vec<String>,
+    mails: Vec<Vec<u8>>,
+}
+
+#[derive(Clone)]
+pub struct SmtpServer {
+    pub port: u16,
+    inner: Arc<Mutex<Inner>>,
+}
+
+impl SmtpServer {
+    pub async fn start() -> SmtpServer {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = SmtpServer { port: listener.local_addr().unwrap().port(), inner: Arc::default() };
+        let serving = server.clone();
+        tokio::spawn(async move {
+            while let Ok((tcp, _)) = listener.accept().await {
+                let server = serving.clone();
+                tokio::spawn(async move {
+                    let _ = server.serve(tcp).await;
+                });
+            }
+        });
+        server
+    }
+
+    pub fn on(&self, line: &'static str, act: Act, times: usize) {
+        self.inner.lock().unwrap().rules.push((line, act, times));
+    }
+
+    /// The bodies as they crossed the wire, dot-stuffed, without the final dot: also of mails that were not accepted.
+    pub fn mails(&self) -> Vec<Vec<u8>> {
+        self.inner.lock().unwrap().mails.clone()
+    }
+
+    pub fn lines(&self, prefix: &str) -> Vec<String> {
+        self.inner.lock().unwrap().lines.iter().filter(|line| line.starts_with(prefix)).cloned().collect()
+    }
+
+    fn act(&self, line: &str) -> Option<Act> {
+        let mut inner = self.inner.lock().unwrap();
+        let rule = inner.rules.iter_mut().find(|(prefix, _, times)| line.starts_with(prefix) && *times > 0)?;
+        rule.2 -= 1;
+        Some(rule.1.clone())
+    }
+
+    async fn serve(&self, tcp: TcpStream) -> std::io::Result<()> {
+        let mut tcp = BufReader::new(tcp);
+        let greeting = match self.act("GREETING") {
+            Some(Act::Reply(text)) => text,
+            Some(Act::Drop) => return Ok(()),
+            Some(Act::Silence) => return silence(&mut tcp).await,
+            None => "220 scripted",
+        };
+        tcp.write_all(format!("{greeting}\r\n").as_bytes()).await?;
+        loop {
+            let mut line = String::new();
+            if tcp.read_line(&mut line).await? == 0 {
+                return Ok(());
+            }
+            let line = line.trim_end().to_owned();
+            self.inner.lock().unwrap().lines.push(line.clone());
+            let usual = match line.get(..4).unwrap_or("") {
+                "EHLO" => "250-scripted\r\n250-SIZE 100000\r\n250-8BITMIME\r\n250 AUTH PLAIN LOGIN XOAUTH2",
+                "AUTH" => "235 welcome",
+                "DATA" => "354 go on",
+                "QUIT" => "221 bye",
+                _ => "250 fine",
+            };
+            let reply = match self.act(&line) {
+                Some(Act::Reply(text)) => text,
+                Some(Act::Drop) => return Ok(()),
+                Some(Act::Silence) => return silence(&mut tcp).await,
+                None => usual,
+            };
+            tcp.write_all(format!("{reply}\r\n").as_bytes()).await?;
+            if line == "DATA" && reply.starts_with("354") {
+                let mut body = Vec::new();
+                while !body.ends_with(b"\r\n.\r\n") {
+                    if tcp.read_until(b'\n', &mut body).await? == 0 {
+                        return Ok(());
+                    }
+                }
+                body.truncate(body.len() - 3);
+                self.inner.lock().unwrap().mails.push(body);
+                let reply = match self.act("BODY") {
+                    Some(Act::Reply(text)) => text,
+                    Some(Act::Drop) => return Ok(()),
+                    Some(Act::Silence) => return silence(&mut tcp).await,
+                    None => "250 taken",
+                };
+                tcp.write_all(format!("{reply}\r\n").as_bytes()).await?;
+            }
+        }
+    }
+}
+
+/// Swallows everything until the client goes away.
+async fn silence(tcp: &mut BufReader<TcpStream>) -> std::io::Result<()> {
+    let mut sink = Vec::new();
+    tcp.read_to_end(&mut sink).await.map(drop)
+}
