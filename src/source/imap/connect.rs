@@ -84,9 +84,9 @@ pub async fn connect(
         let client = open(host, port, tls).await?;
         log_in(client, login, &secret, host).await
     };
-    tokio::time::timeout(limit, session)
-        .await
-        .map_err(|_| lost(format!("{host}:{port} did not answer within {} s; check host, port and tls", limit.as_secs())))?
+    tokio::time::timeout(limit, session).await.map_err(|_| {
+        lost(format!("{host}:{port} did not answer within {} s; check host, port and tls", limit.as_secs()))
+    })?
 }
 
 async fn open(host: &str, port: u16, tls: &Tls) -> Result<Client<Wire>, SourceError> {
@@ -119,9 +119,10 @@ async fn encrypt<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Result<tokio_rustls::client::TlsStream<S>, SourceError> {
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| refused(format!("{host} is not a name that a certificate could be for")))?;
-    TlsConnector::from(Arc::clone(config)).connect(name, stream).await.map_err(|error| {
-        lost(format!("no TLS with {host}: {error}; check the server's certificate, `ca` and `tls`"))
-    })
+    TlsConnector::from(Arc::clone(config))
+        .connect(name, stream)
+        .await
+        .map_err(|error| lost(format!("no TLS with {host}: {error}; check the server's certificate, `ca` and `tls`")))
 }
 
 /// Reads the greeting. A server that claims we are logged in already is refused: nobody has asked for our name.

@@ -327,10 +327,12 @@ impl Drain<'_, '_> {
         if let Some(exists_at) = self.state.exists_at {
             tracing::info!(
                 target: "deskd::trace",
-                source.name = %self.watch.settings.name,
-                source.exists_at = %exists_at.to_rfc3339(),
-                source.key = %first.key,
-                mails = arrivals.len(),
+                {
+                    source.name = %self.watch.settings.name,
+                    source.exists_at = %exists_at.to_rfc3339(),
+                    source.key = %first.key,
+                    mails = arrivals.len()
+                },
                 "handed in"
             );
         }

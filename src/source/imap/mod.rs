@@ -200,7 +200,8 @@ impl Watch<'_> {
         } else if talk.idle(limit).await? {
             let now = self.inside.clock.now();
             state.exists_at = Some(now);
-            tracing::info!(target: "deskd::trace", source.name = %self.settings.name, source.exists_at = %now.to_rfc3339(), "EXISTS");
+            let (name, at) = (&self.settings.name, now.to_rfc3339());
+            tracing::info!(target: "deskd::trace", { source.name = %name, source.exists_at = %at }, "EXISTS");
         }
         Ok(())
     }

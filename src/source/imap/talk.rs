@@ -203,7 +203,12 @@ impl Talk {
     }
 
     /// UIDs from `low` on, without those that carry `done_keyword`; ascending.
-    pub async fn search(&mut self, low: u32, at: &Selected, done_keyword: Option<&str>) -> Result<Vec<u32>, SourceError> {
+    pub async fn search(
+        &mut self,
+        low: u32,
+        at: &Selected,
+        done_keyword: Option<&str>,
+    ) -> Result<Vec<u32>, SourceError> {
         self.news = false;
         let mut found = BTreeSet::new();
         let mut from = low.max(1);
@@ -434,9 +439,8 @@ fn listed(response: &Response<'_>) -> Option<Listed> {
                     .map(|date| date.with_timezone(&Utc));
             }
             AttributeValue::Flags(flags) => {
-                listed.junk = flags.iter().any(|flag| {
-                    flag.eq_ignore_ascii_case("$Junk") || flag.eq_ignore_ascii_case("Junk")
-                });
+                listed.junk =
+                    flags.iter().any(|flag| flag.eq_ignore_ascii_case("$Junk") || flag.eq_ignore_ascii_case("Junk"));
             }
             _ => {}
         }
