@@ -1,0 +1,5 @@
+//! Servers that tests talk to.
+
+pub mod desk;
+pub mod dovecot;
+pub mod lying_imap;
