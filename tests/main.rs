@@ -30,3 +30,6 @@ mod mail_reply;
 mod mail_reply_support;
 mod outbox;
 mod authentic;
+mod imap_lies;
+mod imap_mailbox;
+mod maildir;

@@ -1,0 +1,118 @@
+//! A server that lies is cut off; the daemon stays up and the next good mail arrives.
+
+use std::time::Duration;
+
+use deskd::source::imap::{ImapSource, Login, Settings, Tls};
+
+use crate::harness::desk::Desk;
+use crate::harness::lying_imap::{Act, LyingImap};
+
+fn settings(server: &LyingImap) -> Settings {
+    let login = Login::Password { user: "support".to_owned(), password: "secret".to_owned().into() };
+    let mut settings = Settings::new("support", "localhost", server.port, Tls::None, login);
+    settings.host = "127.0.0.1".to_owned();
+    settings.poll = Duration::from_millis(50);
+    settings.timeouts.command = Duration::from_millis(400);
+    settings.timeouts.body = Duration::from_millis(400);
+    settings.timeouts.stop = Duration::from_millis(100);
+    settings
+}
+
+/// One mail with UID 5; on the first connection the body's answer is `lie`.
+async fn survives(lie: Act) {
+    let lie = std::sync::Mutex::new(Some(lie));
+    let server = LyingImap::start(move |connection, command| {
+        if command.starts_with("UID SEARCH") {
+            return Some(Act::Say("* SEARCH 5\r\nTAG OK\r\n".to_owned()));
+        }
+        if command.contains("RFC822.SIZE") {
+            return Some(Act::Say(
+                "* 1 FETCH (UID 5 RFC822.SIZE 20 INTERNALDATE \"17-Jul-2026 02:44:25 -0700\" FLAGS ($Junk))\r\nTAG OK\r\n".to_owned(),
+            ));
+        }
+        if command.contains("BODY.PEEK") {
+            if connection == 1
+                && let Some(lie) = lie.lock().unwrap().take()
+            {
+                return Some(lie);
+            }
+            let section = if command.contains("<0.") { "BODY[]<0>" } else { "BODY[]" };
+            return Some(Act::Say(format!("* 1 FETCH (UID 5 {section} {{13}}\r\nSubject: a\r\n\r)\r\nTAG OK\r\n")));
+        }
+        None
+    })
+    .await;
+    let mut desk = Desk::open().await;
+    let running = desk.start(ImapSource::new(settings(&server)));
+    let kept = desk.until_kept(1).await;
+    assert_eq!((kept[0].key.as_str(), kept[0].junk), ("7/5", true));
+    assert_eq!(kept[0].raw, b"Subject: a\r\n\r");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_literal_of_two_gigabytes_is_not_waited_for() {
+    survives(Act::Say("* 1 FETCH (UID 5 BODY[] {2000000000}\r\nabc".to_owned())).await;
+}
+
+#[tokio::test]
+async fn deep_parentheses_are_cut_off() {
+    survives(Act::Say(format!("* 1 FETCH (BODYSTRUCTURE {}", "(".repeat(400)))).await;
+}
+
+#[tokio::test]
+async fn parentheses_hidden_behind_a_false_literal_are_cut_off() {
+    survives(Act::Say(format!("* OK x {{9999}}\r\n* 1 FETCH (BODYSTRUCTURE {}", "(".repeat(400)))).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_within_a_mail_is_taken_up_again() {
+    survives(Act::SayAndHangUp("* 1 FETCH (UID 5 BODY[] {500}\r\nhalf".to_owned())).await;
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_more_is_dropped() {
+    survives(Act::Hang).await;
+}
+
+#[tokio::test]
+async fn a_goodbye_leads_to_a_new_connection() {
+    survives(Act::SayAndHangUp("* BYE maintenance\r\n".to_owned())).await;
+}
+
+#[tokio::test]
+async fn wrong_uids_and_unasked_mails_are_passed_over() {
+    survives(Act::Say(
+        "* 9 FETCH (UID 77 BODY[] {3}\r\nbad)\r\n* 2 FETCH (FLAGS (\\Seen))\r\n* 1 FETCH (UID 5 BODY[] {13}\r\nSubject: a\r\n\r)\r\nTAG OK\r\n"
+            .to_owned(),
+    ))
+    .await;
+}
+
+#[tokio::test]
+async fn a_mail_that_the_server_refuses_to_give_does_not_stop_the_others() {
+    let server = LyingImap::start(|_, command| {
+        if command.starts_with("UID SEARCH") {
+            return Some(Act::Say("* SEARCH 6 5\r\nTAG OK\r\n".to_owned()));
+        }
+        if command.contains("RFC822.SIZE") {
+            return Some(Act::Say(
+                "* 1 FETCH (UID 5 RFC822.SIZE 13)\r\n* 2 FETCH (UID 6 RFC822.SIZE 13)\r\nTAG OK\r\n".to_owned(),
+            ));
+        }
+        if command.contains("BODY.PEEK") {
+            return Some(Act::Say(if command.contains("FETCH 6 ") {
+                "* 2 FETCH (UID 6 BODY[]<0> {13}\r\nSubject: a\r\n\r)\r\nTAG OK\r\n".to_owned()
+            } else {
+                "TAG NO cannot read it\r\n".to_owned()
+            }));
+        }
+        None
+    })
+    .await;
+    let mut desk = Desk::open().await;
+    let running = desk.start(ImapSource::new(settings(&server)));
+    assert_eq!(desk.until_kept(1).await[0].key, "7/6");
+    running.until_well().await;
+    running.stop().await;
+}

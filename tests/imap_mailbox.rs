@@ -1,0 +1,80 @@
+//! Mail from a real Dovecot: taken once, put away after the commit, whatever the server can or cannot do.
+
+use std::time::Duration;
+
+use deskd::source::imap::{ImapSource, Login, Settings, Tls};
+
+use crate::harness::desk::Desk;
+use crate::harness::dovecot::Dovecot;
+
+fn settings(server: &Dovecot, tls: Tls) -> Settings {
+    let port = if matches!(tls, Tls::Implicit(_)) { server.imaps } else { server.imap };
+    let login = Login::Password { user: "support".to_owned(), password: "secret".to_owned().into() };
+    let mut settings = Settings::new("support", "localhost", port, tls, login);
+    settings.poll = Duration::from_millis(300);
+    settings
+}
+
+fn mail(subject: &str) -> String {
+    format!(
+        "From: jane@acme.example\r\nSubject: {subject}\r\nMessage-ID: <{subject}@acme.example>\r\n\r\nHello {subject}\r\n"
+    )
+}
+
+#[tokio::test]
+async fn mail_is_handed_in_whole_and_then_moved_to_processed() {
+    let server = Dovecot::start("").await;
+    for number in 0..5 {
+        server.deliver("support", &format!("m{number}"), &mail(&format!("first{number}")));
+    }
+    let mut desk = Desk::open().await;
+    let running = desk.start(ImapSource::new(settings(&server, Tls::Implicit(server.tls.clone()))));
+    let kept = desk.until_kept(5).await;
+    assert!(kept.iter().any(|one| one.raw == mail("first3").into_bytes()));
+    running.until_well().await;
+    assert_eq!((server.count("support", ""), server.count("support", ".Processed")), (0, 5));
+    server.deliver("support", "late", &mail("late"));
+    assert_eq!(desk.until_kept(6).await.len(), 6);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn without_move_the_mail_is_copied_and_only_it_is_expunged() {
+    let server = Dovecot::start("imap_capability = IMAP4rev1 UIDPLUS IDLE").await;
+    server.deliver("support", "m1", &mail("one"));
+    let mut desk = Desk::open().await;
+    let running = desk.start(ImapSource::new(settings(&server, Tls::StartTls(server.tls.clone()))));
+    desk.until_kept(1).await;
+    running.until_well().await;
+    assert_eq!((server.count("support", ""), server.count("support", ".Processed")), (0, 1));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_told_and_stops_nothing_else() {
+    let server = Dovecot::start("").await;
+    let desk = Desk::open().await;
+    let mut wrong = settings(&server, Tls::None);
+    wrong.login = Login::Password { user: "support".to_owned(), password: "wrong".to_owned().into() };
+    let running = desk.start(ImapSource::new(wrong));
+    running.health.until(|now| now.last_error.is_some()).await;
+    let (_, words) = running.health.snapshot().last_error.unwrap();
+    assert!(words.contains("refuses the login"), "{words}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_backlog_is_drained_in_batches() {
+    let server = Dovecot::start("").await;
+    for number in 0..1000 {
+        server.deliver("support", &format!("m{number}"), &mail(&format!("b{number}")));
+    }
+    let mut desk = Desk::open().await;
+    let begun = std::time::Instant::now();
+    let running = desk.start(ImapSource::new(settings(&server, Tls::Implicit(server.tls.clone()))));
+    assert_eq!(desk.until_kept(1000).await.len(), 1000);
+    running.until_well().await;
+    println!("1000 mails in {:?}", begun.elapsed());
+    assert_eq!(server.count("support", ".Processed"), 1000);
+    running.stop().await;
+}
