@@ -67,7 +67,7 @@ async fn sender(unit: &mut Unit<'_>, ready: &Ready) -> Result<Sender, StoreError
 
 fn dmarc_failure(ready: &Ready) -> Option<String> {
     match ready.verdict.as_ref().map(|verdict| &verdict.dmarc) {
-        Some(Dmarc::Fail { policy }) if policy != "none" => Some(policy.to_string()),
+        Some(dmarc @ Dmarc::Fail { policy }) if dmarc.breaks_policy() => Some(policy.clone()),
         _ => None,
     }
 }

@@ -79,5 +79,5 @@ impl Ready {
 
 /// Whether a stored verdict says that the sender is who the From field says.
 pub fn is_authentic(verdict: &serde_json::Value) -> bool {
-    verdict.pointer("/authentic/yes").is_some() || verdict.pointer("/authentic/Yes").is_some()
+    verdict.pointer("/authentic/is").and_then(|is| is.as_str()) == Some("yes")
 }

@@ -90,6 +90,18 @@ pub struct Signature {
     pub fault: Option<String>,
 }
 
+impl Verdict {
+    /// Nothing could be found out: no look-up answered in time.
+    pub fn unknown(why: &str) -> Verdict {
+        Verdict {
+            authentic: Authentic::Unknown { why: why.to_owned() },
+            dmarc: Dmarc::Unknown,
+            signatures: Vec::new(),
+            spf: None,
+        }
+    }
+}
+
 impl Dmarc {
     /// The mail fails its own domain's policy: it becomes unsorted.
     pub fn breaks_policy(&self) -> bool {

@@ -10,7 +10,6 @@ use sqlx::{Executor, Transaction};
 
 pub mod cursor;
 mod error;
-pub mod cursor;
 pub mod inbound;
 pub mod jobs;
 pub mod messages;

@@ -402,3 +402,31 @@ fn refused_unless(hit: bool, row: &Row, what: &str) -> Result<(), StoreError> {
     }
     Err(StoreError::Refused(format!("outbox row {} is {} and cannot be {what}", row.id.0, row.state)))
 }
+
+/// Our own mail with this Message-ID.
+pub async fn by_message_id(tx: &mut Tx, message_id: &str) -> Result<Option<OutboxId>, StoreError> {
+    on!(tx, |conn| sqlx::query_scalar("SELECT id FROM outbox WHERE message_id = $1 LIMIT 1")
+        .bind(message_id)
+        .fetch_optional(conn)
+        .await)
+    .during("look for a mail of ours")
+}
+
+/// A mail that was sent came back for good: it failed after all, and a manager is to be told.
+pub async fn came_back(tx: &mut Tx, message_id: &str, why: &str, recipients: &[String]) -> Result<(), StoreError> {
+    for recipient in recipients {
+        on!(tx, |conn| sqlx::query(
+            "UPDATE outbox SET state = 'failed', last_error = $2, notified = $4
+             WHERE message_id = $1 AND recipient = $3 AND state IN ('sent', 'uncertain')"
+        )
+        .bind(message_id)
+        .bind(why)
+        .bind(recipient)
+        .bind(false)
+        .execute(conn)
+        .await
+        .map(|_| ()))
+        .during("note that a mail came back")?;
+    }
+    Ok(())
+}
