@@ -91,8 +91,9 @@ pub fn sign(mail: &Mail, raw: &[u8]) -> Sign {
         by_report(mail, &report, body).or_else(|| by_bounce(mail, &report, body)).or_else(|| by_headers(mail));
     let (kind, why) = decided.unwrap_or((Kind::Human, "nothing says that a machine wrote it".to_string()));
     // Where the text of a bounce shows, silence costs less than a loop.
-    let doubtful = BOUNCE_BODY.is_match(body)
-        && (STATUS.is_match(body) || REPLY_CODE.is_match(body) || BOUNCE_SUBJECT.is_match(&mail.subject));
+    let telling = STATUS.is_match(body) || REPLY_CODE.is_match(body) || body.contains("\nReceived: ");
+    let doubtful =
+        BOUNCE_SUBJECT.is_match(&mail.subject) || BOUNCE_BODY.is_match(body) && telling || mail.subject.is_empty();
     let mut sign = Sign {
         kind,
         may_answer: kind == Kind::Human && silence(mail).is_none() && !doubtful,
