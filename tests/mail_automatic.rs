@@ -42,7 +42,8 @@ fn public_automatic_mails_are_recognised() {
         answered_bounces += usize::from(found.may_answer && matches!(label, "bounce" | "delayed"));
         let details = &entry["details"];
         if let (Some(permanent), Some(temporary)) = (details["permanent"].as_array(), details["temporary"].as_array()) {
-            let mut want: Vec<String> = permanent.iter().chain(temporary).map(|v| v.as_str().unwrap().to_lowercase()).collect();
+            let mut want: Vec<String> =
+                permanent.iter().chain(temporary).map(|v| v.as_str().unwrap().to_lowercase()).collect();
             want.sort();
             want.dedup();
             let mut got = found.failed.clone();
@@ -53,7 +54,9 @@ fn public_automatic_mails_are_recognised() {
                 wrong.push(format!("{name}: addresses {got:?}, want {want:?}"));
             }
         }
-        if let Some(first) = details["recipients"].as_array().and_then(|list| list.first()).filter(|_| label == "bounce") {
+        if let Some(first) =
+            details["recipients"].as_array().and_then(|list| list.first()).filter(|_| label == "bounce")
+        {
             let code = first["dsn"].as_str().unwrap_or_default();
             coded += usize::from(!code.is_empty());
             codes += usize::from(!code.is_empty() && found.status.as_deref() == Some(code));

@@ -11,18 +11,26 @@ fn fold(text: &str) -> String {
 }
 
 fn addresses(value: &Value) -> Vec<String> {
-    value.as_array().map(|list| list.iter().filter_map(|v| v["address"].as_str()).map(str::to_string).collect()).unwrap_or_default()
+    value
+        .as_array()
+        .map(|list| list.iter().filter_map(|v| v["address"].as_str()).map(str::to_string).collect())
+        .unwrap_or_default()
 }
 
 #[test]
 fn public_forwards_are_taken_apart() {
     let Some(folder) = testdata("reply/forwards") else { return };
-    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).filter(|p| p.extension().is_some_and(|e| e == "txt")).collect();
+    let mut paths: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .filter(|p| p.extension().is_some_and(|e| e == "txt"))
+        .collect();
     paths.sort();
     let (mut cases, mut known, mut named, mut fields) = (0, 0, 0, [0_usize; 7]);
     let mut wrong = Vec::new();
     for path in paths {
-        let want: Value = serde_json::from_slice(&std::fs::read(path.with_extension("expected.json")).unwrap()).unwrap();
+        let want: Value =
+            serde_json::from_slice(&std::fs::read(path.with_extension("expected.json")).unwrap()).unwrap();
         let mail = Mail {
             text: std::fs::read_to_string(&path).unwrap().replace('\r', ""),
             has_plain: true,
@@ -59,7 +67,9 @@ fn public_forwards_are_taken_apart() {
             }
         }
     }
-    println!("forwards: {known} of {cases} recognised; of {named}: from, to, cc, subject, date, body, message {fields:?}");
+    println!(
+        "forwards: {known} of {cases} recognised; of {named}: from, to, cc, subject, date, body, message {fields:?}"
+    );
     if std::env::var_os("DESKD_SHOW").is_some() {
         println!("{wrong:#?}");
     }

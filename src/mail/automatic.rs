@@ -38,11 +38,16 @@ fn pattern(text: &str) -> Regex {
     crate::mail::reply::block::pattern(text)
 }
 
-static ADDRESS: LazyLock<Regex> = LazyLock::new(|| pattern(r"[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"));
+static ADDRESS: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"));
 static STATUS: LazyLock<Regex> = LazyLock::new(|| pattern(r"\b([245]\.\d{1,3}\.\d{1,3})\b"));
 static REPLY_CODE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?:^|[\s:(<'\x22])([45]\d\d)[\s-]"));
 static MESSAGE_ID: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?im)^[ \t>]*Message-ID:\s*<([^>\s]{3,300})>"));
-static DAEMON: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)^(?:mailer[-_.]?daemon|postmaster|mail[-_.]?daemon|mdaemon|bounces?|mailerdaemon|postmast|mail-?delivery|.*mailer-daemon.*)@?"));
+static DAEMON: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?i)^(?:mailer[-_.]?daemon|postmaster|mail[-_.]?daemon|mdaemon|bounces?|mailerdaemon|postmast|mail-?delivery|.*mailer-daemon.*)@?",
+    )
+});
 static BOUNCE_SUBJECT: LazyLock<Regex> = LazyLock::new(|| {
     pattern(concat!(
         r"(?i)undeliver|delivery (?:status )?(?:notification|failure|has failed|report|problem|error)|deliver(?:y|ing).{0,30}fail|mail delivery|returned mail|returned to sender|failure noti(?:ce|fication)|",
@@ -57,16 +62,23 @@ static BOUNCE_BODY: LazyLock<Regex> = LazyLock::new(|| {
         r"delivery attempts|host unknown|not listed in|invalid (?:recipient|address)|address(?:es)? failed|failed to deliver|unknown (?:recipient|address)|account.{0,20}disabled|エラー|届け|送信でき|配信でき"
     ))
 });
-static DELAY: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)delayed|will (?:continue|keep|be retried|retry)|not yet been delivered|warning message only|do not need to resend|still (?:trying|undelivered)|has not been delivered yet|temporar(?:y|ily) (?:fail|problem)"));
+static DELAY: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?i)delayed|will (?:continue|keep|be retried|retry)|not yet been delivered|warning message only|do not need to resend|still (?:trying|undelivered)|has not been delivered yet|temporar(?:y|ily) (?:fail|problem)",
+    )
+});
 static AUTO_SUBJECT: LazyLock<Regex> = LazyLock::new(|| {
     pattern(concat!(
         r"(?i)^\s*(?:auto(?:matic|matische|mated|matisk|maattinen|matyczna|matická)?[ -]?(?:reply|response|antwort|antwoord|svar|vastaus|odpowiedź|odpověď)|autoreply|autoresponder|out of (?:the )?office|abwesenheit|",
         r"réponse automatique|respuesta automática|resposta automática|risposta automatica|afwezig(?:heid)?|automatisch antwoord|fuera de la oficina|vacation reply|autosvar|frånvaro|автоответ|自動応答|自动答复|otomatik yanıt|auto ?: )"
     ))
 });
-static REPORT_SUBJECT: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)report domain:|dmarc (?:aggregate )?report|tls-?rpt|tls report|aggregate report"));
+static REPORT_SUBJECT: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"(?i)report domain:|dmarc (?:aggregate )?report|tls-?rpt|tls report|aggregate report"));
 static ORIGINAL: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"(?im)^(?:[ >*-]*(?:original message|copy of (?:the|your) message|unsent message|(?:below this line|this) is a copy|the following is the|message header|returned message|original mail|header of the|message text follows|begin(?:ning)? of)|content-type: (?:message/rfc822|text/rfc822-headers)|received: )")
+    pattern(
+        r"(?im)^(?:[ >*-]*(?:original message|copy of (?:the|your) message|unsent message|(?:below this line|this) is a copy|the following is the|message header|returned message|original mail|header of the|message text follows|begin(?:ning)? of)|content-type: (?:message/rfc822|text/rfc822-headers)|received: )",
+    )
 });
 
 /// What a mail is; `raw` are its bytes as received, needed for reports whose parts are broken. Looks at their first 256 KiB.
@@ -75,11 +87,16 @@ pub fn sign(mail: &Mail, raw: &[u8]) -> Sign {
     let head = raw.find("\n\n").map_or(raw.as_str(), |end| &raw[..end]);
     let body = raw.get(head.len()..).unwrap_or_default();
     let report = report_type(mail);
-    let decided = by_report(mail, &report, body).or_else(|| by_bounce(mail, &report, body)).or_else(|| by_headers(mail));
+    let decided =
+        by_report(mail, &report, body).or_else(|| by_bounce(mail, &report, body)).or_else(|| by_headers(mail));
     let (kind, why) = decided.unwrap_or((Kind::Human, "nothing says that a machine wrote it".to_string()));
+    // Where the text of a bounce shows, silence costs less than a loop.
+    let telling = STATUS.is_match(body) || REPLY_CODE.is_match(body) || body.contains("\nReceived: ");
+    let doubtful =
+        BOUNCE_SUBJECT.is_match(&mail.subject) || BOUNCE_BODY.is_match(body) && telling || mail.subject.is_empty();
     let mut sign = Sign {
         kind,
-        may_answer: kind == Kind::Human && silence(mail).is_none(),
+        may_answer: kind == Kind::Human && silence(mail).is_none() && !doubtful,
         why: silence(mail).filter(|_| kind == Kind::Human).unwrap_or(why),
         failed: Vec::new(),
         status: None,
@@ -99,19 +116,25 @@ fn lower(mail: &Mail, name: &str) -> String {
 fn report_type(mail: &Mail) -> String {
     let kind = lower(mail, "content-type");
     let compact: String = kind.chars().filter(|c| !c.is_whitespace() && *c != '"').collect();
-    let named = compact.split_once("report-type=").map(|(_, rest)| rest.split(';').next().unwrap_or_default().to_string());
+    let named =
+        compact.split_once("report-type=").map(|(_, rest)| rest.split(';').next().unwrap_or_default().to_string());
     named.unwrap_or_else(|| if compact.starts_with("multipart/report") { "unnamed".into() } else { String::new() })
 }
 
 fn by_report(mail: &Mail, report: &str, body: &str) -> Option<(Kind, String)> {
     let small = body.to_ascii_lowercase();
-    let produced = small.contains("\ndisposition:") && (small.contains("final-recipient:") || small.contains("original-message-id:"));
+    let produced = small.contains("\ndisposition:")
+        && (small.contains("final-recipient:") || small.contains("original-message-id:"));
     let kind = match report {
         "feedback-report" | "tlsrpt" => Some(report.to_string()),
         "disposition-notification" if produced => Some("a read receipt".to_string()),
         _ if small.contains("content-type: message/feedback-report") => Some("message/feedback-report".to_string()),
         _ if mail.header("tls-report-domain").is_some() => Some("TLS-Report-Domain".to_string()),
-        _ if REPORT_SUBJECT.is_match(&mail.subject) && mail.attachments.iter().any(|a| packed(&a.content_type, &a.name)) => Some("a DMARC or TLS report".to_string()),
+        _ if REPORT_SUBJECT.is_match(&mail.subject)
+            && mail.attachments.iter().any(|a| packed(&a.content_type, &a.name)) =>
+        {
+            Some("a DMARC or TLS report".to_string())
+        }
         _ => None,
     };
     kind.map(|why| (Kind::Report, why))
@@ -124,34 +147,70 @@ fn packed(content_type: &str, name: &str) -> bool {
 
 fn by_bounce(mail: &Mail, report: &str, body: &str) -> Option<(Kind, String)> {
     let small = body.to_ascii_lowercase();
-    let status_part = small.contains("content-type: message/delivery-status") || small.contains("content-type: message/global-delivery-status");
+    let status_part = small.contains("content-type: message/delivery-status")
+        || small.contains("content-type: message/global-delivery-status");
     if report.starts_with("delivery-status") || status_part {
         return Some((Kind::Bounce, "message/delivery-status".to_string()));
     }
     if mail.header("x-failed-recipients").is_some() {
         return Some((Kind::Bounce, "X-Failed-Recipients".to_string()));
     }
-    let own_status = small.contains("\nfinal-recipient:") && (small.contains("\naction:") || small.contains("\nstatus:"));
-    let from_daemon = mail.from.iter().chain(mail.sender.iter()).any(|from| DAEMON.is_match(&from.address)) || mail.from.iter().any(|from| {
-        let name = from.name.to_lowercase();
-        ["mail delivery", "mailer-daemon", "postmaster", "system administrator", "mail administrator", "mail system"].iter().any(|word| name.contains(word))
-    });
-    let null_path = mail.return_path.as_deref() == Some("") || lower(mail, "return-path").trim_matches(['<', '>', ' ']).is_empty() && mail.header("return-path").is_some();
+    let own_status =
+        small.contains("\nfinal-recipient:") && (small.contains("\naction:") || small.contains("\nstatus:"));
+    let from_daemon = mail.from.iter().chain(mail.sender.iter()).any(|from| DAEMON.is_match(&from.address))
+        || mail.from.iter().any(|from| {
+            let name = from.name.to_lowercase();
+            [
+                "mail delivery",
+                "mailer-daemon",
+                "postmaster",
+                "system administrator",
+                "mail administrator",
+                "mail system",
+            ]
+            .iter()
+            .any(|word| name.contains(word))
+        });
+    let null_path = mail.return_path.as_deref() == Some("")
+        || lower(mail, "return-path").trim_matches(['<', '>', ' ']).is_empty() && mail.header("return-path").is_some();
     let null_path = null_path || mail.return_path.as_deref().is_some_and(|path| DAEMON.is_match(path));
     let subject = BOUNCE_SUBJECT.is_match(&mail.subject);
     let replied = AUTO_SUBJECT.is_match(&mail.subject) || lower(mail, "auto-submitted").starts_with("auto-replied");
     let telling = BOUNCE_BODY.is_match(body);
-    let points = 2 * u8::from(from_daemon) + u8::from(null_path) + u8::from(subject) + u8::from(telling) + 2 * u8::from(own_status) + u8::from(report == "unnamed");
-    let enough = points >= 3 && (telling || subject || own_status || from_daemon) && !(replied && !from_daemon && !subject);
-    enough.then(|| (Kind::Bounce, if from_daemon { "from a mail daemon" } else { "no return path, and the text of a bounce" }.to_string()))
+    let carries = small.contains("\nreceived: ") || small.contains("\n> received: ");
+    let points = u8::from(carries)
+        + 2 * u8::from(from_daemon)
+        + u8::from(null_path)
+        + u8::from(subject)
+        + u8::from(telling)
+        + 2 * u8::from(own_status)
+        + u8::from(report == "unnamed");
+    let enough =
+        points >= 3 && (telling || subject || own_status || from_daemon) && !(replied && !from_daemon && !subject);
+    enough.then(|| {
+        (
+            Kind::Bounce,
+            if from_daemon { "from a mail daemon" } else { "no return path, and the text of a bounce" }.to_string(),
+        )
+    })
 }
 
 fn by_headers(mail: &Mail) -> Option<(Kind, String)> {
     let submitted = lower(mail, "auto-submitted");
     let answer = mail.headers.iter().find(|(name, value)| {
         let value = value.trim().to_lowercase();
-        matches!(name.as_str(), "x-autoreply" | "x-autorespond" | "x-autoresponder" | "x-autoreply-from" | "x-mail-autoreply" | "x-auto-reply" | "x-vacation") && !matches!(value.as_str(), "no" | "false" | "0")
-            || matches!(name.as_str(), "precedence" | "x-precedence") && matches!(value.as_str(), "auto_reply" | "auto-reply")
+        matches!(
+            name.as_str(),
+            "x-autoreply"
+                | "x-autorespond"
+                | "x-autoresponder"
+                | "x-autoreply-from"
+                | "x-mail-autoreply"
+                | "x-auto-reply"
+                | "x-vacation"
+        ) && !matches!(value.as_str(), "no" | "false" | "0")
+            || matches!(name.as_str(), "precedence" | "x-precedence")
+                && matches!(value.as_str(), "auto_reply" | "auto-reply")
             || name == "delivered-to" && value == "autoresponder"
     });
     if submitted.starts_with("auto-replied") || answer.is_some() {
@@ -163,7 +222,9 @@ fn by_headers(mail: &Mail) -> Option<(Kind, String)> {
     if !submitted.is_empty() && !submitted.starts_with("no") {
         return Some((Kind::Generated, format!("Auto-Submitted: {}", submitted.chars().take(40).collect::<String>())));
     }
-    let marked = ["x-fc-machinegenerated", "feedback-id", "x-ses-outgoing", "x-loop"].into_iter().find(|name| mail.header(name).is_some_and(|value| !value.trim().is_empty()));
+    let marked = ["x-fc-machinegenerated", "feedback-id", "x-ses-outgoing", "x-loop"]
+        .into_iter()
+        .find(|name| mail.header(name).is_some_and(|value| !value.trim().is_empty()));
     let listed = mail.header("list-id").is_some() || mail.header("list-post").is_some();
     let bulk = matches!(lower(mail, "precedence").as_str(), "bulk" | "junk");
     if bulk && !listed {
@@ -176,7 +237,15 @@ fn by_headers(mail: &Mail) -> Option<(Kind, String)> {
         return Some((Kind::AutoReply, "its subject is that of an automatic reply".to_string()));
     }
     let no_reply = mail.from.iter().any(|from| {
-        let local: String = from.address.split('@').next().unwrap_or_default().to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
+        let local: String = from
+            .address
+            .split('@')
+            .next()
+            .unwrap_or_default()
+            .to_lowercase()
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .collect();
         local.starts_with("noreply") || local.starts_with("donotreply") || local.starts_with("nepasrepondre")
     });
     match marked {
@@ -188,11 +257,13 @@ fn by_headers(mail: &Mail) -> Option<(Kind, String)> {
 /// A request not to answer; it proves nothing about who wrote the mail (Exchange puts it on people's mail too).
 fn silence(mail: &Mail) -> Option<String> {
     let suppress = lower(mail, "x-auto-response-suppress");
-    let asked = ["all", "autoreply", "oof", "dr"].iter().any(|word| suppress.split([',', ' ', ';']).any(|part| part == *word));
+    let asked =
+        ["all", "autoreply", "oof", "dr"].iter().any(|word| suppress.split([',', ' ', ';']).any(|part| part == *word));
     if asked {
         return Some("X-Auto-Response-Suppress".to_string());
     }
-    let null_path = mail.return_path.as_deref() == Some("") || mail.return_path.as_deref().is_some_and(|path| DAEMON.is_match(path));
+    let null_path = mail.return_path.as_deref() == Some("")
+        || mail.return_path.as_deref().is_some_and(|path| DAEMON.is_match(path));
     if null_path {
         return Some("no return path".to_string());
     }
@@ -202,7 +273,8 @@ fn silence(mail: &Mail) -> Option<String> {
     if ["list-id", "list-unsubscribe", "list-post"].iter().any(|name| mail.header(name).is_some()) {
         return Some("a mailing list".to_string());
     }
-    let daemon = mail.from.is_empty() || mail.from.iter().any(|from| DAEMON.is_match(&from.address) || from.address.is_empty());
+    let daemon =
+        mail.from.is_empty() || mail.from.iter().any(|from| DAEMON.is_match(&from.address) || from.address.is_empty());
     daemon.then(|| "no person's address in From".to_string())
 }
 
@@ -219,10 +291,17 @@ fn read_bounce(sign: &mut Sign, mail: &Mail, body: &str) {
         sign.failed = named_in_text(mail, human);
     }
     let text = if human.trim().len() > 20 { human } else { body };
-    let found = |text: &str| STATUS.captures_iter(text).filter_map(|c| c.get(1)).map(|m| m.as_str().to_string()).find(|code| !code.starts_with('2') && !code.ends_with(".0.0"));
+    let found = |text: &str| {
+        STATUS
+            .captures_iter(text)
+            .filter_map(|c| c.get(1))
+            .map(|m| m.as_str().to_string())
+            .find(|code| !code.starts_with('2') && !code.ends_with(".0.0"))
+    };
     sign.status = status.or_else(|| found(text)).or_else(|| found(&mail.text));
     let code = REPLY_CODE.captures(text).and_then(|c| c.get(1)).map(|m| m.as_str().starts_with('5'));
-    let delay = failed.is_empty() && (!delayed.is_empty() || DELAY.is_match(&mail.subject) || DELAY.is_match(text) && code != Some(true));
+    let delay = failed.is_empty()
+        && (!delayed.is_empty() || DELAY.is_match(&mail.subject) || DELAY.is_match(text) && code != Some(true));
     sign.hard = if delay { Some(false) } else { sign.status.as_deref().map(is_hard).or(code) };
     let original = body.get(human.len().min(body.len())..).unwrap_or_default();
     let id = MESSAGE_ID.captures_iter(original).last().or_else(|| MESSAGE_ID.captures_iter(body).last());
@@ -233,7 +312,14 @@ fn read_bounce(sign: &mut Sign, mail: &Mail, body: &str) {
 fn is_hard(status: &str) -> bool {
     let mut parts = status.split('.');
     let (class, subject, detail) = (parts.next(), parts.next(), parts.next());
-    class == Some("5") && matches!((subject, detail), (Some("1"), Some("0" | "1" | "2" | "3" | "6" | "10")) | (Some("2"), Some("1")) | (Some("0"), Some("0")) | (Some("4"), Some("4")))
+    class == Some("5")
+        && matches!(
+            (subject, detail),
+            (Some("1"), Some("0" | "1" | "2" | "3" | "6" | "10"))
+                | (Some("2"), Some("1"))
+                | (Some("0"), Some("0"))
+                | (Some("4"), Some("4"))
+        )
 }
 
 /// Failed and delayed addresses and the status of the per-recipient groups of RFC 3464.
@@ -260,7 +346,13 @@ fn delivery_status(body: &str) -> (Vec<String>, Vec<String>, Option<String>) {
         match name.trim().to_ascii_lowercase().as_str() {
             "final-recipient" => group.0 = Some(value.to_string()),
             "original-recipient" if group.0.is_none() => group.0 = Some(value.to_string()),
-            "action" => group.1 = value.split(|c: char| !c.is_alphabetic()).find(|w| !w.is_empty()).unwrap_or_default().to_ascii_lowercase(),
+            "action" => {
+                group.1 = value
+                    .split(|c: char| !c.is_alphabetic())
+                    .find(|w| !w.is_empty())
+                    .unwrap_or_default()
+                    .to_ascii_lowercase()
+            }
             "status" if group.1 != "delivered" && group.1 != "relayed" => {
                 let code = STATUS.captures(value).and_then(|c| c.get(1)).map(|m| m.as_str().to_string());
                 status = status.or(code.filter(|code| !code.starts_with('2')));
@@ -287,7 +379,8 @@ fn named_in_text(mail: &Mail, text: &str) -> Vec<String> {
     for line in text.lines().take(400) {
         let line = line.trim();
         let alone = line.strip_prefix('<').is_some() || ADDRESS.find(line).is_some_and(|m| m.start() <= 12);
-        if line.len() < 500 && (alone || BOUNCE_BODY.is_match(line) || line.to_ascii_lowercase().contains("recipient")) {
+        if line.len() < 500 && (alone || BOUNCE_BODY.is_match(line) || line.to_ascii_lowercase().contains("recipient"))
+        {
             push_addresses(&mut found, line);
         }
     }

@@ -24,12 +24,16 @@ pub struct Forwarded {
 
 /// Subject prefixes of forwards; "I" is Italian Outlook, "PD" Polish, "VB" Swedish, "VS" Danish, Norwegian and Finnish.
 static PREFIX: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"(?i)^\s*(?:fwd?|wg|tr|rv|enc|i|pd|vb|vs|vl|doorst|i̇lt|ilt|ynt|fyi|továbbítás|trans|rif|пересл|ha|weitergeleitet|转发|轉寄|転送|전달)\s*[:：]\s*(.*)$")
+    pattern(
+        r"(?i)^\s*(?:fwd?|wg|tr|rv|enc|i|pd|vb|vs|vl|doorst|i̇lt|ilt|ynt|fyi|továbbítás|trans|rif|пересл|ha|weitergeleitet|转发|轉寄|転送|전달)\s*[:：]\s*(.*)$",
+    )
 });
 static MAILBOX_LINK: LazyLock<Regex> = LazyLock::new(|| pattern(r"<?\s*\[?<?mailto:[^>\]]*>?\]?\s*>?"));
 /// Yahoo writes the whole header on one line, the names glued to the values before them.
 static GLUED: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"(From|To|Cc|CC|Bcc|Sent|Date|Subject|Feladó|Címzett|Másolat|Elküldve|Tárgy|De|Para|Pour|À|Envoyé|Objet|Enviado|Enviada|Asunto|Assunto|Kimden|Kime|Bilgi|Gönderilen|Gönderildi|Konu|Von|An|Gesendet|Betreff|Da|A|Inviato|Oggetto|Od|Do|DW|Wysłano|Temat|Van|Aan|Verzonden|Onderwerp|Från|Till|Skickat|Ämne|Fra|Til|Sendt|Emne|От|Кому|Отправлено|Тема|De la|Către|Trimis|Subiect)\s?:\s")
+    pattern(
+        r"(From|To|Cc|CC|Bcc|Sent|Date|Subject|Feladó|Címzett|Másolat|Elküldve|Tárgy|De|Para|Pour|À|Envoyé|Objet|Enviado|Enviada|Asunto|Assunto|Kimden|Kime|Bilgi|Gönderilen|Gönderildi|Konu|Von|An|Gesendet|Betreff|Da|A|Inviato|Oggetto|Od|Do|DW|Wysłano|Temat|Van|Aan|Verzonden|Onderwerp|Från|Till|Skickat|Ämne|Fra|Til|Sendt|Emne|От|Кому|Отправлено|Тема|De la|Către|Trimis|Subiect)\s?:\s",
+    )
 });
 
 /// The forwarded mail within a mail; `None` for replies and plain mails.
@@ -45,7 +49,8 @@ pub fn forwarded(mail: &Mail) -> Option<Forwarded> {
         }
         if marked.is_none()
             && let Some(found) = block(&unquoted, at)
-            && (prefixed.is_some() || found.sure && !lines[at].trim_start().starts_with('>') && mail.in_reply_to.is_empty())
+            && (prefixed.is_some()
+                || found.sure && !lines[at].trim_start().starts_with('>') && mail.in_reply_to.is_empty())
         {
             return Some(compose(&lines, at, found, subject));
         }
@@ -108,7 +113,15 @@ fn by_attribution(lines: &[String], unquoted: &[&str], at: usize, count: usize, 
         head[first.start()..last].to_string()
     });
     let from = Mailbox { name: name.trim_matches(['"', '\'', ' ']).to_string(), address: address.as_str().to_string() };
-    Some(Forwarded { from: Some(from), to: Vec::new(), cc: Vec::new(), subject: Some(subject), date, body: body(lines, at + count), message: message(lines, at) })
+    Some(Forwarded {
+        from: Some(from),
+        to: Vec::new(),
+        cc: Vec::new(),
+        subject: Some(subject),
+        date,
+        body: body(lines, at + count),
+        message: message(lines, at),
+    })
 }
 
 fn compose(lines: &[String], at: usize, found: Block, outer: Option<String>) -> Forwarded {
@@ -130,7 +143,10 @@ fn body(lines: &[String], at: usize) -> String {
     let lines = &lines[at.min(lines.len())..];
     let full = lines.iter().filter(|line| !line.trim().is_empty());
     let quoted = full.clone().filter(|line| line.starts_with('>')).count() * 2 > full.count();
-    let indented = lines.iter().filter(|line| !line.trim().is_empty()).all(|line| line.starts_with("    ") || line.starts_with('\t'));
+    let indented = lines
+        .iter()
+        .filter(|line| !line.trim().is_empty())
+        .all(|line| line.starts_with("    ") || line.starts_with('\t'));
     let text: Vec<&str> = lines
         .iter()
         .map(|line| match line.strip_prefix('>') {
@@ -166,7 +182,8 @@ fn mailboxes(value: &str) -> Vec<Mailbox> {
         let before = before.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '>' | ',' | ';' | ']' | ')'));
         let before = before.strip_suffix("mailto:").unwrap_or(before);
         let name = MAILBOX_LINK.replace_all(before, " ");
-        let name = name.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '[' | '(' | '*' | ','));
+        let name =
+            name.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '[' | '(' | '*' | ','));
         let name = if name.contains('@') { "" } else { name };
         list.push(Mailbox { name: name.to_string(), address: address.to_string() });
     }

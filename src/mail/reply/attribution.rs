@@ -32,7 +32,8 @@ static VERB: LazyLock<Regex> = LazyLock::new(|| {
         r"έγραψε|έγραψαν|yazdı|şunu\s+yazdı|yazmış|כתבה?|‏?كتبت?|نوشت|đã\s+viết|viết|menulis|เขียนว่า|เขียน|shkroi|a\s+wrote)(?:$|[\s:：<>(\[\x22'*.,-])|写道|寫道|写了|写到|书きました|書きました|のメール|님이\s*작성|작성:|wrote\s*:"
     ))
 });
-static BETWEEN_DASHES: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[\s>*]*[-_=~—–]{2,}\s*(\S[^\r\n]{2,70}?)\s*[-_=~—–]{2,}[\s*]*$"));
+static BETWEEN_DASHES: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^[\s>*]*[-_=~—–]{2,}\s*(\S[^\r\n]{2,70}?)\s*[-_=~—–]{2,}[\s*]*$"));
 static SEPARATOR_WORD: LazyLock<Regex> = LazyLock::new(|| {
     pattern(concat!(
         r"(?i)origin|ursprüngl|ursprungl|oprindelig|opprinnelig|alkuperäinen|eredeti|původní|pôvodná|pierwotn|oorspronkelijk|исходн|оригинал|первоначальн|",
@@ -46,7 +47,11 @@ static FORWARD_WORD: LazyLock<Regex> = LazyLock::new(|| {
     ))
 });
 
-static MIDLINE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?:-{2,}\s*|\s{2,})On\s+(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|\d)"));
+static MIDLINE: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?:-{2,}\s*|\s{2,})On\s+(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|\d)",
+    )
+});
 
 /// "-----Original Message-----" and its kin; `true` for a forward. `next` are the lines after it.
 pub fn separator(line: &str, next: &[&str]) -> Option<bool> {
@@ -60,10 +65,14 @@ pub fn separator(line: &str, next: &[&str]) -> Option<bool> {
             return Some(true);
         }
         let letters = words.chars().any(char::is_alphabetic) && words.split_whitespace().count() <= 6;
-        if SEPARATOR_WORD.is_match(words) && letters {
+        if (SEPARATOR_WORD.is_match(words) || VERB.is_match(words)) && letters {
             return Some(false);
         }
-        let heads = next.iter().filter(|line| !super::block::bare(line).is_empty()).take(2).filter(|line| field(line).is_some_and(|f| f.0.is_some()));
+        let heads = next
+            .iter()
+            .filter(|line| !super::block::bare(line).is_empty())
+            .take(2)
+            .filter(|line| field(line).is_some_and(|f| f.0.is_some()));
         return (letters && heads.count() == 2).then_some(false);
     }
     let short = bare.chars().count() <= 60 && bare.ends_with([':', '：']) && bare.split_whitespace().count() <= 6;
@@ -72,13 +81,17 @@ pub fn separator(line: &str, next: &[&str]) -> Option<bool> {
 
 /// The attribution that begins at line `at`, over up to four lines; `quote_follows` tells of the line it is asked for.
 pub fn attribution(lines: &[&str], at: usize) -> Option<Attribution> {
-    let own = MIDLINE.find(lines[at].get(..lines[at].len().min(400))?).filter(|m| m.start() > 0).map_or(0, |m| m.start());
+    let own =
+        MIDLINE.find(lines[at].get(..lines[at].len().min(400))?).filter(|m| m.start() > 0).map_or(0, |m| m.start());
     if own > 0 && weigh(lines[at].get(own..)?).is_some_and(|s| s == Strength::Strong) {
         return Some(Attribution { lines: 1, strength: Strength::Strong, own });
     }
     let mut best = joined(lines, at)?;
     // A line of text above a wrapped attribution does not belong to it.
+    let second = lines.get(at + 1).map_or("", |line| bare(line));
     if best.lines > 1
+        && DATE.is_match(second)
+        && !second.starts_with(char::is_lowercase)
         && let Some(inner) = joined(lines, at + 1)
         && inner.lines < best.lines
         && inner.strength >= best.strength
@@ -108,7 +121,8 @@ fn joined(lines: &[&str], at: usize) -> Option<Attribution> {
             return Some(Attribution { lines: count, strength, own: 0 });
         }
         let begins = first.chars().any(|c| c.is_ascii_digit()) || first.contains(['@', '<']);
-        if !begins || first.ends_with(['.', '!', '?']) && !first.ends_with("..") && count == 1 && !DATE.is_match(first) {
+        if !begins || first.ends_with(['.', '!', '?']) && !first.ends_with("..") && count == 1 && !DATE.is_match(first)
+        {
             return None;
         }
     }
@@ -119,8 +133,9 @@ fn weigh(text: &str) -> Option<Strength> {
     if text.len() > 500 {
         return None;
     }
-    let core = text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '-' | '*' | '_' | '>' | '\u{feff}' | '\u{200b}'));
-    let colon = core.ends_with([':', '：']) || core.ends_with(":-") ;
+    let core =
+        text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '-' | '*' | '_' | '>' | '\u{feff}' | '\u{200b}'));
+    let colon = core.ends_with([':', '：']) || core.ends_with(":-");
     let core = core.trim_end_matches([':', '：', ' ', '\u{a0}', '*']);
     let address = ADDRESS.find(core).is_some() || core.contains("<mailto:");
     let date = DATE.find(core);
@@ -139,7 +154,9 @@ fn weigh(text: &str) -> Option<Strength> {
         (Some(_), None, true) if colon => Some(Strength::Strong),
         (Some(_), None, false) if colon => Some(Strength::Weak),
         (None, Some(_), true) if colon => Some(Strength::Strong),
-        (None, Some(_), true) if core.ends_with('>') && core.starts_with(|c: char| c.is_ascii_digit()) => Some(Strength::Weak),
+        (None, Some(_), true) if core.ends_with('>') && core.starts_with(|c: char| c.is_ascii_digit()) => {
+            Some(Strength::Weak)
+        }
         (None, Some(_), false) if colon && core.chars().count() < 160 => Some(Strength::Weak),
         (None, None, true) if colon => Some(Strength::Weak),
         _ => None,

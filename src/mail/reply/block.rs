@@ -32,7 +32,8 @@ const SUBJECT: &str = "subject|betreff|onderwerp|objet|sujet|oggetto|asunto|assu
 const OTHER: &str = "reply-to|reply to|répondre à|antwort an|antwoord aan|risposta|responder a|responder para|svar til|svara till|odpověď|odpowiedz do|ответить|importance|priority|prioriteit|priorität|importance:|wichtigkeit|belang|attachments|anlagen|bijlagen|pièces jointes|allegati|adjuntos|anexos|vedhæftede filer|organization|message-id|mailed-by|signed-by|reply|resent-from|sender|list-id|priorité|importancia|添付ファイル|重要度|załączniki|přílohy|newsgroups|groupes|in-reply-to|references";
 
 /// An address, `@` and a dotted host, also one that lost its `>`.
-pub static ADDRESS: LazyLock<Regex> = LazyLock::new(|| pattern(r"[^\s<>()\[\]@,;:\x22']+@[^\s<>()\[\]@,;:\x22']+\.[^\s<>()\[\]@,;:\x22'.]+"));
+pub static ADDRESS: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"[^\s<>()\[\]@,;:\x22']+@[^\s<>()\[\]@,;:\x22']+\.[^\s<>()\[\]@,;:\x22'.]+"));
 /// A year, a time of day, or a date in digits.
 pub static DATE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"\b(?:19|20)\d\d\b|\b\d{1,2}[:.h]\d{2}\b|\b\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}\b|\d\s*[年月日時年월일]")
@@ -45,23 +46,33 @@ pub fn pattern(text: &str) -> Regex {
 
 /// Without quote marks of one level, indentation, bold marks and invisible characters at the start.
 pub fn bare(line: &str) -> &str {
-    line.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '\u{feff}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '|'))
-        .trim_end()
+    line.trim_start_matches(|c: char| {
+        c.is_whitespace() || matches!(c, '*' | '\u{feff}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '|')
+    })
+    .trim_end()
 }
 
 fn named(name: &str) -> Option<Field> {
     let among = |list: &str| list.split('|').any(|word| word == name);
-    [(Field::From, FROM), (Field::Sent, SENT), (Field::To, TO), (Field::Cc, CC), (Field::Subject, SUBJECT), (Field::Other, OTHER)]
-        .into_iter()
-        .find(|(_, list)| among(list))
-        .map(|(field, _)| field)
+    [
+        (Field::From, FROM),
+        (Field::Sent, SENT),
+        (Field::To, TO),
+        (Field::Cc, CC),
+        (Field::Subject, SUBJECT),
+        (Field::Other, OTHER),
+    ]
+    .into_iter()
+    .find(|(_, list)| among(list))
+    .map(|(field, _)| field)
 }
 
 /// Name and value of a line of the shape `Name: value`; the field is `None` where no language we know has the name.
 pub fn field(line: &str) -> Option<(Option<Field>, &str)> {
     let line = bare(line);
     let (at, colon) = line.char_indices().take(32).find(|(_, c)| matches!(c, ':' | '：'))?;
-    let name = line.get(..at)?.trim_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '_' | '\u{200e}' | '\u{200f}'));
+    let name =
+        line.get(..at)?.trim_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '_' | '\u{200e}' | '\u{200f}'));
     if name.is_empty() || name.contains('@') || name.contains("//") {
         return None;
     }
@@ -125,7 +136,10 @@ fn continues(found: &Found, line: &str, next: Option<&str>) -> bool {
 
 fn judge(found: Found, end: usize) -> Option<Block> {
     let has = |field: Field| found.iter().any(|(name, _)| *name == Some(field));
-    let known = [Field::From, Field::Sent, Field::To, Field::Cc, Field::Subject].into_iter().filter(|&field| has(field)).count();
+    let known = [Field::From, Field::Sent, Field::To, Field::Cc, Field::Subject]
+        .into_iter()
+        .filter(|&field| has(field))
+        .count();
     let addresses = found.iter().filter(|(_, value)| value.contains('@') && ADDRESS.is_match(value)).count();
     let dated = found.iter().any(|(_, value)| DATE.is_match(value));
     let unknown = found.iter().filter(|(name, _)| name.is_none()).count();

@@ -41,20 +41,81 @@ struct Reader {
 
 const VOID: [&str; 10] = ["br", "hr", "img", "meta", "link", "input", "col", "area", "base", "wbr"];
 const BLOCKS: [&str; 26] = [
-    "p", "div", "li", "ul", "ol", "table", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "body", "html", "section",
-    "article", "header", "footer", "center", "dl", "dt", "dd", "tbody",
+    "p",
+    "div",
+    "li",
+    "ul",
+    "ol",
+    "table",
+    "tr",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "blockquote",
+    "pre",
+    "body",
+    "html",
+    "section",
+    "article",
+    "header",
+    "footer",
+    "center",
+    "dl",
+    "dt",
+    "dd",
+    "tbody",
 ];
 /// Parts of a class or an id that only a program writes, around the earlier mail.
 const QUOTE_NAMES: [&str; 30] = [
-    "gmail_attr", "moz-cite-prefix", "protonmail_quote", "yahoo_quoted", "zmail_extra", "tutanota_quote", "fairemail_quote", "front-blockquote",
-    "missive_quote", "airmail_on", "clean_bq", "cite2", "quote-pre", "messagereplysection", "sh-quoted", "sh-quoted-content", "replyforward",
-    "gwt-quote", "hcb_quote", "iosymail", "quoted-text", "quoted_text", "quotedtext", "skiff_quote", "mailbird_quote", "bluemail_quote",
-    "hey_quote", "reply-intro", "previous-message", "originalmessage",
+    "gmail_attr",
+    "moz-cite-prefix",
+    "protonmail_quote",
+    "yahoo_quoted",
+    "zmail_extra",
+    "tutanota_quote",
+    "fairemail_quote",
+    "front-blockquote",
+    "missive_quote",
+    "airmail_on",
+    "clean_bq",
+    "cite2",
+    "quote-pre",
+    "messagereplysection",
+    "sh-quoted",
+    "sh-quoted-content",
+    "replyforward",
+    "gwt-quote",
+    "hcb_quote",
+    "iosymail",
+    "quoted-text",
+    "quoted_text",
+    "quotedtext",
+    "skiff_quote",
+    "mailbird_quote",
+    "bluemail_quote",
+    "hey_quote",
+    "reply-intro",
+    "previous-message",
+    "originalmessage",
 ];
 /// Ids and classes after which nothing is the author's.
 const CUT_NAMES: [&str; 13] = [
-    "divrplyfwdmsg", "appendonsend", "outlookmessageheader", "mail-editor-reference-message-container", "ms-outlook-mobile-reference-message",
-    "isforwardcontent", "replysplit", "zwchr", "stopspelling", "origbody", "mailcontainerquote", "originalmessagecontent", "fwdmsgheader",
+    "divrplyfwdmsg",
+    "appendonsend",
+    "outlookmessageheader",
+    "mail-editor-reference-message-container",
+    "ms-outlook-mobile-reference-message",
+    "isforwardcontent",
+    "replysplit",
+    "zwchr",
+    "stopspelling",
+    "origbody",
+    "mailcontainerquote",
+    "originalmessagecontent",
+    "fwdmsgheader",
 ];
 
 pub fn read(html: &str) -> Read {
@@ -93,7 +154,10 @@ impl Reader {
         }
         let split = inside.find(|c: char| c.is_whitespace() || c == '/').unwrap_or(inside.len());
         let name = inside[..split].to_ascii_lowercase();
-        if matches!(name.as_str(), "style" | "script" | "title" | "textarea" | "noscript" | "template" | "svg" | "select") {
+        if matches!(
+            name.as_str(),
+            "style" | "script" | "title" | "textarea" | "noscript" | "template" | "svg" | "select"
+        ) {
             return if inside.ends_with('/') { next } else { self.skip_element(next, &name) };
         }
         self.start(name, &inside[split..]);
@@ -255,12 +319,18 @@ fn mark(name: &str, attributes: &Attributes) -> Mark {
         return Mark::Hidden;
     }
     if name == "blockquote" {
-        let only_indented = style.contains("border:none") || style.contains("border:medium") || style.contains("border:0");
-        let cited = attributes.value("type").is_some() || attributes.value("cite").is_some() || attributes.value("class").is_some();
+        let only_indented =
+            style.contains("border:none") || style.contains("border:medium") || style.contains("border:0");
+        let cited = attributes.value("type").is_some()
+            || attributes.value("cite").is_some()
+            || attributes.value("class").is_some();
         return if only_indented && !cited { Mark::Plain } else { Mark::Quoted };
     }
     let barred = style.split(';').any(|rule| rule.starts_with("border-left:") && rule.contains("solid"));
-    if attributes.any_name(&QUOTE_NAMES) || (name == "div" && barred) || attributes.value("fairemail").is_some_and(|v| v == "reply") {
+    if attributes.any_name(&QUOTE_NAMES)
+        || (name == "div" && barred)
+        || attributes.value("fairemail").is_some_and(|v| v == "reply")
+    {
         return Mark::Quoted;
     }
     Mark::Plain
@@ -324,7 +394,9 @@ impl Attributes {
                 let word = word.to_ascii_lowercase();
                 // Yahoo numbers its ids and marks pasted ones.
                 let word = word.trim_start_matches("ydp").trim_end_matches(|c: char| c.is_ascii_digit() || c == '_');
-                among.iter().any(|name| word == *name || word.starts_with(name) && word.as_bytes().get(name.len()) == Some(&b'-'))
+                among.iter().any(|name| {
+                    word == *name || word.starts_with(name) && word.as_bytes().get(name.len()) == Some(&b'-')
+                })
             })
     }
 }

@@ -20,7 +20,8 @@ pub use signature::without_signature;
 pub const MARKER: &str = "-- deskd: write above this line --";
 
 /// The marker, also with quote marks, other dashes or a line break in it.
-static MARKED: LazyLock<Regex> = LazyLock::new(|| block::pattern(r"(?i)deskd:[\s>|*]*write[\s>|*]+above[\s>|*]+this[\s>|*]+line"));
+static MARKED: LazyLock<Regex> =
+    LazyLock::new(|| block::pattern(r"(?i)deskd:[\s>|*]*write[\s>|*]+above[\s>|*]+this[\s>|*]+line"));
 static INITIALS: LazyLock<Regex> = LazyLock::new(|| block::pattern(r"^\s?[A-Z]{1,3}>(?:\s|$)"));
 
 /// A mail taken apart.
@@ -186,7 +187,8 @@ impl Split {
             if strength < Strength::Likely {
                 return None;
             }
-            self.doubt |= strength == Strength::Likely || self.new.iter().all(|text| text.trim().is_empty()) && next.is_some();
+            self.doubt |=
+                strength == Strength::Likely || self.new.iter().all(|text| text.trim().is_empty()) && next.is_some();
             return Some(self.cut(lines, at));
         }
         let mut end = next?;
@@ -219,7 +221,8 @@ impl Split {
     fn drop_device_lines(&mut self) {
         while let Some(last) = self.new.last() {
             let text = last.trim();
-            let rule = text.chars().count() >= 2 && text.chars().all(|c| matches!(c, '-' | '_' | '=' | '*' | '—' | '–' | ' '));
+            let rule =
+                text.chars().count() >= 2 && text.chars().all(|c| matches!(c, '-' | '_' | '=' | '*' | '—' | '–' | ' '));
             if !(text.is_empty() || rule || signature::is_device_line(text)) {
                 break;
             }
@@ -263,7 +266,14 @@ fn tidy(lines: &[String]) -> String {
 fn marker_line(lines: &[Line]) -> Option<usize> {
     lines.iter().enumerate().find_map(|(i, line)| {
         let near = line.text.to_ascii_lowercase().contains("deskd:");
-        let two = || format!("{} {} {}", line.text, lines.get(i + 1).map_or("", |l| &l.text), lines.get(i + 2).map_or("", |l| &l.text));
+        let two = || {
+            format!(
+                "{} {} {}",
+                line.text,
+                lines.get(i + 1).map_or("", |l| &l.text),
+                lines.get(i + 2).map_or("", |l| &l.text)
+            )
+        };
         (near && (MARKED.is_match(&line.text) || MARKED.is_match(&two()))).then_some(i)
     })
 }
@@ -281,7 +291,11 @@ fn is_list_footer(lines: &[Line], i: usize) -> bool {
 /// Something in the new text still looks like a quote.
 fn suspicious(text: &str) -> bool {
     let lines: Vec<&str> = text.lines().collect();
-    let named = |line: &&str| field(line).is_some_and(|(name, value)| name.is_some() && !value.is_empty() && (ADDRESS.is_match(value) || DATE.is_match(value)));
+    let named = |line: &&str| {
+        field(line).is_some_and(|(name, value)| {
+            name.is_some() && !value.is_empty() && (ADDRESS.is_match(value) || DATE.is_match(value))
+        })
+    };
     let barred = lines.iter().filter(|line| bare(line).starts_with('>')).count() > 1;
     barred || lines.windows(2).any(|pair| pair.iter().all(named)) || text.to_ascii_lowercase().contains("deskd:")
 }

@@ -22,7 +22,9 @@ static DEVICE: LazyLock<Regex> = LazyLock::new(|| {
 });
 static LINK: LazyLock<Regex> = LazyLock::new(|| pattern(r"\s*(?:<https?://[^>]*>|\(https?://[^)]*\)|https?://\S+)"));
 /// Words that a person writes about sending, not a telephone.
-static PERSONAL: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)\b(?:yesterday|today|invoice|you|them|him|her|to|ordered|parcel|order|colleague|because)\b"));
+static PERSONAL: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"(?i)\b(?:yesterday|today|invoice|you|them|him|her|to|ordered|parcel|order|colleague|because)\b")
+});
 
 /// A line of the kind "Sent from my iPhone".
 pub fn is_device_line(line: &str) -> bool {
@@ -32,7 +34,10 @@ pub fn is_device_line(line: &str) -> bool {
     let line = LINK.replace_all(line, "");
     let line = line.trim();
     let plain = line.trim_end_matches(['.', '!', ' ']);
-    (2..=90).contains(&line.chars().count()) && !line.ends_with([',', ':', ';']) && DEVICE.is_match(plain) && !PERSONAL.is_match(plain)
+    (2..=90).contains(&line.chars().count())
+        && !line.ends_with([',', ':', ';'])
+        && DEVICE.is_match(plain)
+        && !PERSONAL.is_match(plain)
 }
 
 /// A line that only delimits: `-- `, `--`, `—`, or a run of dashes or underscores.
