@@ -55,7 +55,9 @@ impl Daemon {
         let texts = texts(&config)?;
         let office = channel::Sender::new(Arc::new(Office { firm: Arc::clone(&config.firm), texts: Arc::new(texts) }));
         if config.firm.tech_mail_token_only {
-            tracing::warn!("[security] tech_mail = \"token\": a tech's mail is believed without DKIM; anybody who learns a reply address can write as that tech");
+            tracing::warn!(
+                "[security] tech_mail = \"token\": a tech's mail is believed without DKIM; anybody who learns a reply address can write as that tech"
+            );
         }
         let config = channel::Sender::new(Arc::new(config));
         let heartbeats = Heartbeats::default();
@@ -74,9 +76,9 @@ impl Daemon {
         };
         let state = desk.state.clone();
         if let Some(listen) = config.borrow().web_listen {
-            let listener = tokio::net::TcpListener::bind(listen)
-                .await
-                .with_context(|| format!("cannot listen on {listen}: is another program there? [web] listen names the address"))?;
+            let listener = tokio::net::TcpListener::bind(listen).await.with_context(|| {
+                format!("cannot listen on {listen}: is another program there? [web] listen names the address")
+            })?;
             let routes = web::routes(watch::parts(&db, &heartbeats, &state, &clock));
             let stop = stop.clone();
             tasks.spawn(async move {

@@ -34,7 +34,9 @@ pub fn run(command: MailCommand) -> Result<ExitCode, Failure> {
     let reader = std::thread::Builder::new().stack_size(2 << 20).spawn(move || look(&raw));
     let seen = reader.context("cannot start a thread")?.join();
     let Ok(seen) = seen else {
-        return Err(Failure::Other(anyhow::anyhow!("reading the mail made deskd panic; please report it with the mail")));
+        return Err(Failure::Other(anyhow::anyhow!(
+            "reading the mail made deskd panic; please report it with the mail"
+        )));
     };
     if !quiet {
         show(&seen);

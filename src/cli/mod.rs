@@ -95,7 +95,8 @@ fn config_path(named: Option<&Path>) -> Result<PathBuf, Failure> {
 
 fn load(named: Option<&Path>) -> Result<(PathBuf, Config), Failure> {
     let path = config_path(named)?;
-    let config = config::load(&path).map_err(|problems| Failure::Config(format!("the config is wrong:\n{problems}")))?;
+    let config =
+        config::load(&path).map_err(|problems| Failure::Config(format!("the config is wrong:\n{problems}")))?;
     Ok((path, config))
 }
 

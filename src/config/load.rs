@@ -235,7 +235,9 @@ fn rules(roots: &[Section<'_>], around: &Surroundings, files: &mut Vec<PathBuf>)
         if root.has("rule") {
             match rule_sections(root) {
                 Ok(file) => all.extend(built(root, &file)),
-                Err(error) => root.notes.wrong(&root.place, format!("[[rule]]: {}", error.message()), "see docs/config.md"),
+                Err(error) => {
+                    root.notes.wrong(&root.place, format!("[[rule]]: {}", error.message()), "see docs/config.md")
+                }
             }
         }
         named = named.or_else(|| root.text("rules").map(|file| (root, file)));
@@ -262,7 +264,11 @@ fn rules(roots: &[Section<'_>], around: &Surroundings, files: &mut Vec<PathBuf>)
     }
     Rules::compile(all).unwrap_or_else(|problems| {
         for problem in problems {
-            root.notes.wrong(&root.place, format!("rule \"{}\": {}: {}", problem.rule, problem.key, problem.why), "mend the rule");
+            root.notes.wrong(
+                &root.place,
+                format!("rule \"{}\": {}: {}", problem.rule, problem.key, problem.why),
+                "mend the rule",
+            );
         }
         Rules::none()
     })
@@ -278,7 +284,11 @@ fn rule_sections(root: &Section<'_>) -> Result<RulesFile, toml::de::Error> {
 fn built(root: &Section<'_>, file: &RulesFile) -> Vec<Rule> {
     file.build().unwrap_or_else(|problems| {
         for problem in problems {
-            root.notes.wrong(&root.place, format!("rule \"{}\": {}: {}", problem.rule, problem.key, problem.why), "mend the rule");
+            root.notes.wrong(
+                &root.place,
+                format!("rule \"{}\": {}: {}", problem.rule, problem.key, problem.why),
+                "mend the rule",
+            );
         }
         Vec::new()
     })

@@ -81,9 +81,8 @@ fn transport(config: &Config, clock: &Clock) -> anyhow::Result<(Transport, Setti
         timeouts: Timeouts::default(),
         null_refused: AtomicBool::new(smtp.null_sender == config::NullSender::Account),
     };
-    let rate = smtp.rate.and_then(|(mails, per)| {
-        Some(Rate { mails: usize::try_from(mails).ok()?, per: per.to_std().ok()? })
-    });
+    let rate =
+        smtp.rate.and_then(|(mails, per)| Some(Rate { mails: usize::try_from(mails).ok()?, per: per.to_std().ok()? }));
     Ok((Transport::Smtp(transport), Settings { uncertain_retry: smtp.uncertain_retry, rate }))
 }
 
@@ -139,11 +138,7 @@ async fn changed(config: &mut tokio::sync::watch::Receiver<Arc<Config>>, stop: &
 }
 
 /// All sources; after a reload all of them begin anew, which is cheap and loses nothing.
-pub(super) fn sources(
-    desk: &Desk,
-    door: Intake,
-    stop: CancellationToken,
-) -> impl Future<Output = ()> + Send + 'static {
+pub(super) fn sources(desk: &Desk, door: Intake, stop: CancellationToken) -> impl Future<Output = ()> + Send + 'static {
     let inside = Inside { intake: door, db: desk.db.clone(), clock: desk.clock.clone() };
     let mut config = desk.config.clone();
     let state = desk.state.clone();
@@ -165,7 +160,10 @@ pub(super) fn sources(
             }
             for maildir in &now.maildirs {
                 let health = state.source(&maildir.name);
-                let settings = maildir::Settings { size_cap: maildir.size_cap, ..maildir::Settings::new(&maildir.name, &maildir.path) };
+                let settings = maildir::Settings {
+                    size_cap: maildir.size_cap,
+                    ..maildir::Settings::new(&maildir.name, &maildir.path)
+                };
                 let source = MaildirSource::new(settings);
                 tasks.spawn(supervise(source, inside.clone(), Backoff::default(), health, this.clone()));
             }

@@ -377,13 +377,7 @@ impl Case {
         Ok(vec![Effect::Reopened])
     }
 
-    fn resolve(
-        &mut self,
-        unit: &Unit<'_>,
-        deed: &Deed,
-        by: Login,
-        answered: bool,
-    ) -> Result<Vec<Effect>, ActError> {
+    fn resolve(&mut self, unit: &Unit<'_>, deed: &Deed, by: Login, answered: bool) -> Result<Vec<Effect>, ActError> {
         self.must_be_work("resolve it")?;
         if self.ticket.is_sensitive() && !self.ticket.cleared {
             return Err(ActError::refused(
@@ -423,7 +417,9 @@ impl Case {
         }
         if self.ticket.client.is_some() && target.ticket.client.is_some() && self.ticket.client != target.ticket.client
         {
-            return Err(ActError::refused(format!("{into} belongs to another client; nothing is shown across clients")));
+            return Err(ActError::refused(format!(
+                "{into} belongs to another client; nothing is shown across clients"
+            )));
         }
         let into = target.ticket.number;
         crate::store::messages::move_all(unit.tx, self.ticket.number, into).await?;
@@ -523,7 +519,9 @@ impl Case {
                 return Err(ActError::refused(format!("you have logged no time on {number} that could be corrected")));
             };
             if sum + work.minutes < Minutes(0) {
-                return Err(ActError::refused(format!("you have logged {sum} on {number}; no more than that can be taken back")));
+                return Err(ActError::refused(format!(
+                    "you have logged {sum} on {number}; no more than that can be taken back"
+                )));
             }
             corrects = Some(last.id);
             category = work.category.unwrap_or(last.category);

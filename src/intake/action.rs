@@ -10,41 +10,107 @@ use crate::words::{Category, ClientKey, ContactId, Login, MessageRow, Minutes, P
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Public words of the client's people.
-    ClientWrote { message: MessageRow },
+    ClientWrote {
+        message: MessageRow,
+    },
     /// Public words of a tech: the first touch, if there was none.
-    Answer { message: MessageRow, by: Login },
+    Answer {
+        message: MessageRow,
+        by: Login,
+    },
     /// Internal text; the reason says why it is internal against somebody's wish.
-    Note { message: MessageRow, reason: Option<String> },
+    Note {
+        message: MessageRow,
+        reason: Option<String>,
+    },
     /// An automatic mail stays with its ticket and changes nothing.
-    KeepAutomatic { message: MessageRow },
+    KeepAutomatic {
+        message: MessageRow,
+    },
     /// By skill and load; techs in `except` have passed already.
     AssignBySkill,
-    Assign { to: Login },
-    Take { by: Login },
-    Pass { by: Login, why: String },
-    Prioritise { to: Priority, why: Option<String> },
-    Categorise { to: Category, warranty_of: Option<TicketNumber> },
-    Tag { tag: String },
-    SetClient { client: ClientKey },
-    SetRequester { contact: ContactId },
-    AddParticipant { contact: ContactId },
-    Wait { on: Waiting, until: Option<DateTime<Utc>> },
+    Assign {
+        to: Login,
+    },
+    Take {
+        by: Login,
+    },
+    Pass {
+        by: Login,
+        why: String,
+    },
+    Prioritise {
+        to: Priority,
+        why: Option<String>,
+    },
+    Categorise {
+        to: Category,
+        warranty_of: Option<TicketNumber>,
+    },
+    Tag {
+        tag: String,
+    },
+    SetClient {
+        client: ClientKey,
+    },
+    SetRequester {
+        contact: ContactId,
+    },
+    AddParticipant {
+        contact: ContactId,
+    },
+    Wait {
+        on: Waiting,
+        until: Option<DateTime<Utc>>,
+    },
     /// Ends a wait, reopens what was resolved.
     Open,
     /// `answered`: the mail's text goes to the client with it.
-    Resolve { by: Login, answered: bool },
-    Merge { into: TicketNumber },
-    Accept { client: Option<ClientKey> },
+    Resolve {
+        by: Login,
+        answered: bool,
+    },
+    Merge {
+        into: TicketNumber,
+    },
+    Accept {
+        client: Option<ClientKey>,
+    },
     Spam,
-    Touch { by: Login, at: DateTime<Utc>, how: Touch },
-    LogTime { by: Login, minutes: Minutes, category: Option<Category>, day: NaiveDate, note: Option<String> },
-    Fix { text: String },
-    Acknowledge { by: Login },
-    AskApproval { address: String, name: String },
-    Approve { contact: ContactId },
-    Verify { how: String },
-    Fire { timer: TimerKind },
-    Undo { by: Login },
+    Touch {
+        by: Login,
+        at: DateTime<Utc>,
+        how: Touch,
+    },
+    LogTime {
+        by: Login,
+        minutes: Minutes,
+        category: Option<Category>,
+        day: NaiveDate,
+        note: Option<String>,
+    },
+    Fix {
+        text: String,
+    },
+    Acknowledge {
+        by: Login,
+    },
+    AskApproval {
+        address: String,
+        name: String,
+    },
+    Approve {
+        contact: ContactId,
+    },
+    Verify {
+        how: String,
+    },
+    Fire {
+        timer: TimerKind,
+    },
+    Undo {
+        by: Login,
+    },
 }
 
 /// Why nothing was done.

@@ -43,7 +43,6 @@ pub(super) async fn ask(
         rendered,
         message_id: letter::message_id(unit, &token),
         files: Vec::new(),
-        public: false,
     };
     letter::to_client(unit, case, picture, letter, &[contact]).await
 }
@@ -56,11 +55,7 @@ fn who(contact: &Contact) -> String {
 }
 
 /// An approver's answer to the question. Only a plain yes from the approver's own address clears; anything else is an ordinary message.
-pub(super) async fn answer(
-    unit: &mut Unit<'_>,
-    ready: &Ready,
-    thread: &Thread,
-) -> Result<Option<Decided>, ActError> {
+pub(super) async fn answer(unit: &mut Unit<'_>, ready: &Ready, thread: &Thread) -> Result<Option<Decided>, ActError> {
     let Some(token) = thread.token.as_ref().filter(|token| token.purpose == Purpose::Approval) else {
         return Ok(None);
     };
@@ -82,8 +77,22 @@ pub(super) async fn answer(
 /// The first line says yes and nothing else of weight.
 fn says_yes(text: &str) -> bool {
     const YES: [&str; 16] = [
-        "ok", "okay", "yes", "approved", "approve", "i approve", "yes please", "go ahead", "ja", "genehmigt", "oui",
-        "approuvé", "sí", "aprobado", "sì", "approvato",
+        "ok",
+        "okay",
+        "yes",
+        "approved",
+        "approve",
+        "i approve",
+        "yes please",
+        "go ahead",
+        "ja",
+        "genehmigt",
+        "oui",
+        "approuvé",
+        "sí",
+        "aprobado",
+        "sì",
+        "approvato",
     ];
     let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_lowercase();
     let first = first.trim_matches(|letter: char| !letter.is_alphanumeric());

@@ -165,9 +165,7 @@ async fn add_copied(
 /// Triage of a mail's new text.
 pub(super) fn triage(unit: &Unit<'_>, ready: &Ready, body: &str, from: &str, client: Option<&ClientKey>) -> Verdict {
     let firm = unit.firm();
-    let is_open = |name: &str| {
-        firm.calendars.get(name).is_none_or(|calendar| calendar.is_open(ready.row.arrived_at))
-    };
+    let is_open = |name: &str| firm.calendars.get(name).is_none_or(|calendar| calendar.is_open(ready.row.arrived_at));
     firm.rules.triage(&Request {
         subject: &ready.mail.subject,
         body,
@@ -222,11 +220,7 @@ pub(super) struct NewRequest {
 }
 
 /// Triage, a new ticket, its first message.
-pub(super) async fn open_request(
-    unit: &mut Unit<'_>,
-    ready: &Ready,
-    request: &NewRequest,
-) -> Result<Case, StoreError> {
+pub(super) async fn open_request(unit: &mut Unit<'_>, ready: &Ready, request: &NewRequest) -> Result<Case, StoreError> {
     let verdict = triage(unit, ready, &request.body, &request.address, request.client.as_ref());
     let firm = unit.firm();
     let own = request.client.as_ref().and_then(|key| firm.client(key)?.default_category);

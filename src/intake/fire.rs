@@ -48,7 +48,9 @@ impl Case {
                     let escalation = &firm.escalations[step];
                     let generation = clock.generation;
                     self.record(unit, &moment, Event::Escalated { clock: kind, step, round, generation });
-                    notify.extend(escalation.notify.iter().filter(|who| !notify.contains(who)).cloned().collect::<Vec<_>>());
+                    notify.extend(
+                        escalation.notify.iter().filter(|who| !notify.contains(who)).cloned().collect::<Vec<_>>(),
+                    );
                     worst = worst.max(Some((escalation.percent, round)));
                 }
             }
@@ -74,10 +76,8 @@ impl Case {
         clock: &SlaClock,
     ) -> Result<bool, ActError> {
         let ticket = &self.ticket;
-        let neglected = kind == ClockKind::FirstTouch
-            && ticket.priority == Priority::P1
-            && !ticket.taken
-            && clock.due > unit.now;
+        let neglected =
+            kind == ClockKind::FirstTouch && ticket.priority == Priority::P1 && !ticket.taken && clock.due > unit.now;
         let Some(holder) = ticket.assignee.clone().filter(|_| neglected) else { return Ok(false) };
         let mut except = self.holders();
         except.push(holder.clone());
@@ -125,12 +125,7 @@ impl Case {
     }
 
     /// Takes back state and time of the sender's last act on the ticket, never a mail that was sent.
-    pub(super) async fn undo(
-        &mut self,
-        unit: &mut Unit<'_>,
-        deed: &Deed,
-        by: Login,
-    ) -> Result<Vec<Effect>, ActError> {
+    pub(super) async fn undo(&mut self, unit: &mut Unit<'_>, deed: &Deed, by: Login) -> Result<Vec<Effect>, ActError> {
         let mine = Actor::Tech(by.clone());
         let undone: Vec<i64> = self
             .history()

@@ -26,8 +26,6 @@ pub(super) struct ClientLetter {
     pub rendered: Rendered,
     pub message_id: String,
     pub files: Vec<Attachment>,
-    /// The mail is a public message of its own: later mails may refer to it.
-    pub public: bool,
 }
 
 /// A text for one tech.
@@ -162,7 +160,11 @@ pub(super) fn links(unit: &Unit<'_>, case: &Case, address: &TechAddress) -> Mail
     let client = case.ticket.client.as_ref().and_then(|key| unit.firm().client(key));
     MailtoLinks {
         address: address.reply_to.clone(),
-        subject: tech_subject(case.ticket.number, client.map(|client| client.name.as_str()), &case.ticket.subject),
+        // A mail opened by a link carries no In-Reply-To: only the subject names the ticket.
+        subject: format!(
+            "Re: {}",
+            tech_subject(case.ticket.number, client.map(|client| client.name.as_str()), &case.ticket.subject)
+        ),
     }
 }
 

@@ -165,7 +165,11 @@ pub async fn late_list(unit: &mut Unit<'_>) -> Result<bool, StoreError> {
             let ticket = |(_, row): &(String, tickets::Row)| LateTicket {
                 number: row.number,
                 subject: row.subject.clone(),
-                client_name: row.client.as_ref().and_then(|key| unit.firm().client(key)).map(|client| client.name.clone()),
+                client_name: row
+                    .client
+                    .as_ref()
+                    .and_then(|key| unit.firm().client(key))
+                    .map(|client| client.name.clone()),
                 from: row.requester_address.clone().unwrap_or_default(),
                 received_at: row.received_at.with_timezone(&manager.time_zone),
                 priority: row.priority,

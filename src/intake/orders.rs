@@ -95,7 +95,8 @@ impl<'a> Orders<'a> {
         for Line { raw, ticket, parsed } in reading.lines {
             match parsed {
                 Ok(_) if ticket.is_some() => {
-                    let why = "this mail is about one ticket; a line for another belongs into an answer to a list".to_owned();
+                    let why =
+                        "this mail is about one ticket; a line for another belongs into an answer to a list".to_owned();
                     return Err((raw, Refusal { why, suggestions: Vec::new() }));
                 }
                 Ok(directive) => lines.push((raw, directive)),
@@ -108,9 +109,8 @@ impl<'a> Orders<'a> {
         let files = !ready.mail.attachments.is_empty() && !text.is_empty();
         let (relay, internal) = match (public, text.is_empty()) {
             (true, false) => {
-                let relay = Relay::filter(&text, ready.new.sure).map_err(|why| {
-                    (first_line(&text), Refusal { why, suggestions: Vec::new() })
-                })?;
+                let relay = Relay::filter(&text, ready.new.sure)
+                    .map_err(|why| (first_line(&text), Refusal { why, suggestions: Vec::new() }))?;
                 (Some(relay).filter(|relay| files || !relay.is_empty()), String::new())
             }
             _ => (None, text),
@@ -119,11 +119,7 @@ impl<'a> Orders<'a> {
     }
 
     fn deed(&self) -> Deed {
-        Deed {
-            actor: Actor::Tech(self.tech.login.clone()),
-            at: self.ready.row.arrived_at,
-            cause: self.ready.cause(),
-        }
+        Deed { actor: Actor::Tech(self.tech.login.clone()), at: self.ready.row.arrived_at, cause: self.ready.cause() }
     }
 }
 
@@ -132,15 +128,14 @@ fn first_line(text: &str) -> String {
 }
 
 /// Corrections first, then the words, then what ends or pauses the work.
-pub(super) async fn carry_out(
-    unit: &mut Unit<'_>,
-    case: &mut Case,
-    orders: &Orders<'_>,
-) -> Result<Done, NotDone> {
+pub(super) async fn carry_out(unit: &mut Unit<'_>, case: &mut Case, orders: &Orders<'_>) -> Result<Done, NotDone> {
     let deed = orders.deed();
     let mut done = Done::default();
     let ends = |directive: &Directive| {
-        matches!(directive, Directive::Done { .. } | Directive::Wait { .. } | Directive::Merge { .. } | Directive::Pass { .. })
+        matches!(
+            directive,
+            Directive::Done { .. } | Directive::Wait { .. } | Directive::Merge { .. } | Directive::Pass { .. }
+        )
     };
     for (line, directive) in orders.lines.iter().filter(|(_, directive)| !ends(directive)) {
         order(unit, case, &deed, (line, directive, orders.tech), &mut done).await?;
@@ -205,7 +200,10 @@ async fn speak(
     }
     let Some(relay) = &orders.relay else { return Ok(false) };
     if case.ticket.requester.is_none() {
-        return Err(refused(&first_line(relay.text()), "nobody at the client is on this ticket; name one with #from, or add #note"));
+        return Err(refused(
+            &first_line(relay.text()),
+            "nobody at the client is on this ticket; name one with #from, or add #note",
+        ));
     }
     let people = client_addresses(unit, case).await?;
     let reached: Vec<String> = orders
@@ -314,7 +312,9 @@ async fn order(
         Directive::Fix { text } => Action::Fix { text: text.clone() },
         Directive::Take => Action::Take { by },
         Directive::Assign { to } => Action::Assign { to: person(unit, tech, to).map_err(|why| refused(line, why))? },
-        Directive::Pass { why } => Action::Pass { by, why: why.clone().unwrap_or_else(|| "no reason given".to_owned()) },
+        Directive::Pass { why } => {
+            Action::Pass { by, why: why.clone().unwrap_or_else(|| "no reason given".to_owned()) }
+        }
         Directive::Priority { to, why } => Action::Prioritise { to: *to, why: why.clone() },
         Directive::Cat { to } => {
             let warranty_of = warranty_named(line);
@@ -391,7 +391,9 @@ fn logins(unit: &Unit<'_>) -> String {
 /// An approver of the ticket's client, by address or by a part of the name.
 fn approver(unit: &Unit<'_>, case: &Case, who: &str) -> Result<(String, String), String> {
     let client = case.ticket.client.as_ref().and_then(|key| unit.firm().client(key));
-    let Some(client) = client else { return Err("the ticket has no client, so nobody can approve; use #client first".to_owned()) };
+    let Some(client) = client else {
+        return Err("the ticket has no client, so nobody can approve; use #client first".to_owned());
+    };
     let wanted = who.to_lowercase();
     let name_of = |address: &String| {
         let person = client.contacts.iter().find(|person| person.email.as_deref() == Some(address.as_str()));

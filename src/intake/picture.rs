@@ -160,7 +160,9 @@ impl<'a> Picture<'a> {
 
     pub fn plain_reply(&self, purpose: Purpose) -> PlainReply {
         match (purpose, &self.requester) {
-            (Purpose::Public, Some(contact)) if contact.name.is_empty() => PlainReply::ToClient(contact.address.clone()),
+            (Purpose::Public, Some(contact)) if contact.name.is_empty() => {
+                PlainReply::ToClient(contact.address.clone())
+            }
             (Purpose::Public, Some(contact)) => PlainReply::ToClient(contact.name.clone()),
             _ => PlainReply::Internal,
         }

@@ -19,9 +19,13 @@ impl Relay {
         if text.contains(reply::MARKER) {
             return Err("it still contains the line above which you write, and so text meant for you alone".to_owned());
         }
-        if text.split(|letter: char| !letter.is_ascii_alphanumeric()).any(|word| word.len() == 27 && token_in(word).is_some())
+        if text
+            .split(|letter: char| !letter.is_ascii_alphanumeric())
+            .any(|word| word.len() == 27 && token_in(word).is_some())
         {
-            return Err("it contains a reply address of yours, which would let the client write in your name".to_owned());
+            return Err(
+                "it contains a reply address of yours, which would let the client write in your name".to_owned()
+            );
         }
         Ok(Relay(text.to_owned()))
     }

@@ -69,7 +69,9 @@ async fn distrusted(
 async fn answer(unit: &mut Unit<'_>, ready: &Ready, tech: &Tech, token: &Token) -> Result<Decided, ActError> {
     match (token.purpose, token.ticket) {
         (Purpose::Confirm, _) => tech_new::confirmed(unit, ready, tech, token).await,
-        (Purpose::Public | Purpose::Internal, Some(number)) => on_ticket(unit, ready, tech, (number, token.purpose)).await,
+        (Purpose::Public | Purpose::Internal, Some(number)) => {
+            on_ticket(unit, ready, tech, (number, token.purpose)).await
+        }
         _ => digest(unit, ready, tech).await,
     }
 }

@@ -39,7 +39,10 @@ pub(super) async fn mail(
     let reading = directive::read(&words, &context);
     let names_tickets = reading.lines.iter().any(|line| line.ticket.is_some());
     let opens = forwarded.as_ref().is_some_and(|forwarded| forwarded.from.is_some())
-        || reading.lines.iter().any(|line| matches!(line.parsed, Ok(Directive::From { .. } | Directive::Client { .. })));
+        || reading
+            .lines
+            .iter()
+            .any(|line| matches!(line.parsed, Ok(Directive::From { .. } | Directive::Client { .. })));
     if answers || names_tickets || !opens {
         return confirm(unit, ready, tech, "it does not answer a mail of deskd's").await;
     }
@@ -92,7 +95,11 @@ async fn try_open(
         subject,
         body,
         requester,
-        address: forwarded.as_ref().and_then(|forwarded| forwarded.from.clone()).map(|from| from.address).unwrap_or_default(),
+        address: forwarded
+            .as_ref()
+            .and_then(|forwarded| forwarded.from.clone())
+            .map(|from| from.address)
+            .unwrap_or_default(),
         client,
         doubt: None,
         automatic: false,
@@ -100,8 +107,10 @@ async fn try_open(
     };
     let mut case = open_request(unit, ready, &request).await?;
     case.arrived = Some(Arc::clone(&ready.mail));
-    let internal = Reading { rest: if forwarded.is_some() { reading.rest } else { String::new() }, lines: reading.lines };
-    let orders = Orders::new(tech, ready, Purpose::Internal, internal).map_err(|(line, why)| orders::refusal(&line, why))?;
+    let internal =
+        Reading { rest: if forwarded.is_some() { reading.rest } else { String::new() }, lines: reading.lines };
+    let orders =
+        Orders::new(tech, ready, Purpose::Internal, internal).map_err(|(line, why)| orders::refusal(&line, why))?;
     let mut done = orders::carry_out(unit, &mut case, &orders).await?;
     if case.ticket.assignee.is_none() && case.ticket.status.is_active() {
         let deed = Deed::by_desk(ready.row.arrived_at, ready.cause());
@@ -140,12 +149,7 @@ fn plain_subject(subject: &str) -> String {
 }
 
 /// Was this you? An answer to the confirmation makes the mail count.
-pub(super) async fn confirm(
-    unit: &mut Unit<'_>,
-    ready: &Ready,
-    tech: &Tech,
-    why: &str,
-) -> Result<Decided, ActError> {
+pub(super) async fn confirm(unit: &mut Unit<'_>, ready: &Ready, tech: &Tech, why: &str) -> Result<Decided, ActError> {
     let context = Some(ready.row.id.0.to_string());
     let token = letter::issue(unit, None, Some(tech), Purpose::Confirm, context).await?;
     let address = letter::tech_address(unit, token);

@@ -8,8 +8,8 @@ use super::picture::Picture;
 use crate::desk::event::ClockKind;
 use crate::desk::firm::{Notify, Tech};
 use crate::desk::sla::SlaClock;
-use crate::mail::build::Voice;
 use crate::mail::Attachment;
+use crate::mail::build::Voice;
 use crate::notice;
 use crate::outbox::Class;
 use crate::store::tokens::Purpose;
@@ -20,26 +20,53 @@ use crate::words::{Login, MessageRow};
 #[derive(Debug, Clone)]
 pub enum Tell {
     /// The client: we have it.
-    Acknowledge { too_large: bool },
+    Acknowledge {
+        too_large: bool,
+    },
     /// The assignee: it is yours.
-    Assigned { from: Option<Login>, reason: Option<String> },
+    Assigned {
+        from: Option<Login>,
+        reason: Option<String>,
+    },
     /// The managers: nobody can take it.
-    NoCandidate { why: String },
+    NoCandidate {
+        why: String,
+    },
     /// The assignee, or the managers: the client wrote again.
-    ClientWrote { message: MessageRow, reopened: bool, outsider: Option<String> },
+    ClientWrote {
+        message: MessageRow,
+        reopened: bool,
+        outsider: Option<String>,
+    },
     /// The client's people: a tech's words.
     Answer(Answer),
     /// The client: it is resolved, without further words.
-    Resolved { by: Login },
-    Reminded { clock: ClockKind, due: DateTime<Utc>, notify: Vec<Notify> },
-    Escalated { clock: ClockKind, due: DateTime<Utc>, round: u32, notify: Vec<Notify> },
+    Resolved {
+        by: Login,
+    },
+    Reminded {
+        clock: ClockKind,
+        due: DateTime<Utc>,
+        notify: Vec<Notify>,
+    },
+    Escalated {
+        clock: ClockKind,
+        due: DateTime<Utc>,
+        round: u32,
+        notify: Vec<Notify>,
+    },
     /// The assignee: a waiting ticket is back.
     Woken,
     /// The client of a waiting ticket.
-    Nudged { round: u32 },
+    Nudged {
+        round: u32,
+    },
     ClosedForSilence,
     /// An approver of the client: may we?
-    AskApproval { address: String, name: String },
+    AskApproval {
+        address: String,
+        name: String,
+    },
     /// Reminders and escalations that are not out yet are no longer true.
     Withdraw,
 }
@@ -87,9 +114,7 @@ async fn one(
     let key = format!("{}/{seq}/{index}", case.ticket.number.0);
     match tell {
         Tell::Acknowledge { too_large } => acknowledge(unit, case, picture, *too_large).await,
-        Tell::Assigned { from, reason } => {
-            assigned(unit, case, picture, from.as_ref(), reason.as_deref(), &key).await
-        }
+        Tell::Assigned { from, reason } => assigned(unit, case, picture, from.as_ref(), reason.as_deref(), &key).await,
         Tell::NoCandidate { why } => no_candidate(unit, case, picture, why, &key).await,
         Tell::ClientWrote { message, reopened, outsider } => {
             client_wrote(unit, case, picture, *message, (*reopened, outsider.as_deref()), &key).await
@@ -103,9 +128,7 @@ async fn one(
         Tell::Woken => woken(unit, case, picture, &key).await,
         Tell::Nudged { round } => nudged(unit, case, picture, *round, &key).await,
         Tell::ClosedForSilence => closed_for_silence(unit, case, picture, &key).await,
-        Tell::AskApproval { address, name } => {
-            super::approval::ask(unit, case, picture, (address, name), &key).await
-        }
+        Tell::AskApproval { address, name } => super::approval::ask(unit, case, picture, (address, name), &key).await,
         Tell::Withdraw => {
             for kind in WITHDRAWN_BY_TOUCH {
                 outbox::withdraw(unit.tx, case.ticket.number, kind, unit.now).await?;
@@ -142,7 +165,6 @@ async fn acknowledge(
         rendered,
         message_id,
         files: Vec::new(),
-        public: false,
     };
     letter::to_client(unit, case, picture, letter, &[to.clone()]).await
 }
@@ -158,7 +180,9 @@ async fn assigned(
     let Some(tech) = case.ticket.assignee.as_ref().and_then(|login| unit.firm().tech(login)) else { return Ok(()) };
     let purpose = letter::purpose_for(case);
     let address = letter::tech_token(unit, Some(case.ticket.number), tech, purpose).await?;
-    let from_tech = from.filter(|from| **from != tech.login).map(|login| unit.firm().tech(login).map_or(login.0.clone(), |tech| tech.name.clone()));
+    let from_tech = from
+        .filter(|from| **from != tech.login)
+        .map(|login| unit.firm().tech(login).map_or(login.0.clone(), |tech| tech.name.clone()));
     let (files, left_out) = picture.request_files(unit.firm().attachment_cap);
     let mut facts = picture.assignment(unit, case, tech, &files, left_out).await?;
     facts.from_tech = from_tech;
@@ -168,7 +192,8 @@ async fn assigned(
         Some(_) => notice::reassignment(&unit.office.texts, &unit.firm().language, &facts),
         None => notice::assignment(&unit.office.texts, &unit.firm().language, &facts),
     };
-    let letter = TechLetter { kind: "assignment", class: Class::MustArrive, key: format!("assignment/{key}"), rendered, files };
+    let letter =
+        TechLetter { kind: "assignment", class: Class::MustArrive, key: format!("assignment/{key}"), rendered, files };
     letter::to_tech(unit, Some(case), tech, &address, letter).await
 }
 
@@ -217,7 +242,11 @@ async fn client_wrote(
         let facts = notice::ClientMessageFacts {
             ticket: picture.ticket(&tech),
             now: unit.now,
-            from: if message.sender_name.is_empty() { message.sender_address.clone() } else { message.sender_name.clone() },
+            from: if message.sender_name.is_empty() {
+                message.sender_address.clone()
+            } else {
+                message.sender_name.clone()
+            },
             at: message.at.with_timezone(&tech.time_zone),
             text: message.text.clone(),
             attachments: files.iter().map(|file| file.name.clone()).collect(),
@@ -232,18 +261,14 @@ async fn client_wrote(
         };
         let rendered = notice::client_message(&unit.office.texts, &unit.firm().language, &facts);
         let key = format!("client_message/{key}/{}", tech.login);
-        let letter = TechLetter { kind: "client_message", class: Class::MustArrive, key, rendered, files: files.clone() };
+        let letter =
+            TechLetter { kind: "client_message", class: Class::MustArrive, key, rendered, files: files.clone() };
         letter::to_tech(unit, Some(case), &tech, &address, letter).await?;
     }
     Ok(())
 }
 
-async fn answered(
-    unit: &mut Unit<'_>,
-    case: &Case,
-    picture: &Picture<'_>,
-    answer: &Answer,
-) -> Result<(), StoreError> {
+async fn answered(unit: &mut Unit<'_>, case: &Case, picture: &Picture<'_>, answer: &Answer) -> Result<(), StoreError> {
     let tech_name = unit.firm().tech(&answer.by).map_or_else(|| answer.by.to_string(), |tech| tech.name.clone());
     let ticket = picture.client_ticket(unit);
     let rendered = if answer.resolved {
@@ -274,7 +299,6 @@ async fn answered(
         rendered,
         message_id: answer.message_id.clone(),
         files: answer.files.clone(),
-        public: true,
     };
     let people: Vec<_> = picture
         .client_people()
@@ -312,7 +336,6 @@ async fn resolved(
         rendered,
         message_id: letter::client_message_id(unit, case).await?,
         files: Vec::new(),
-        public: false,
     };
     letter::to_client(unit, case, picture, letter, &picture.client_people()).await
 }
@@ -390,7 +413,12 @@ async fn nudged(
         ticket: picture.client_ticket(unit),
         round: if round < 2 { notice::ReminderRound::First } else { notice::ReminderRound::Second },
         question: picture.last_answer.clone(),
-        tech_name: case.ticket.assignee.as_ref().and_then(|login| unit.firm().tech(login)).map(|tech| tech.name.clone()),
+        tech_name: case
+            .ticket
+            .assignee
+            .as_ref()
+            .and_then(|login| unit.firm().tech(login))
+            .map(|tech| tech.name.clone()),
         closes_at: None,
     };
     let rendered = notice::waiting_reminder(&unit.office.texts, &picture.language, &facts);
@@ -428,7 +456,6 @@ async fn automatic_to_client(
         rendered,
         message_id: letter::client_message_id(unit, case).await?,
         files: Vec::new(),
-        public: false,
     };
     letter::to_client(unit, case, picture, letter, &[to]).await
 }

@@ -23,7 +23,9 @@ pub struct Trial {
 pub enum Tried {
     Fine,
     /// By a fault of its own, or it took too long.
-    Died { how: String },
+    Died {
+        how: String,
+    },
     /// We are stopping: that says nothing about the mail.
     Stopped,
 }

@@ -53,7 +53,11 @@ pub(super) async fn is_tech(
         return Ok(Err(reason));
     }
     let first = inbound::spend_signature(unit.tx, &signature.b, ready.row.id, unit.now).await?;
-    Ok(if first { Ok(()) } else { Err(distrust("its signature was used before: the mail is a copy of an earlier one")) })
+    Ok(if first {
+        Ok(())
+    } else {
+        Err(distrust("its signature was used before: the mail is a copy of an earlier one"))
+    })
 }
 
 fn one_author(ready: &Ready, tech: &Tech) -> Result<(), Distrust> {
@@ -71,12 +75,8 @@ fn fresh(ready: &Ready, signature: &Signature) -> Result<(), Distrust> {
     let signed = signature.signed_headers.iter().any(|name| name.eq_ignore_ascii_case("date"));
     match ready.mail.date.filter(|_| signed) {
         None => Err(distrust("its signature does not cover a Date")),
-        Some(date) if ready.row.arrived_at - date > FRESH => {
-            Err(distrust("its signed Date is older than three days"))
-        }
-        Some(date) if date - ready.row.arrived_at > FRESH => {
-            Err(distrust("its signed Date lies in the future"))
-        }
+        Some(date) if ready.row.arrived_at - date > FRESH => Err(distrust("its signed Date is older than three days")),
+        Some(date) if date - ready.row.arrived_at > FRESH => Err(distrust("its signed Date lies in the future")),
         Some(_) => Ok(()),
     }
 }

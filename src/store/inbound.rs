@@ -254,7 +254,6 @@ pub async fn list(tx: &mut Tx, fate: Option<&str>, limit: i64) -> Result<Vec<Lis
     .during("list what arrived")
 }
 
-
 /// Records that a DKIM signature has had its effect; false when it had one before (a replay).
 pub async fn spend_signature(
     tx: &mut Tx,

@@ -10,16 +10,16 @@ use sqlx::{Executor, Transaction};
 
 pub mod cursor;
 mod error;
+pub mod figures;
 pub mod inbound;
 pub mod jobs;
+pub mod lease;
 pub mod messages;
 pub mod outbox;
 pub mod people;
 pub mod tickets;
 pub mod time;
 pub mod tokens;
-pub mod figures;
-pub mod lease;
 
 pub use error::{During, StoreError};
 

@@ -415,7 +415,6 @@ pub async fn resolved_of_client(
     .during("look for similar tickets")
 }
 
-
 /// A ticket in somebody's list of late.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Recent {
@@ -457,11 +456,7 @@ pub async fn put_off(tx: &mut Tx, timer: Timer, until: DateTime<Utc>) -> Result<
 }
 
 /// Tickets whose mail was over three days old when it was first seen, from arrivals above `after`: inbound, source, ticket.
-pub async fn late_after(
-    tx: &mut Tx,
-    after: i64,
-    limit: i64,
-) -> Result<Vec<(i64, String, TicketNumber)>, StoreError> {
+pub async fn late_after(tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<(i64, String, TicketNumber)>, StoreError> {
     on!(tx, |conn| sqlx::query_as(
         "SELECT id, source, ticket FROM inbound
          WHERE id > $1 AND fate = 'ticket' AND late = $2 AND ticket IS NOT NULL
