@@ -1,5 +1,4 @@
 //! Whose mail it is: signed, forged, replayed and unanswered, with a DNS server of our own.
-#![expect(clippy::unwrap_used, reason = "a test may stop at what it does not expect")]
 
 use deskd::mail::authentic::{Authentic, Border, Dmarc, Verdict, Verifier};
 use deskd::mail::{Mail, Mailbox};
@@ -7,8 +6,7 @@ use mail_auth::common::crypto::Ed25519Key;
 use mail_auth::common::headers::HeaderWriter;
 use mail_auth::dkim::DkimSigner;
 
-#[path = "harness/dns.rs"]
-mod dns;
+use crate::harness::dns;
 use dns::{Dns, Mood};
 
 const PLAIN: &str = "From: Sam <sam@northwind.example>\r\nTo: support@northwind.example\r\nSubject: Re: #1042\r\n\

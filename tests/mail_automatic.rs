@@ -3,7 +3,9 @@
 use deskd::mail::automatic::{Kind, sign};
 use serde_json::Value;
 
-use crate::mail_reply_support::{mail, testdata};
+use deskd::mail::parse::parse as mail;
+
+use crate::harness::testdata;
 
 fn matches(label: &str, kind: Kind) -> bool {
     match label {

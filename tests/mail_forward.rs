@@ -4,7 +4,7 @@ use deskd::mail::Mail;
 use deskd::mail::forward::forwarded;
 use serde_json::Value;
 
-use crate::mail_reply_support::testdata;
+use crate::harness::testdata;
 
 fn fold(text: &str) -> String {
     text.replace(['\u{feff}', '>'], "").split_whitespace().collect::<Vec<_>>().join(" ")

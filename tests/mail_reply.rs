@@ -3,7 +3,9 @@
 use deskd::mail::reply::{MARKER, from_html, from_plain, from_plain_counted, new_text, without_signature};
 use proptest::prelude::*;
 
-use crate::mail_reply_support::{mail, testdata};
+use deskd::mail::parse::parse as mail;
+
+use crate::harness::testdata;
 
 fn fold(text: &str) -> String {
     text.replace('\u{200b}', "").split_whitespace().collect::<Vec<_>>().join(" ")

@@ -1,6 +1,4 @@
 //! All tests, in one binary: each module tests one behaviour through the door its users use.
-mod calendar;
-mod config;
 
 #![expect(
     clippy::unwrap_used,
@@ -10,26 +8,27 @@ mod config;
 
 mod harness;
 
+mod authentic;
+mod calendar;
+mod config;
+mod directive;
 mod figures;
 mod ground;
-mod layering;
-mod lease;
-mod directive;
-mod triage;
-mod notice;
-mod lifecycle;
-mod mta;
-mod schema;
-mod systemd;
-mod web;
-mod mail_build;
-mod mail_parse;
-mod mail_automatic;
-mod mail_forward;
-mod mail_reply;
-mod mail_reply_support;
-mod outbox;
-mod authentic;
 mod imap_lies;
 mod imap_mailbox;
+mod layering;
+mod lease;
+mod lifecycle;
+mod mail_automatic;
+mod mail_build;
+mod mail_forward;
+mod mail_parse;
+mod mail_reply;
 mod maildir;
+mod mta;
+mod notice;
+mod outbox;
+mod schema;
+mod systemd;
+mod triage;
+mod web;

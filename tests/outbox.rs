@@ -19,8 +19,7 @@ use deskd::words::OutboxId;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-#[path = "harness/smtp.rs"]
-mod server;
+use crate::harness::smtp as server;
 use server::{Act, SmtpServer};
 
 fn at(text: &str) -> DateTime<Utc> {
