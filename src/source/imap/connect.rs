@@ -50,8 +50,8 @@ impl Debug for Login {
     }
 }
 
-pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Debug {}
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + Debug> Stream for S {}
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync + Debug {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + Sync + Debug> Stream for S {}
 
 pub type Wire = Guard<Box<dyn Stream>>;
 

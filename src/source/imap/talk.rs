@@ -101,7 +101,7 @@ impl Talk {
     }
 
     /// The next response. When we are told to stop, what is under way has a moment to end.
-    async fn next(&mut self, until: Instant) -> Result<async_imap::types::ResponseData, SourceError> {
+    async fn next<R>(&mut self, until: Instant, read_it: impl FnOnce(&Response<'_>) -> R) -> Result<R, SourceError> {
         let stop = self.stop.clone();
         let grace = self.timeouts.stop;
         let read = tokio::select! {
@@ -123,7 +123,7 @@ impl Talk {
             }
             _ => {}
         }
-        Ok(response)
+        Ok(read_it(response.parsed()))
     }
 
     async fn send(&mut self, command: &str) -> Result<String, SourceError> {
@@ -145,15 +145,15 @@ impl Talk {
         let until = Instant::now() + limit;
         let id = self.send(command).await?;
         loop {
-            let response = self.next(until).await?;
-            match response.parsed() {
-                Response::Done { tag, status, outcome } if tag.0 == id => {
-                    return Ok(match status {
-                        Status::Ok => Answer::Ok,
-                        _ => Answer::No(outcome.information.as_deref().map(safe).unwrap_or_default()),
-                    });
+            let ended = self.next(until, |response| match response {
+                Response::Done { tag, status: Status::Ok, .. } if tag.0 == id => Ok(Some(Answer::Ok)),
+                Response::Done { tag, outcome, .. } if tag.0 == id => {
+                    Ok(Some(Answer::No(outcome.information.as_deref().map(safe).unwrap_or_default())))
                 }
-                other => each(other)?,
+                other => each(other).map(|()| None),
+            });
+            if let Some(answer) = ended.await?? {
+                return Ok(answer);
             }
         }
     }
@@ -352,7 +352,7 @@ impl Talk {
             if let Response::MailboxData(MailboxDatum::List(list)) = response
                 && names.len() < 100
             {
-                names.push((list.name().to_string(), list.delimiter().map(str::to_owned)));
+                names.push((list.name.to_string(), list.delimiter.as_deref().map(str::to_owned)));
             }
             Ok(())
         })
@@ -364,16 +364,15 @@ impl Talk {
     pub async fn idle(&mut self, limit: Duration) -> Result<bool, SourceError> {
         let id = self.send("IDLE").await?;
         let begun = Instant::now() + self.timeouts.command;
-        loop {
-            match self.next(begun).await?.parsed() {
-                Response::Continue(_) => break,
-                Response::Done { tag, outcome, .. } if tag.0 == id => {
-                    let words = outcome.information.as_deref().map(safe).unwrap_or_default();
-                    return Err(SourceError::Lost(format!("the server refuses IDLE: {words}")));
-                }
-                _ => {}
+        let waiting = |response: &Response<'_>| match response {
+            Response::Continue(_) => Ok(true),
+            Response::Done { tag, outcome, .. } if tag.0 == id => {
+                let words = outcome.information.as_deref().map(safe).unwrap_or_default();
+                Err(SourceError::Lost(format!("the server refuses IDLE: {words}")))
             }
-        }
+            _ => Ok(false),
+        };
+        while !self.next(begun, waiting).await?? {}
         let told = self.told(limit).await?;
         let done = timeout(self.timeouts.command, self.session.run_command_untagged("DONE")).await;
         match done {
@@ -381,13 +380,9 @@ impl Talk {
             _ => return Err(SourceError::Lost("the server does not end IDLE".to_owned())),
         }
         let until = Instant::now() + self.timeouts.command;
-        loop {
-            if let Response::Done { tag, .. } = self.next(until).await?.parsed()
-                && tag.0 == id
-            {
-                return Ok(told);
-            }
-        }
+        let ended = |response: &Response<'_>| matches!(response, Response::Done { tag, .. } if tag.0 == id);
+        while !self.next(until, ended).await? {}
+        Ok(told)
     }
 
     /// True when EXISTS came; false when the time is over or we are told to stop.
