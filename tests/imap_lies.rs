@@ -1,4 +1,5 @@
 //! A server that lies is cut off; the daemon stays up and the next good mail arrives.
+#![expect(clippy::unwrap_used, reason = "test servers: a failure here is a failed test")]
 
 use std::time::Duration;
 
@@ -114,5 +115,35 @@ async fn a_mail_that_the_server_refuses_to_give_does_not_stop_the_others() {
     let running = desk.start(ImapSource::new(settings(&server)));
     assert_eq!(desk.until_kept(1).await[0].key, "7/6");
     running.until_well().await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn uids_given_out_a_second_time_are_other_mails() {
+    let server = LyingImap::start(|connection, command| {
+        let uid = if connection == 1 { 90 } else { 5 };
+        if command.starts_with("SELECT") {
+            return Some(Act::Say(format!(
+                "* 1 EXISTS\r\n* OK [UIDVALIDITY 7] v\r\n* OK [UIDNEXT {}] n\r\nTAG OK\r\n",
+                uid + 1
+            )));
+        }
+        if command.starts_with("UID SEARCH") {
+            return Some(Act::Say(format!("* SEARCH {uid}\r\nTAG OK\r\n")));
+        }
+        if command.contains("RFC822.SIZE") {
+            return Some(Act::Say(format!("* 1 FETCH (UID {uid} RFC822.SIZE 13)\r\nTAG OK\r\n")));
+        }
+        if command.contains("BODY.PEEK") {
+            return Some(Act::Say(format!("* 1 FETCH (UID {uid} BODY[] {{13}}\r\nSubject: a\r\n\r)\r\nTAG OK\r\n")));
+        }
+        (command.starts_with("UID MOVE") && connection == 1)
+            .then(|| Act::SayAndHangUp("TAG OK\r\n* BYE\r\n".to_owned()))
+    })
+    .await;
+    let mut desk = Desk::open().await;
+    let running = desk.start(ImapSource::new(settings(&server)));
+    let kept = desk.until_kept(2).await;
+    assert_eq!((kept[0].key.as_str(), kept[1].key.as_str()), ("7/90", "7~1/5"));
     running.stop().await;
 }

@@ -78,3 +78,41 @@ async fn a_backlog_is_drained_in_batches() {
     assert_eq!(server.count("support", ".Processed"), 1000);
     running.stop().await;
 }
+
+#[tokio::test]
+async fn new_mail_is_noticed_by_idle_long_before_the_next_poll() {
+    let server = Dovecot::start("").await;
+    server.deliver("support", "m0", &mail("zero"));
+    let mut desk = Desk::open().await;
+    let mut patient = settings(&server, Tls::Implicit(server.tls.clone()));
+    patient.poll = Duration::from_secs(300);
+    let running = desk.start(ImapSource::new(patient));
+    running.until_well().await;
+    running.health.until(|now| now.state == "watching").await;
+    server.deliver("support", "m1", &mail("one"));
+    assert_eq!(desk.until_kept(2).await.len(), 2);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn mail_that_was_kept_before_a_crash_is_moved_and_not_handed_in_again() {
+    let server = Dovecot::start("").await;
+    server.deliver("support", "m1", &mail("one"));
+    let mut desk = Desk::open().await;
+    // As after a crash: committed, and still in the folder.
+    let running = desk.start(ImapSource::new(settings(&server, Tls::None)));
+    desk.until_kept(1).await;
+    running.until_well().await;
+    running.stop().await;
+    let key = desk.kept.borrow()[0].key.clone();
+    let (validity, _) = key.split_once('/').unwrap();
+    // The next UID of the folder is taken as kept already.
+    let deskd::store::Db::Sqlite { write, .. } = &desk.inside.db else { unreachable!() };
+    sqlx::query("UPDATE inbound SET source_key = $1").bind(format!("{validity}/2")).execute(write).await.unwrap();
+    server.deliver("support", "m2", &mail("two"));
+    let running = desk.start(ImapSource::new(settings(&server, Tls::None)));
+    running.until_well().await;
+    running.stop().await;
+    assert_eq!((server.count("support", ""), server.count("support", ".Processed")), (0, 2));
+    assert_eq!(desk.kept.borrow().len(), 1);
+}

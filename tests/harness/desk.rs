@@ -84,6 +84,7 @@ async fn keep(mut door: mpsc::Receiver<Keep>, db: Db, send: watch::Sender<Vec<Ar
     let seen = Arc::new(Mutex::new(std::collections::HashSet::new()));
     while let Some(Keep { arrivals, kept }) = door.recv().await {
         let Db::Sqlite { write, .. } = &db else { unreachable!() };
+        let mut tx = write.begin().await.unwrap();
         for arrival in &arrivals {
             sqlx::query(
                 "INSERT INTO inbound (source, source_key, arrived_at, kept_at, size, junk, attempts)
@@ -95,10 +96,11 @@ async fn keep(mut door: mpsc::Receiver<Keep>, db: Db, send: watch::Sender<Vec<Ar
             .bind(arrival.arrived_at)
             .bind(arrival.raw.len() as i64)
             .bind(arrival.junk)
-            .execute(write)
+            .execute(&mut *tx)
             .await
             .unwrap();
         }
+        tx.commit().await.unwrap();
         send.send_modify(|list| {
             list.extend(arrivals.into_iter().filter(|one| seen.lock().unwrap().insert(one.key.clone())));
         });

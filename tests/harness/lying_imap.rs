@@ -16,8 +16,6 @@ pub enum Act {
 
 pub struct LyingImap {
     pub port: u16,
-    /// Connections so far.
-    pub connections: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -26,8 +24,7 @@ impl LyingImap {
     pub async fn start(script: impl Fn(usize, &str) -> Option<Act> + Send + Sync + 'static) -> LyingImap {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let connections = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&connections);
+        let counted = AtomicUsize::new(0);
         let script = Arc::new(script);
         let task = tokio::spawn(async move {
             loop {
@@ -39,7 +36,7 @@ impl LyingImap {
                 });
             }
         });
-        LyingImap { port, connections, task }
+        LyingImap { port, task }
     }
 }
 
