@@ -29,6 +29,7 @@ mod mta;
 mod notice;
 mod outbox;
 mod schema;
+mod story;
 mod systemd;
 mod triage;
 mod web;
