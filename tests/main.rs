@@ -30,6 +30,7 @@ mod notice;
 mod outbox;
 mod schema;
 mod story;
+mod story_techs;
 mod systemd;
 mod triage;
 mod web;

@@ -29,7 +29,6 @@ pub struct Story {
     pub clock: TestClock,
     told: RefCell<HashSet<PathBuf>>,
     dropped: RefCell<u32>,
-    pub program: Option<PathBuf>,
 }
 
 /// A mail of the outbox folder, read back.
@@ -61,17 +60,13 @@ impl Sent {
 }
 
 impl Story {
-    pub async fn begin(url: String) -> Story {
-        Story::begin_with(url, "").await
-    }
-
     /// `more` is added to the firm's config.
     pub async fn begin_with(url: String, more: &str) -> Story {
         super::ring();
         let folder = scratch("story");
         let clock = TestClock::at(at(MORNING));
         let daemon = start(folder.path(), &url, more, &clock).await;
-        Story { folder, daemon, clock, told: RefCell::default(), dropped: RefCell::default(), program: None }
+        Story { folder, daemon, clock, told: RefCell::default(), dropped: RefCell::default() }
     }
 
     /// Stops the daemon and starts it again on the same database and folders.
@@ -194,6 +189,11 @@ impl Story {
         let kinds: Vec<_> = all.iter().map(|sent| format!("{} to {}", sent.kind, sent.to)).collect();
         assert_eq!(found.len(), 1, "wanted one {kind}, mailed were {kinds:?}");
         found.remove(0)
+    }
+
+    /// The first mail of this kind among what was mailed since the last look.
+    pub fn mailed_one_of(&self, kind: &str) -> Sent {
+        self.mailed().into_iter().find(|sent| sent.kind == kind).unwrap_or_else(|| panic!("no {kind} was mailed"))
     }
 
     pub async fn ticket(&self, number: TicketNumber) -> Row {
