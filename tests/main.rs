@@ -30,6 +30,8 @@ mod notice;
 mod outbox;
 mod schema;
 mod story;
+mod story_clock;
+mod story_intake;
 mod story_techs;
 mod systemd;
 mod triage;

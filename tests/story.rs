@@ -22,7 +22,8 @@ async fn printer(story: &Story) -> (deskd::words::TicketNumber, Sent, Sent) {
     let number = inbound.ticket.unwrap();
     let mailed = story.mailed();
     let assignment = mailed.iter().find(|sent| sent.kind == "assignment").cloned().expect("an assignment");
-    let acknowledgement = mailed.iter().find(|sent| sent.kind == "acknowledgement").cloned().expect("an acknowledgement");
+    let acknowledgement =
+        mailed.iter().find(|sent| sent.kind == "acknowledgement").cloned().expect("an acknowledgement");
     (number, assignment, acknowledgement)
 }
 

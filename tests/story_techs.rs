@@ -74,7 +74,11 @@ async fn one_refused_line_stops_the_whole_mail_and_says_so_until_it_is_mended() 
         assert!(to(&mailed, "jane").is_empty(), "nothing is relayed");
         let refused = &to(&mailed, "sam")[0];
         assert!(refused.mail.subject.starts_with("NOT SENT"), "{}", refused.mail.subject);
-        assert!(refused.mail.text.contains("#tmie 20m") && refused.mail.text.contains("#time 20m"), "{}", refused.mail.text);
+        assert!(
+            refused.mail.text.contains("#tmie 20m") && refused.mail.text.contains("#time 20m"),
+            "{}",
+            refused.mail.text
+        );
         let ticket = story.ticket(number).await;
         assert_eq!((ticket.status, ticket.minutes), (Status::New, 0), "nothing was done");
 
@@ -132,7 +136,11 @@ async fn done_without_any_time_resolves_and_asks_how_long() {
         let (number, assignment) = asked(&story, "Password of the scanner", "Where is the manual?").await;
         story.mail(&assignment.answer(SAM, "It is in the drawer below the scanner.\n#done")).await;
         let receipt = story.mailed_one("receipt");
-        assert!(receipt.mail.text.contains("how long") || receipt.mail.text.contains("How long"), "{}", receipt.mail.text);
+        assert!(
+            receipt.mail.text.contains("how long") || receipt.mail.text.contains("How long"),
+            "{}",
+            receipt.mail.text
+        );
         assert_eq!(story.ticket(number).await.status, Status::Resolved);
         story.mail(&receipt.answer(SAM, "#time 10m")).await;
         assert_eq!(story.ticket(number).await.minutes, 10);
@@ -147,11 +155,16 @@ async fn time_has_a_category_a_day_and_can_be_corrected() {
         let (number, assignment) = asked(&story, "Laptop", "My laptop is slow since Friday.").await;
         story.mail(&assignment.answer(SAM, "#time 1h15 project yesterday cutover prep\n#time 20m")).await;
         let receipt = story.mailed_one("receipt");
-        assert!(receipt.mail.text.contains("1h15 project") && receipt.mail.text.contains("20m retainer"), "{}", receipt.mail.text);
+        assert!(
+            receipt.mail.text.contains("1h15 project") && receipt.mail.text.contains("20m retainer"),
+            "{}",
+            receipt.mail.text
+        );
         story.mail(&receipt.answer(SAM, "#time -15m")).await;
         let mut tx = story.daemon.db.read().await.unwrap();
         let entries = deskd::store::time::of_ticket(&mut tx, number).await.unwrap();
-        let shown: Vec<_> = entries.iter().map(|entry| (entry.minutes, entry.category, entry.work_date.to_string())).collect();
+        let shown: Vec<_> =
+            entries.iter().map(|entry| (entry.minutes, entry.category, entry.work_date.to_string())).collect();
         assert_eq!(
             shown,
             [

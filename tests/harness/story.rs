@@ -69,19 +69,16 @@ impl Story {
         Story { folder, daemon, clock, told: RefCell::default(), dropped: RefCell::default() }
     }
 
-    /// Stops the daemon and starts it again on the same database and folders.
-    pub async fn restart(self, url: &str, more: &str) -> Story {
+    /// Stops the daemon, lets `meanwhile` happen, and starts it again on the same database and folders.
+    pub async fn restart_after(self, url: &str, more: &str, meanwhile: impl FnOnce()) -> Story {
         self.daemon.stop().await;
+        meanwhile();
         let daemon = start(self.folder.path(), url, more, &self.clock).await;
         Story { daemon, ..self }
     }
 
     pub fn now(&self) -> DateTime<Utc> {
         deskd::clock::Clock::Test(self.clock.clone()).now()
-    }
-
-    pub fn path(&self) -> &Path {
-        self.folder.path()
     }
 
     /// A mail arrives now; returns when deskd has decided its fate.
@@ -141,6 +138,25 @@ impl Story {
             }
         };
         tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("the outbox does not come to rest");
+    }
+
+    /// Returns when a mail of this kind has been written to the outbox and all that is due has been sent.
+    pub async fn quiet_after(&self, kind: &str) {
+        let mut ticks = tokio::time::interval(Duration::from_millis(10));
+        let waiting = async {
+            loop {
+                ticks.tick().await;
+                let mut tx = self.daemon.db.read().await.unwrap();
+                let all = deskd::store::outbox::list(&mut tx, true, 1000).await.unwrap();
+                if all.iter().any(|row| row.kind == kind) {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), waiting)
+            .await
+            .unwrap_or_else(|_| panic!("no {kind} was written"));
+        self.quiet().await;
     }
 
     /// Moves the clock and waits until every timer that is due has been handled.
