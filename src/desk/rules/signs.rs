@@ -76,7 +76,7 @@ pub const SIGNS: [(Sign, &str); 11] = [
     ),
     (
         Sign::OthersFine,
-        "the others in, others in, the others can, others can, as far as i know, not anyone else, just this, only this, \
+        "around me, the others in, the others can, others can, as far as i know, not anyone else, just this, only this, \
          only me, just me, only my, just my, only for me, only one user, only one person, only i, only on my, \
          colleagues are fine, colleague is fine, colleagues can, colleagues have no, others are fine, others can, \
          others are ok, others have no, others do not, everyone else, everybody else, rest of the office, rest of \
@@ -111,7 +111,8 @@ pub const SIGNS: [(Sign, &str); 11] = [
     ),
     (
         Sign::StillWorks,
-        "we can still, can still work, still works, still working, half speed, wir konnen noch, we kunnen nog, on \
+        "nobody notices, no one notices, nobody noticed, not noticed, everything still works, all still works, we \
+         can still, can still work, still works, still working, half speed, wir konnen noch, we kunnen nog, on \
          peut encore, on the backup, on backup, over the backup, took over, taken over",
     ),
 ];
