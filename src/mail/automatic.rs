@@ -6,6 +6,8 @@ use regex::Regex;
 
 use crate::mail::Mail;
 
+mod bounce;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Human,
@@ -38,16 +40,14 @@ fn pattern(text: &str) -> Regex {
     crate::mail::reply::block::pattern(text)
 }
 
-static ADDRESS: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"));
-static STATUS: LazyLock<Regex> = LazyLock::new(|| pattern(r"\b([245]\.\d{1,3}\.\d{1,3})\b"));
-static REPLY_CODE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?:^|[\s:(<'\x22])([45]\d\d)[\s-]"));
-static MESSAGE_ID: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?im)^[ \t>]*Message-ID:\s*<([^>\s]{3,300})>"));
 static DAEMON: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"(?i)^(?:mailer[-_.]?daemon|post[-_.]?master|mail[-_.]?daemon|mdaemon|bounces?|mailerdaemon|postmast|mail-?delivery|.*mailer-daemon.*)@?",
     )
 });
+static STATUS: LazyLock<Regex> = LazyLock::new(|| pattern(r"\b([245]\.\d{1,3}\.\d{1,3})\b"));
+static REPLY_CODE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?:^|[\s:(<'\x22])([45]\d\d)[\s-]"));
+
 static BOUNCE_SUBJECT: LazyLock<Regex> = LazyLock::new(|| {
     pattern(concat!(
         r"(?i)undeliver|delivery (?:status )?(?:notification|failure|has failed|report|problem|error)|deliver(?:y|ing).{0,30}fail|mail delivery|returned mail|returned to sender|failure noti(?:ce|fication)|",
@@ -66,11 +66,7 @@ static BOUNCE_BODY: LazyLock<Regex> = LazyLock::new(|| {
 static CARRIES: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"(?im)^[ >\t]{0,8}(?:received: |return-path: <|content-type: message/rfc822|x-originating-ip: )")
 });
-static DELAY: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
-        r"(?i)delayed|will (?:continue|keep|be retried|retry)|not yet been delivered|warning message only|do not need to resend|still (?:trying|undelivered)|has not been delivered yet|temporar(?:y|ily) (?:fail|problem)",
-    )
-});
+
 /// What programs put before the subject they answer; the colon tells it from a person's words about an absence.
 static AUTO_PREFIX: LazyLock<Regex> = LazyLock::new(|| {
     pattern(concat!(
@@ -103,11 +99,6 @@ static PROGRAM_SPEAKS: LazyLock<Regex> = LazyLock::new(|| {
 });
 static REPORT_SUBJECT: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?i)report domain:|dmarc (?:aggregate )?report|tls-?rpt|tls report|aggregate report"));
-static ORIGINAL: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
-        r"(?im)^(?:[ >*-]*(?:original (?:mail|message)|copy of (?:the|your) message|unsent message|(?:below this line|this) is a copy|the following is the|message header|returned message|original mail|header of the|message text follows|begin(?:ning)? of)|content-type: (?:message/rfc822|text/rfc822-headers)|received: )",
-    )
-});
 
 /// What a mail is; `raw` are its bytes as received, needed for reports whose parts are broken. Looks at their first 256 KiB.
 pub fn sign(mail: &Mail, raw: &[u8]) -> Sign {
@@ -132,7 +123,7 @@ pub fn sign(mail: &Mail, raw: &[u8]) -> Sign {
         original_message_id: None,
     };
     if kind == Kind::Bounce {
-        read_bounce(&mut sign, mail, body);
+        bounce::read(&mut sign, mail, body);
     }
     sign
 }
@@ -322,118 +313,4 @@ fn silence(mail: &Mail) -> Option<String> {
     let daemon =
         mail.from.is_empty() || mail.from.iter().any(|from| DAEMON.is_match(&from.address) || from.address.is_empty());
     daemon.then(|| "no person's address in From".to_string())
-}
-
-fn read_bounce(sign: &mut Sign, mail: &Mail, body: &str) {
-    let human = ORIGINAL.find_iter(body).map(|m| m.start()).find(|&at| at > 0).map_or(body, |at| &body[..at]);
-    let (failed, delayed, status) = delivery_status(body);
-    sign.failed = if failed.is_empty() { delayed.clone() } else { failed.clone() };
-    if sign.failed.is_empty()
-        && let Some(list) = mail.header("x-failed-recipients")
-    {
-        push_addresses(&mut sign.failed, list);
-    }
-    if sign.failed.is_empty() {
-        sign.failed = named_in_text(mail, human);
-    }
-    let text = if human.trim().len() > 20 { human } else { body };
-    let found = |text: &str| {
-        STATUS
-            .captures_iter(text)
-            .filter_map(|c| c.get(1))
-            .map(|m| m.as_str().to_string())
-            .find(|code| !code.starts_with('2') && !code.ends_with(".0.0"))
-    };
-    sign.status = status.or_else(|| found(text)).or_else(|| found(&mail.text));
-    let code = REPLY_CODE.captures(text).and_then(|c| c.get(1)).map(|m| m.as_str().starts_with('5'));
-    let delay = failed.is_empty()
-        && (!delayed.is_empty() || DELAY.is_match(&mail.subject) || DELAY.is_match(text) && code != Some(true));
-    sign.hard = if delay { Some(false) } else { sign.status.as_deref().map(is_hard).or(code) };
-    let original = body.get(human.len().min(body.len())..).unwrap_or_default();
-    let id = MESSAGE_ID.captures_iter(original).last().or_else(|| MESSAGE_ID.captures_iter(body).last());
-    sign.original_message_id = id.and_then(|c| c.get(1)).map(|m| m.as_str().to_string());
-}
-
-/// Whether the address itself is at fault: a full box, a size limit or a refused content passes.
-fn is_hard(status: &str) -> bool {
-    let mut parts = status.split('.');
-    let (class, subject, detail) = (parts.next(), parts.next(), parts.next());
-    class == Some("5")
-        && matches!(
-            (subject, detail),
-            (Some("1"), Some("0" | "1" | "2" | "3" | "6" | "10"))
-                | (Some("2"), Some("1"))
-                | (Some("0"), Some("0"))
-                | (Some("4"), Some("4"))
-        )
-}
-
-/// Failed and delayed addresses and the status of the per-recipient groups of RFC 3464.
-fn delivery_status(body: &str) -> (Vec<String>, Vec<String>, Option<String>) {
-    let (mut failed, mut delayed, mut status) = (Vec::new(), Vec::new(), None);
-    let mut group: (Option<String>, String) = (None, String::new());
-    let mut settle = |group: &mut (Option<String>, String)| {
-        if let Some(address) = group.0.take() {
-            match group.1.as_str() {
-                "delayed" => push_addresses(&mut delayed, &address),
-                "delivered" | "relayed" | "expanded" => {}
-                _ => push_addresses(&mut failed, &address),
-            }
-        }
-        group.1.clear();
-    };
-    for line in body.lines() {
-        let Some((name, value)) = line.split_once(':') else {
-            if line.trim().is_empty() {
-                settle(&mut group);
-            }
-            continue;
-        };
-        match name.trim().to_ascii_lowercase().as_str() {
-            "final-recipient" => group.0 = Some(value.to_string()),
-            "original-recipient" if group.0.is_none() => group.0 = Some(value.to_string()),
-            "action" => {
-                group.1 = value
-                    .split(|c: char| !c.is_alphabetic())
-                    .find(|w| !w.is_empty())
-                    .unwrap_or_default()
-                    .to_ascii_lowercase()
-            }
-            "status" if group.1 != "delivered" && group.1 != "relayed" => {
-                let code = STATUS.captures(value).and_then(|c| c.get(1)).map(|m| m.as_str().to_string());
-                status = status.or(code.filter(|code| !code.starts_with('2')));
-            }
-            _ => {}
-        }
-    }
-    settle(&mut group);
-    (failed, delayed, status)
-}
-
-fn push_addresses(list: &mut Vec<String>, text: &str) {
-    for found in ADDRESS.find_iter(text) {
-        let address = found.as_str().trim_matches(['\'', '.']).to_lowercase();
-        if !list.contains(&address) && list.len() < 200 {
-            list.push(address);
-        }
-    }
-}
-
-/// Addresses that the text of a bounce without a machine-readable part names; ours and the daemon's are left out.
-fn named_in_text(mail: &Mail, text: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for line in text.lines().take(400) {
-        let line = line.trim();
-        let alone = line.strip_prefix('<').is_some() || ADDRESS.find(line).is_some_and(|m| m.start() <= 12);
-        if line.len() < 500 && (alone || BOUNCE_BODY.is_match(line) || line.to_ascii_lowercase().contains("recipient"))
-        {
-            push_addresses(&mut found, line);
-        }
-    }
-    let ours = |address: &String| {
-        let known = mail.from.iter().chain(&mail.to).any(|mailbox| mailbox.address.eq_ignore_ascii_case(address));
-        !known && !DAEMON.is_match(address)
-    };
-    found.retain(ours);
-    found
 }
