@@ -83,9 +83,30 @@ impl fmt::Display for Doubted {
 
 /// "my team" is more than one person's own.
 const MANY: [&str; 24] = [
-    "team", "department", "colleagues", "staff", "office", "company", "customers", "clients", "firm", "people", "shop",
-    "site", "branch", "floor", "employees", "abteilung", "kollegen", "firma", "afdeling", "equipe", "service", "equipo",
-    "reparto", "dzial",
+    "team",
+    "department",
+    "colleagues",
+    "staff",
+    "office",
+    "company",
+    "customers",
+    "clients",
+    "firm",
+    "people",
+    "shop",
+    "site",
+    "branch",
+    "floor",
+    "employees",
+    "abteilung",
+    "kollegen",
+    "firma",
+    "afdeling",
+    "equipe",
+    "service",
+    "equipo",
+    "reparto",
+    "dzial",
 ];
 
 /// Folded text with what the doubts need to know about it.
@@ -146,7 +167,10 @@ impl Scene<'_> {
             let outside = seen.end <= start || seen.start >= end;
             // "not one of our shops" is all of them.
             let denied = sign == Sign::Partial && self.right_before(Sign::Not, seen.start, 0).is_some();
-            outside && !denied && self.sentence(seen.start) == sentence && !(seen.end <= start && self.turned(seen.end, start))
+            outside
+                && !denied
+                && self.sentence(seen.start) == sentence
+                && !(seen.end <= start && self.turned(seen.end, start))
         })
     }
 
