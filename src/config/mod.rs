@@ -14,6 +14,7 @@ pub mod rules;
 mod secret;
 mod section;
 mod server;
+mod triage;
 mod value;
 
 use std::net::SocketAddr;
