@@ -90,7 +90,7 @@ pub const SIGNS: [(Sign, &str); 11] = [
     ),
     (
         Sign::Everybody,
-        "everyone, everybody, nobody, no one, none of us, none of our, all of us, all users, all staff, whole, \
+        "me and the, me and my, everyone, everybody, nobody, no one, none of us, none of our, all of us, all users, all staff, whole, \
          entire, company wide, the office, all employees, all our, customers, patients, every user, every customer, every pc, every computer, every store, every branch, every site, alle, niemand, \
          keiner, ganze*, gesamte*, iedereen, hele, tout le monde, personne, plus aucun, tout le, toute l, tous \
          les, toda la, todos, nadie, todo el, tutti, nessuno, tutta, tutto l, ninguem, toda a, todo o, wszyscy, \
