@@ -124,7 +124,7 @@ impl Demo {
                 () = tokio::time::sleep(pause) => {}
             }
         }
-        say(&self.epilogue())?;
+        say(&self.epilogue(args.once))?;
         while !args.once && !stop.is_cancelled() {
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -148,18 +148,25 @@ impl Demo {
         )
     }
 
-    fn epilogue(&self) -> String {
+    fn epilogue(&self, once: bool) -> String {
         let config = self.config.files.first().map(|file| file.display().to_string()).unwrap_or_default();
-        format!(
-            "\n{}\nWrite a mail of your own into a file and drop it:  cp my.eml {}/\n\
-             Read what was mailed to whom:                  {}\n\
-             Look from another terminal:                    deskd -c {config} queue\n\
-             \x20                                              deskd -c {config} why 1001\n\
-             \x20                                              deskd -c {config} ticket show 1001\n",
-            self.paper.ink(Ink::Bold, "That was the morning; the desk stays open until Ctrl-C."),
-            self.post.inbox().display(),
-            self.post.sent().display(),
-        )
+        let ends = match once {
+            true => "That was the morning.",
+            false => "That was the morning; the desk stays open until Ctrl-C.",
+        };
+        let mut text = format!("\n{}\n", self.paper.ink(Ink::Bold, ends));
+        if !once {
+            let inbox = self.post.inbox();
+            let _ = writeln!(text, "Your own mail: write it into a file (From: jane@acme-dental.example) and drop it,");
+            let _ = writeln!(text, "  cp my.eml {}/", inbox.display());
+            let _ = writeln!(text, "A tech's answer goes the same way: to the Reply-To of a mail in the outbox.");
+        }
+        let _ = writeln!(text, "What was mailed to whom lies in\n  {}", self.post.sent().display());
+        let _ = writeln!(text, "Look around, also while it runs:");
+        for look in ["queue", "ticket show 1001", "why 1001", "inbound", "outbox list --all"] {
+            let _ = writeln!(text, "  deskd -c {config} {look}");
+        }
+        text
     }
 
     /// Delivers one mail, waits until deskd is done with it, and tells what came of it.
