@@ -179,7 +179,19 @@ async fn busy(name: &str) -> Firm {
 async fn the_queue_shows_the_most_overdue_first_and_fits_eighty_columns() {
     let firm = busy("cli-queue").await;
     let text = firm.says(&["queue"]);
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r##"
+    TICKET  PRIO  DUE                    WHO   CLIENT  SUBJECT
+    #1002   P1    touch 12m late         maya  acme    Server down  [2J
+    #1003   P2    resolve in 1h19        ida   acme    VPN drops
+    #1001   P3    touch in 3h29          sam   acme    Printer on the second floor …
+    #1004   P4    waits until Fri 7 Mar  ida   acme    New laptop
+
+    Unsorted, from strangers (a manager answers the digest with #accept or #spam):
+    TICKET  PRIO  SINCE  FROM                             SUBJECT
+    #1005   P3    5m     Pat  [31mDoe <pat@mail.example>  Your prices
+
+    3 to do, 1 overdue · 1 waiting · 1 unsorted
+    "##);
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     assert!(!text.contains(['\u{1b}', '\u{202e}']), "a subject must not command the terminal");
     assert!(!text.contains("Toner"));
@@ -229,7 +241,7 @@ async fn answered(firm: &Firm) -> TicketNumber {
     let jane = contact(&mut tx, "jane@acme-dental.example").await;
     let mut opening = opened("Server down", Priority::P1, jane, Some("acme"));
     if let Event::Opened { rules, .. } = &mut opening {
-        rules.push("outage".to_owned());
+        rules.extend(["nobody can work".to_owned(), "a rule that is gone".to_owned()]);
     }
     let entry = Minutes(25);
     let day = at("2026-11-02 00:00").date_naive();
@@ -294,14 +306,70 @@ async fn answered(firm: &Firm) -> TicketNumber {
 async fn a_ticket_is_shown_whole_and_internal_words_are_told_apart_at_a_glance() {
     let firm = Firm::open("cli-ticket").await;
     answered(&firm).await;
-    insta::assert_snapshot!(firm.says(&["ticket", "show", "#1001"]), @"");
+    insta::assert_snapshot!(firm.says(&["ticket", "show", "#1001"]), @r##"
+    #1001 Server down
+      P2 (first P1) · resolved · retainer
+      client       Acme Dental (acme)
+      requester    Jane Roe <jane@acme-dental.example>
+      assignee     Sam Ortiz (sam)
+      received     2026-11-02 09:00 CST by support
+      first touch  due 2026-11-02 09:15 CST, done 2026-11-02 09:20 CST by sam, 5m late
+      resolution   due 2026-11-02 17:00 CST, done 2026-11-02 10:00 CST, in time
+
+    Messages
+      public    2026-11-02 09:00 CST  Jane Roe <jane@acme-dental.example>
+          The server is down, nobody can work.
+
+      internal  2026-11-02 09:40 CST  Sam Ortiz <sam@northwind.example>
+        | Power supply.
+        | Old one.
+
+    Time
+      e1     2026-11-02  sam           25m retainer
+      25m in all
+
+    History
+        1  2026-11-02 09:00 CST  Jane Roe <jane@acme-dental.example> [inbound:1]: opened as P1, retainer
+        2  2026-11-02 09:00 CST  deskd [inbound:2]: assigned to sam: anybody: sam has the lightest load (0)
+        3  2026-11-02 09:15 CST  deskd [inbound:3]: first touch was due 2026-11-02 09:15 CST
+        4  2026-11-02 09:20 CST  sam [inbound:4]: first touch of sam by phone (declared)
+        5  2026-11-02 09:30 CST  sam [inbound:5]: priority P2: one room
+        6  2026-11-02 10:00 CST  sam [inbound:6]: 25m retainer of sam on 2026-11-02
+        7  2026-11-02 10:00 CST  sam [inbound:7]: resolved
+    "##);
 }
 
 #[tokio::test]
 async fn why_prints_the_sum_and_explains_priority_and_assignment() {
     let firm = Firm::open("cli-why").await;
     answered(&firm).await;
-    insta::assert_snapshot!(firm.says(&["why", "1001"]), @"");
+    insta::assert_snapshot!(firm.says(&["why", "1001"]), @r##"
+    #1001 Server down
+      P2 · resolved · times in America/Chicago
+
+    Priority P2
+      triage gave P1:
+        rule "nobody can work" on "nobody", "down": P1, tag outage
+        rule "a rule that is gone"
+      2026-11-02 09:30 CST  sam: priority P2: one room
+
+    Assigned to sam
+      2026-11-02 09:00 CST  deskd: assigned to sam: anybody: sam has the lightest load (0)
+
+    First touch
+      starts 2026-11-02 09:00 CST; P1 allows 15m of calendar "always": due 2026-11-02 09:15 CST
+      2026-11-02 09:20 CST first touch: late by 5m
+      counted as late
+
+    Resolution
+      starts 2026-11-02 09:00 CST; P1 allows 4h of calendar "always": due 2026-11-02 13:00 CST
+      2026-11-02 09:30 CST lowered from P1 to P2: due 2026-11-02 17:00 CST
+      2026-11-02 10:00 CST resolved: in time, 7h to spare
+      2026-11-02 10:00 CST resolved: paused
+
+    Escalations
+      2026-11-02 09:15 CST  deskd: first touch was due 2026-11-02 09:15 CST
+    "##);
 }
 
 #[tokio::test]
@@ -345,7 +413,13 @@ async fn only_a_quarantined_arrival_can_be_tried_again() {
         inbound::decide(&mut tx, id, &outcome, moment).await.unwrap();
     }
     tx.commit().await.unwrap();
-    insta::assert_snapshot!(firm.says(&["inbound"]), @"");
+    insta::assert_snapshot!(firm.says(&["inbound"]), @r##"
+    ID  ARRIVED      FATE         TICKET  FROM         SUBJECT
+    2   11-02 09:00  refused      -       a@b.example  odd
+    1   11-02 09:00  quarantined  -       a@b.example  odd
+
+    Quarantined: `deskd inbound show ID` tells why, `retry ID` tries it again.
+    "##);
     assert_eq!(firm.deskd(&["inbound", "show", "1", "--raw"]).stdout, raw);
     assert!(firm.says(&["inbound", "show", "1"]).contains("it took too long"));
     assert_eq!(error(&firm.deskd(&["inbound", "retry", "2"])).0, Some(4));
