@@ -58,11 +58,41 @@ fn public_replies_are_taken_apart() {
         figures.leak += usize::from(leak);
         figures.leak_sure += usize::from(leak && found.sure);
         figures.loss += usize::from(list("must").iter().any(|line| !got.contains(line.as_str())));
+        if leak && found.sure {
+            println!("leaks, and is sure of it: {}", path.display());
+        }
         figures.unsure += usize::from(!found.sure);
     }
     println!("reply text: {figures:?}");
     assert!(figures.cases >= 191 && (figures.exact + figures.signed) * 100 >= figures.cases * 85, "{figures:?}");
     assert!(figures.leak * 100 <= figures.cases * 4 && figures.loss * 100 <= figures.cases * 8, "{figures:?}");
+}
+
+/// A tech's answer to an assignment mail, as each program writes it. `NAME.expected` has the words; its first line UNSURE says that
+/// nothing of it may be relayed.
+#[test]
+fn answers_to_our_own_notices_hold_the_techs_words_alone() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mail");
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if !name.starts_with("reply-") || !name.ends_with(".eml") {
+            continue;
+        }
+        count += 1;
+        let want = std::fs::read_to_string(path.with_extension("expected")).unwrap();
+        let sure = !want.starts_with("UNSURE");
+        let want = without_signature(want.trim_start_matches("UNSURE").trim()).to_owned();
+        let found = new_text(&mail(&std::fs::read(&path).unwrap()));
+        let got = without_signature(&found.text);
+        if fold(got) != fold(&want) || found.sure != sure {
+            wrong.push(format!("{name}: sure {}, {got:?}, want {want:?}", found.sure));
+        }
+    }
+    println!("own mails: {} of {count} hold exactly the words", count - wrong.len());
+    assert!(count >= 40 && wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]

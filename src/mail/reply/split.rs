@@ -30,6 +30,8 @@ pub(super) struct Split {
     pub(super) looks: usize,
     /// Our marker stood right below `lines`: an attribution at their end needs no other proof.
     marked: bool,
+    /// A line that introduces a quote was found.
+    introduced: bool,
 }
 
 impl Split {
@@ -41,7 +43,7 @@ impl Split {
             quoted = below.into_iter().map(|line| line.text).collect();
             marked = true;
         }
-        Split { lines, html, new: Vec::new(), quoted, after_quote: false, doubt, looks: 0, marked }
+        Split { lines, html, new: Vec::new(), quoted, after_quote: false, doubt, looks: 0, marked, introduced: false }
     }
 
     pub(super) fn run(&mut self) {
@@ -94,11 +96,13 @@ impl Split {
         let below = &texts[i + 1..texts.len().min(i + 6)];
         if let Some(forward) = separator(&line.text, below) {
             self.doubt |= forward;
+            self.introduced = true;
             return self.cut(lines, i);
         }
         if let Some(found) = block(texts, i) {
+            self.introduced = true;
             self.doubt |= !found.sure && !self.marked;
-            return self.cut_or_keep(lines, i);
+            return self.cut_or_keep(lines, i, found.end, true);
         }
         if let Some(found) = attribution(texts, i)
             && let Some(next) = self.introduced(lines, i, found.lines, found.strength)
@@ -125,14 +129,19 @@ impl Split {
         let barred = |line: &Line| line.quoted || line.text.trim_start().starts_with(['>', '|']);
         let quote_follows = next.is_some_and(|j| barred(&lines[j]));
         if !quote_follows {
+            self.introduced |= strength >= Strength::Likely;
             let to_marker = self.marked && next.is_none();
             if strength < Strength::Likely && !to_marker {
                 return None;
             }
             self.doubt |= strength == Strength::Likely && !self.marked;
-            return Some(if next.is_some() { self.cut_or_keep(lines, at) } else { self.cut(lines, at) });
+            return Some(match next {
+                Some(_) => self.cut_or_keep(lines, at, at + count, false),
+                None => self.cut(lines, at),
+            });
         }
         let mut end = next?;
+        self.introduced = true;
         while lines.get(end).is_some_and(|line| barred(line)) {
             end += 1;
         }
@@ -152,14 +161,20 @@ impl Split {
         above.chars().count() >= 60 && !above.ends_with(['.', '!', '?', ':']) && text.starts_with(char::is_lowercase)
     }
 
-    /// As `cut`. A mail that begins with the introduction is nothing but an earlier mail: its reader wants to see it, and nobody may relay it.
-    fn cut_or_keep(&mut self, lines: &[Line], at: usize) -> usize {
+    /// As `cut`. A mail that begins with its introduction is nothing but an earlier mail: its reader wants to see it, and nobody may
+    /// relay it. `head` keeps the introduction too.
+    fn cut_or_keep(&mut self, lines: &[Line], at: usize, end: usize, head: bool) -> usize {
         if self.marked || self.new.iter().any(|text| !text.trim().is_empty()) || !self.quoted.is_empty() {
             return self.cut(lines, at);
         }
         self.doubt = true;
-        self.new.extend(lines[at..].iter().map(|line| line.text.clone()));
-        lines.len()
+        let introduction = lines[at..end].iter().map(|line| line.text.clone());
+        if head {
+            self.new.extend(introduction)
+        } else {
+            self.quoted.extend(introduction)
+        }
+        end
     }
 
     /// Everything from `at` on is quoted; rules and telephone lines right above belong to it.
@@ -185,7 +200,13 @@ impl Split {
     }
 
     pub(super) fn finish(self, whole: bool) -> NewText {
-        let text = tidy(&self.new);
+        let mut text = tidy(&self.new);
+        let nested = self.quoted.iter().any(|line| line.contains('@') || line.starts_with(">>") || line.starts_with("> >"));
+        let bare_quote = text.is_empty() && !self.html && !self.marked && !self.introduced && !nested;
+        if bare_quote {
+            // Nothing says that somebody else wrote it; `sure` stays false.
+            text = tidy(&self.quoted);
+        }
         let quoted = self.quoted.join("\n").trim().to_string();
         let nothing = text.is_empty() && quoted.is_empty();
         let sure = whole && !nothing && !self.doubt && !suspicious(&text);
