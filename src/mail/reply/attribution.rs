@@ -48,6 +48,9 @@ static FORWARD_WORD: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 static LIST_ITEM: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?:\d{1,2}[.)]|[-*•])\s+\S"));
+/// Notes puts the name, the moment and the subject between dashes.
+static NOTES: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^\S.{0,100}?---\s?\d{1,4}[./-]\d{1,2}[./-]\d{1,4}[^\n]{0,30}---"));
 static MIDLINE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"(?:-{2,}\s*|\s{2,})On\s+(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|\d)",
@@ -150,6 +153,9 @@ pub fn resembles(line: &str) -> bool {
 fn weigh(text: &str) -> Option<Strength> {
     if text.len() > 500 {
         return None;
+    }
+    if NOTES.is_match(text) {
+        return Some(Strength::Strong);
     }
     let core =
         text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '-' | '*' | '_' | '>' | '\u{feff}' | '\u{200b}'));

@@ -30,20 +30,34 @@ pub(super) struct Split {
     pub(super) looks: usize,
     /// Our marker stood right below `lines`: an attribution at their end needs no other proof.
     marked: bool,
+    /// Unquoted lines stand below a quoted marker: the answer, where none stands above it.
+    tail: bool,
     /// A line that introduces a quote was found.
     introduced: bool,
 }
 
 impl Split {
     pub(super) fn new(mut lines: Vec<Line>, html: bool) -> Self {
-        let (mut quoted, mut doubt, mut marked) = (Vec::new(), false, false);
+        let (mut quoted, mut doubt, mut tail, mut marked) = (Vec::new(), false, false, false);
         if let Some(at) = marker_line(&lines) {
             let below = lines.split_off(at);
             doubt = answered_below(&below);
+            tail = written_below(&below);
             quoted = below.into_iter().map(|line| line.text).collect();
             marked = true;
         }
-        Split { lines, html, new: Vec::new(), quoted, after_quote: false, doubt, looks: 0, marked, introduced: false }
+        Split {
+            lines,
+            html,
+            new: Vec::new(),
+            quoted,
+            after_quote: false,
+            doubt,
+            looks: 0,
+            marked,
+            tail,
+            introduced: false,
+        }
     }
 
     pub(super) fn run(&mut self) {
@@ -201,7 +215,8 @@ impl Split {
 
     pub(super) fn finish(self, whole: bool) -> NewText {
         let mut text = tidy(&self.new);
-        let nested = self.quoted.iter().any(|line| line.contains('@') || line.starts_with(">>") || line.starts_with("> >"));
+        let nested =
+            self.quoted.iter().any(|line| line.contains('@') || line.starts_with(">>") || line.starts_with("> >"));
         let bare_quote = text.is_empty() && !self.html && !self.marked && !self.introduced && !nested;
         if bare_quote {
             // Nothing says that somebody else wrote it; `sure` stays false.
@@ -209,7 +224,8 @@ impl Split {
         }
         let quoted = self.quoted.join("\n").trim().to_string();
         let nothing = text.is_empty() && quoted.is_empty();
-        let sure = whole && !nothing && !self.doubt && !suspicious(&text);
+        let below = text.is_empty() && self.tail;
+        let sure = whole && !nothing && !below && !self.doubt && !suspicious(&text);
         NewText { text, quoted, sure }
     }
 }
@@ -257,6 +273,11 @@ fn answered_below(below: &[Line]) -> bool {
         apart && !quoted(&pair[1]) && !pair[1].text.trim().is_empty()
     };
     below[..last].windows(2).filter(own).count() > 0
+}
+
+fn written_below(below: &[Line]) -> bool {
+    let quoted = |line: &Line| line.quoted || line.text.trim_start().starts_with('>');
+    below.first().is_some_and(quoted) && below.iter().any(|line| !quoted(line) && !line.text.trim().is_empty())
 }
 
 /// The footer of a mailing list: a rule, few lines and an address of the list, at the very end.
