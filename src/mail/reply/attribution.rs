@@ -147,7 +147,13 @@ pub fn resembles(line: &str) -> bool {
     }
     let colon = line.ends_with([':', '：']);
     let (address, date) = (ADDRESS.is_match(line), DATE.is_match(line));
-    address && date || colon && (address || date) || weigh(line).is_some()
+    let sentence = line.ends_with(['.', '!', '?']) && line.split_whitespace().count() > 4;
+    address && date && !sentence || colon && (address || date) || weigh(line).is_some()
+}
+
+/// A line that says by itself that a quote follows.
+pub fn weighs(line: &str) -> bool {
+    weigh(line).is_some()
 }
 
 fn weigh(text: &str) -> Option<Strength> {

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::attribution::{Strength, attribution, resembles, separator};
+use super::attribution::{Strength, attribution, resembles, separator, weighs};
 use super::block::{self, block, field};
 use super::doubt::suspicious;
 use super::{Line, NewText, signature};
@@ -16,6 +16,8 @@ static MARKED: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 static DESKD: LazyLock<Regex> = LazyLock::new(|| block::pattern(r"(?i)deskd\s?[:：]"));
+/// A reply address of ours: nobody types one.
+static OURS: LazyLock<Regex> = LazyLock::new(|| block::pattern(r"\+r[a-z0-9]{20,40}@"));
 /// What is left of it when a program translated or shortened it.
 static ALONE: LazyLock<Regex> = LazyLock::new(|| block::pattern(r"(?i)^[\s>|*]*[-–—]{1,3}\s*deskd\s?[:：]"));
 
@@ -69,7 +71,7 @@ impl Split {
             self.looks += 1;
             i = self.step(&lines, &texts, i);
         }
-        if self.marked {
+        if self.marked && !self.introduced {
             self.drop_introduction();
         }
         self.quoted.extend(marked);
@@ -85,6 +87,9 @@ impl Split {
         // The last line of the paragraph that still makes it one: what stands above it is the author's.
         let first = (first..=last).rev().find(|&at| resembles(&self.new[at..=last].join(" "))).unwrap_or(first);
         let whole = (start..first).rev().take_while(|&at| field(&self.new[at]).is_some()).last().unwrap_or(first);
+        let said = self.new[whole..=last].join(" ");
+        // A colon, a verb or our reply address is proof; an address and a moment may also be the author's own last words.
+        self.doubt |= !(said.trim_end().ends_with([':', '：']) || OURS.is_match(&said) || weighs(&said));
         let gone = self.new.split_off(whole);
         self.quoted.extend(gone);
         self.drop_device_lines();
@@ -143,8 +148,8 @@ impl Split {
         let barred = |line: &Line| line.quoted || line.text.trim_start().starts_with(['>', '|']);
         let quote_follows = next.is_some_and(|j| barred(&lines[j]));
         if !quote_follows {
-            self.introduced |= strength >= Strength::Likely;
             let to_marker = self.marked && next.is_none();
+            self.introduced |= strength >= Strength::Likely || to_marker;
             if strength < Strength::Likely && !to_marker {
                 return None;
             }
