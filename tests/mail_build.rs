@@ -115,7 +115,7 @@ fn pictures_and_attachments_arrive_with_their_names_and_bytes() {
         [
             ("logo.png", "image/png", true, 4),
             ("Überblick 漢字 _neu_.pdf", "application/pdf", false, 6),
-            ("old mail.eml", "message/rfc822", false, 39),
+            ("old mail.eml", "message/rfc822", false, 37),
             ("notes.txt", "text/plain", false, 8),
         ]
     );

@@ -361,13 +361,13 @@ fn four_times_the_mail_costs_about_four_times_as_much() {
             )
             .into_bytes()
         }),
-        ("angles", |n| format!("Content-Type: text/html\r\n\r\n{}", "<".repeat(n * 2)).into_bytes()),
+        ("angles", |n| format!("Content-Type: text/html\r\n\r\n{}", "<".repeat(n / 2)).into_bytes()),
         ("open tags", |n| format!("Content-Type: text/html\r\n\r\n{}", "<img src ".repeat(n / 4)).into_bytes()),
     ];
     for (what, mail) in mails {
-        let (small, large) = (mail(20_000), mail(80_000));
+        let (small, large) = (mail(100_000), mail(400_000));
         let (one, four) = (cost(|| drop(parse(&small))), cost(|| drop(parse(&large))));
         println!("{what}: {:.1} ms, {:.1} ms", one * 1e3, four * 1e3);
-        assert!(four < one.max(0.005) * 9.0, "{what}: {one:.4} s became {four:.4} s");
+        assert!(four < one.max(0.02) * 9.0, "{what}: {one:.4} s became {four:.4} s");
     }
 }

@@ -71,6 +71,8 @@ fn score(encoding: &'static Encoding, sample: &[u8]) -> i64 {
             // Chinese is made of these, Japanese has kana between them, Korean hardly any.
             '\u{4e00}'..='\u{9fff}' if japanese => 15,
             '\u{4e00}'..='\u{9fff}' if encoding == EUC_KR => 0,
+            // Everyday Big5 swallows letters; what swallows none is likelier the other Chinese charset.
+            '\u{4e00}'..='\u{9fff}' if encoding == BIG5 => 16,
             '\u{4e00}'..='\u{9fff}' => 17,
             '\u{3000}'..='\u{303f}' | '\u{ff00}'..='\u{ff5e}' => 12,
             '\u{ff61}'..='\u{ff9f}' => 2,
