@@ -16,6 +16,7 @@ mod figures;
 mod ground;
 mod imap_lies;
 mod imap_mailbox;
+mod kill;
 mod layering;
 mod lease;
 mod lifecycle;

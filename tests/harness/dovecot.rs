@@ -9,6 +9,8 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::ClientConfig;
 use rustls_pki_types::CertificateDer;
 
+use super::{free_port, scratch};
+
 pub struct Dovecot {
     process: Child,
     folder: tempfile::TempDir,
@@ -20,7 +22,7 @@ pub struct Dovecot {
 impl Dovecot {
     /// `extra` are lines of dovecot.conf, such as `imap_capability = …`.
     pub async fn start(extra: &str) -> Dovecot {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = scratch("dovecot");
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         let tls = certificates(folder.path());
         let (imaps, imap) = (free_port(), free_port());
@@ -50,6 +52,11 @@ impl Dovecot {
             tokio::task::yield_now().await;
         }
         dovecot
+    }
+
+    /// PEM of the authority that signed its certificate (host name `localhost`).
+    pub fn ca(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
     }
 
     pub fn maildir(&self, user: &str) -> PathBuf {
@@ -90,10 +97,6 @@ impl Drop for Dovecot {
     }
 }
 
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 fn certificates(folder: &std::path::Path) -> Arc<ClientConfig> {
     let ca_key = KeyPair::generate().unwrap();
     let mut ca = CertificateParams::new(Vec::new()).unwrap();
@@ -102,6 +105,7 @@ fn certificates(folder: &std::path::Path) -> Arc<ClientConfig> {
     let issuer = Issuer::new(ca, ca_key);
     let key = KeyPair::generate().unwrap();
     let cert = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    std::fs::write(folder.join("ca.pem"), ca_cert.pem()).unwrap();
     std::fs::write(folder.join("cert.pem"), cert.pem()).unwrap();
     std::fs::write(folder.join("key.pem"), key.serialize_pem()).unwrap();
     let mut roots = rustls::RootCertStore::empty();

@@ -6,13 +6,16 @@ use std::sync::Once;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 
+pub mod daemon;
 pub mod desk;
+pub mod disk_postgres;
 pub mod dns;
 pub mod dovecot;
 pub mod each_db;
 pub mod lying_imap;
 pub mod postfix;
 pub mod postgres;
+pub mod rows;
 pub mod smtp;
 
 pub use each_db::each_db;
