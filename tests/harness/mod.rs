@@ -13,9 +13,11 @@ pub mod dns;
 pub mod dovecot;
 pub mod each_db;
 pub mod lying_imap;
+pub mod mailhost;
 pub mod postfix;
 pub mod postgres;
 pub mod rows;
+pub mod signer;
 pub mod smtp;
 
 pub use each_db::each_db;
