@@ -33,3 +33,4 @@ mod schema;
 mod systemd;
 mod triage;
 mod web;
+mod wire_story;

@@ -45,8 +45,7 @@ impl MailHost {
         domains.sort_unstable();
         domains.dedup();
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let options =
-            Options { lmtp: loopback(dovecot.lmtp), sasl: Some(loopback(dovecot.sasl)), domains: &domains };
+        let options = Options { lmtp: loopback(dovecot.lmtp), sasl: Some(loopback(dovecot.sasl)), domains: &domains };
         let postfix = Postfix::start(&options)?;
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("postfix.pem"), &postfix.ca).unwrap();
