@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Dns};
 use crate::intake::Office;
 use crate::lifecycle::{Heartbeats, Instance};
 use crate::mail::authentic::Verifier;
@@ -139,13 +139,7 @@ pub fn texts(config: &Config) -> anyhow::Result<Texts> {
 /// `deskd run`: until SIGTERM; SIGHUP reloads.
 pub async fn run(path: PathBuf, config: Config) -> anyhow::Result<()> {
     let mut signals = lifecycle::signals()?;
-    let verifier = match Verifier::system() {
-        Ok(verifier) => Some(Arc::new(verifier)),
-        Err(error) => {
-            tracing::warn!(%error, "no DNS: senders stay unverified but for what the mailbox's own border says");
-            None
-        }
-    };
+    let verifier = verifier(config.dns);
     let program = std::env::current_exe().ok();
     let daemon = Daemon::start(Start { config, clock: Clock::System, verifier, program }).await?;
     lifecycle::ready("running");
@@ -168,6 +162,22 @@ pub async fn run(path: PathBuf, config: Config) -> anyhow::Result<()> {
     daemon.stop().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// A resolver that cannot be set up stops nobody's mail: its senders stay unverified.
+fn verifier(dns: Dns) -> Option<Arc<Verifier>> {
+    let verifier = match dns {
+        Dns::System => Verifier::system(),
+        Dns::None => return None,
+        Dns::Server(server) => Verifier::with_dns(server),
+    };
+    match verifier {
+        Ok(verifier) => Some(Arc::new(verifier)),
+        Err(error) => {
+            tracing::warn!(%error, "no DNS: senders stay unverified but for what the mailbox's own border says");
+            None
+        }
+    }
 }
 
 async fn reload(daemon: &Daemon, path: &std::path::Path) {

@@ -1,7 +1,6 @@
 //! The outbox against both databases and a server that misbehaves at every command: who gets what, how often, with which bytes.
 #![expect(clippy::unwrap_used, reason = "a test may stop at what it does not expect")]
 
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -19,33 +18,11 @@ use deskd::words::OutboxId;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::smtp as server;
-use server::{Act, SmtpServer};
-
-fn at(text: &str) -> DateTime<Utc> {
-    DateTime::from_str(text).unwrap()
-}
+use crate::harness::smtp::{Act, SmtpServer};
+use crate::harness::{at, each_db};
 
 fn start() -> DateTime<Utc> {
-    at("2026-03-02T09:00:00Z")
-}
-
-/// SQLite always, Postgres where DESKD_TEST_POSTGRES names a server.
-async fn each_db(name: &str, test: impl AsyncFn(Db)) {
-    let folder = tempfile::tempdir().unwrap();
-    let db = Db::open(&format!("sqlite:{}", folder.path().join("deskd.db").display())).await.unwrap();
-    db.migrate().await.unwrap();
-    test(db.clone()).await;
-    db.close().await;
-    let Ok(base) = std::env::var("DESKD_TEST_POSTGRES") else { return };
-    let database = format!("outbox_{name}_{}", std::process::id());
-    let admin = sqlx::PgPool::connect(&format!("{base}postgres")).await.unwrap();
-    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {database}"))).execute(&admin).await.unwrap();
-    let db = Db::open(&format!("{base}{database}")).await.unwrap();
-    db.migrate().await.unwrap();
-    test(db.clone()).await;
-    db.close().await;
-    sqlx::query(sqlx::AssertSqlSafe(format!("DROP DATABASE {database} WITH (FORCE)"))).execute(&admin).await.unwrap();
+    at("2026-03-02 09:00")
 }
 
 fn mail(key: &str, class: Class) -> NewMail {
@@ -120,15 +97,22 @@ fn run(db: &Db, transport: Transport) -> Running {
 impl Running {
     /// Waits for a row to be as wanted, waking the sender meanwhile.
     async fn until(&self, db: &Db, id: OutboxId, wanted: impl Fn(&Row) -> bool) -> Row {
-        for _ in 0..400 {
-            let found = row(db, id).await;
-            if wanted(&found) {
-                return found;
+        let mut health = self.health.subscribe();
+        let coming = async {
+            loop {
+                health.borrow_and_update();
+                let found = row(db, id).await;
+                if wanted(&found) {
+                    return found;
+                }
+                self.wake.notify_one();
+                health.changed().await.unwrap();
             }
-            self.wake.notify_one();
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        match tokio::time::timeout(Duration::from_secs(20), coming).await {
+            Ok(found) => found,
+            Err(_) => panic!("never came: {:?} {:?}", row(db, id).await, self.health.snapshot()),
         }
-        panic!("never came: {:?} {:?}", row(db, id).await, self.health.snapshot());
     }
 
     async fn end(self) {

@@ -1,18 +1,24 @@
 //! `deskd mail read`: shows how deskd reads a mail; the daemon itself lets a child read suspicious mail this way first.
 
+use std::fmt::Write;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Subcommand;
 
 use super::Failure;
-use crate::mail::{automatic, guard, parse, reply};
+use super::paper::{plain, plain_lines, say};
+use super::shape::person;
+use crate::mail::{Mail, automatic, guard, parse, reply};
 
 #[derive(Debug, Subcommand)]
 pub enum MailCommand {
     /// Read one mail (a file, or - for standard input) and show what deskd sees in it
+    #[command(
+        after_help = "Examples:\n  deskd mail read request.eml\n  deskd inbound show 17 --raw | deskd mail read -"
+    )]
     Read {
         file: PathBuf,
         /// Say nothing: only the exit code tells whether it could be read
@@ -23,68 +29,83 @@ pub enum MailCommand {
 
 pub fn run(command: MailCommand) -> Result<ExitCode, Failure> {
     let MailCommand::Read { file, quiet } = command;
-    let raw = if file.as_os_str() == "-" {
-        let mut raw = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut raw).context("cannot read standard input")?;
-        raw
-    } else {
-        std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?
-    };
-    // The stack of an async worker thread, so that what would overflow there overflows here.
-    let reader = std::thread::Builder::new().stack_size(2 << 20).spawn(move || look(&raw));
-    let seen = reader.context("cannot start a thread")?.join();
-    let Ok(seen) = seen else {
-        return Err(Failure::Other(anyhow::anyhow!(
-            "reading the mail made deskd panic; please report it with the mail"
-        )));
-    };
+    let text = read(bytes_of(&file)?)?;
     if !quiet {
-        show(&seen);
+        say(&text)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-struct Seen {
-    refused: Option<String>,
-    mail: crate::mail::Mail,
-    sign: automatic::Sign,
-    new: reply::NewText,
+/// A mail from a file, or from standard input (`-`).
+pub fn bytes_of(file: &Path) -> Result<Vec<u8>, Failure> {
+    let mut raw = Vec::new();
+    if file.as_os_str() == "-" {
+        std::io::stdin().lock().read_to_end(&mut raw).context("cannot read standard input")?;
+        return Ok(raw);
+    }
+    match std::fs::read(file) {
+        Ok(raw) => Ok(raw),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(Failure::Missing(format!("there is no file {}", file.display())))
+        }
+        Err(error) => Err(anyhow::Error::from(error).context(format!("cannot read {}", file.display())).into()),
+    }
 }
 
-/// The same steps as the intake, in the same order.
-fn look(raw: &[u8]) -> Seen {
-    let refused = guard::check(raw).err().map(|too_much| too_much.to_string());
-    let mail = if refused.is_some() { parse::headers_only(raw) } else { parse::parse(raw) };
-    let sign = automatic::sign(&mail, if refused.is_some() { &[] } else { raw });
-    let new = reply::new_text(&mail);
-    Seen { refused, mail, sign, new }
+/// What deskd sees in a mail, in words.
+pub fn read(raw: Vec<u8>) -> Result<String, Failure> {
+    Ok(show(&look(raw)?))
 }
 
-#[expect(clippy::print_stdout, reason = "a command line speaks on standard output")]
-fn show(seen: &Seen) {
+pub struct Seen {
+    /// Why only its header was read.
+    pub refused: Option<String>,
+    pub mail: Mail,
+    pub sign: automatic::Sign,
+    pub new: reply::NewText,
+}
+
+/// The same steps as the intake, in the same order, on the stack of an async worker thread, so that what would overflow
+/// there overflows here.
+pub fn look(raw: Vec<u8>) -> Result<Seen, Failure> {
+    let steps = move || {
+        let refused = guard::check(&raw).err().map(|too_much| too_much.to_string());
+        let mail = if refused.is_some() { parse::headers_only(&raw) } else { parse::parse(&raw) };
+        let sign = automatic::sign(&mail, if refused.is_some() { &[] } else { &raw });
+        let new = reply::new_text(&mail);
+        Seen { refused, mail, sign, new }
+    };
+    let reader = std::thread::Builder::new().stack_size(2 << 20).spawn(steps).context("cannot start a thread")?;
+    reader.join().map_err(|_| {
+        Failure::Other(anyhow::anyhow!("reading the mail made deskd panic; please report it with the mail"))
+    })
+}
+
+fn show(seen: &Seen) -> String {
     let mail = &seen.mail;
     let people = |all: &[crate::mail::Mailbox]| {
-        let one = |mailbox: &crate::mail::Mailbox| match mailbox.name.as_str() {
-            "" => mailbox.address.clone(),
-            name => format!("{name} <{}>", mailbox.address),
-        };
-        all.iter().map(one).collect::<Vec<_>>().join(", ")
+        all.iter().map(|one| person(&one.name, &one.address)).collect::<Vec<_>>().join(", ")
+    };
+    let mut text = String::new();
+    let mut field = |name: &str, value: &str| {
+        let _ = writeln!(text, "{}", format!("{name:<13} {}", plain(value)).trim_end());
     };
     if let Some(why) = &seen.refused {
-        println!("read in part  {why}");
+        field("read in part", why);
     }
-    println!("from          {}", people(&mail.from));
-    println!("to            {}", people(&mail.to));
+    field("from", &people(&mail.from));
+    field("to", &people(&mail.to));
     if !mail.cc.is_empty() {
-        println!("cc            {}", people(&mail.cc));
+        field("cc", &people(&mail.cc));
     }
-    println!("subject       {}", mail.subject);
-    println!("date          {}", mail.date.map_or_else(|| "none".to_owned(), |date| date.to_rfc3339()));
-    println!("message-id    {}", mail.message_id.as_deref().unwrap_or("none"));
-    println!("kind          {:?}: {}", seen.sign.kind, seen.sign.why);
+    field("subject", &mail.subject);
+    field("date", &mail.date.map_or_else(|| "none".to_owned(), |date| date.to_rfc3339()));
+    field("message-id", mail.message_id.as_deref().unwrap_or("none"));
+    field("kind", &format!("{:?}: {}", seen.sign.kind, seen.sign.why));
     for file in &mail.attachments {
-        println!("attachment    {} ({}, {} bytes)", file.name, file.content_type, file.bytes.len());
+        field("attachment", &format!("{} ({}, {} bytes)", file.name, file.content_type, file.bytes.len()));
     }
     let sure = if seen.new.sure { "" } else { " (in doubt: nothing would be relayed)" };
-    println!("\nnew text{sure}:\n{}", seen.new.text);
+    let _ = writeln!(text, "\nnew text{sure}:\n{}", plain_lines(&seen.new.text).trim_end());
+    text
 }

@@ -1,23 +1,46 @@
 //! The command line: what can be asked of deskd, and with which exit code it answers.
 
+mod demo;
+mod dossier;
+mod events;
+mod inbound;
 mod mail;
+mod open;
+mod outbox;
+mod owner;
+mod paper;
+mod queue;
+mod rules;
+mod shape;
+mod ticket;
+mod why;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{self, Config};
-use crate::store::Db;
+use self::paper::{Colour, Paper, say};
+use crate::config;
+use crate::store::{Db, StoreError};
 use crate::{daemon, lifecycle};
 
 /// The desk daemon of an IT services firm: mail in, triage, SLA clock, assignment, and the technician's work by reply.
 #[derive(Debug, Parser)]
-#[command(name = "deskd", version, max_term_width = 100)]
+#[command(
+    name = "deskd",
+    version,
+    max_term_width = 100,
+    after_help = "Begin with `deskd demo`. Exit codes: 0 done, 1 failed, 2 wrong usage or config, 3 no such thing, \
+                  4 refused as things stand, 5 no database or one of another version (docs/cli.md)."
+)]
 struct Cli {
     /// Config file; else ./deskd.toml, then /etc/deskd/deskd.toml
     #[arg(short, long, global = true, env = "DESKD_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Colours; NO_COLOR turns them off where nothing is said here
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Colour::Auto)]
+    color: Colour,
     #[command(subcommand)]
     command: Command,
 }
@@ -25,26 +48,72 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the daemon until SIGTERM; SIGHUP reads the config again
+    #[command(after_help = "Example:\n  deskd -c /etc/deskd/deskd.toml run")]
     Run,
     /// Check the config and print everything that is wrong with it
+    #[command(after_help = "Example:\n  deskd -c deskd.toml check && systemctl reload deskd")]
     Check,
-    /// Bring the database up to this program's schema
-    Migrate,
+    /// See the whole daemon at work on an example firm, in a folder, without any mail server
+    Demo(demo::DemoArgs),
+    /// Show what there is to do, the most overdue first
+    Queue(queue::QueueArgs),
+    /// Show one ticket
+    #[command(subcommand)]
+    Ticket(ticket::TicketCommand),
+    /// Explain a ticket's deadlines, priority and assignment
+    Why(why::WhyArgs),
+    /// Show everything that arrived and what became of it
+    Inbound(inbound::InboundArgs),
+    /// Show, retry or drop outgoing mail
+    #[command(subcommand)]
+    Outbox(outbox::OutboxCommand),
+    /// Try the rules of triage
+    #[command(subcommand)]
+    Rules(rules::RulesCommand),
     /// Look into a mail as deskd does
     #[command(subcommand)]
     Mail(mail::MailCommand),
+    /// Bring the database up to this program's schema
+    #[command(after_help = "Example:\n  deskd -c /etc/deskd/deskd.toml migrate")]
+    Migrate,
 }
 
-/// What went wrong, by exit code: 1 for anything, 2 for a config or command that is wrong.
+/// What went wrong; one variant an exit code.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    #[error("{0}")]
-    Config(String),
     #[error("{0:#}")]
     Other(#[from] anyhow::Error),
+    /// 2
+    #[error("{0}")]
+    Config(String),
+    /// 3
+    #[error("{0}")]
+    Missing(String),
+    /// 4
+    #[error("{0}")]
+    Refused(String),
+    /// 5
+    #[error("{0}")]
+    Schema(String),
 }
 
-/// Runs the program. Exit codes: 0 done, 1 failed, 2 wrong usage or wrong config.
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Failure {
+        match error {
+            StoreError::Missing { what } => Failure::Missing(format!("there is no {what}")),
+            StoreError::Refused(why) => Failure::Refused(why),
+            other => Failure::Other(other.into()),
+        }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Failure {
+        Failure::Other(anyhow::Error::from(error).context("cannot write the answer"))
+    }
+}
+
+/// Runs the program; docs/cli.md lists the exit codes.
 pub fn main() -> ExitCode {
     // Which provider is there was decided at build time; a second call would only repeat it.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -62,46 +131,57 @@ pub fn main() -> ExitCode {
 #[expect(clippy::print_stderr, reason = "a command line speaks on standard error")]
 fn fail(failure: &Failure) -> ExitCode {
     eprintln!("deskd: {failure}");
-    match failure {
-        Failure::Config(_) => ExitCode::from(2),
-        Failure::Other(_) => ExitCode::FAILURE,
-    }
+    ExitCode::from(match failure {
+        Failure::Other(_) => 1,
+        Failure::Config(_) => 2,
+        Failure::Missing(_) => 3,
+        Failure::Refused(_) => 4,
+        Failure::Schema(_) => 5,
+    })
 }
 
 async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
     let named = cli.config.as_deref();
+    let paper = Paper::of(cli.color);
     match cli.command {
-        Command::Run => run(named).await,
-        Command::Check => check(named),
-        Command::Migrate => migrate(named).await,
-        Command::Mail(command) => mail::run(command),
+        Command::Run => return run(named).await,
+        Command::Check => return check(named),
+        Command::Mail(command) => return mail::run(command),
+        Command::Demo(args) => demo::run(paper, args).await?,
+        Command::Migrate => migrate(named).await?,
+        Command::Rules(rules::RulesCommand::Test { file, json }) => rules::test(named, &file, json)?,
+        command => {
+            let opened = open::open(named).await?;
+            let done = on_desk(&opened, paper, &command).await;
+            opened.db.close().await;
+            done?;
+        }
     }
+    Ok(ExitCode::SUCCESS)
 }
 
-/// Where the config is: as named, else the first that exists.
-fn config_path(named: Option<&Path>) -> Result<PathBuf, Failure> {
-    if let Some(named) = named {
-        return Ok(named.to_owned());
+/// The commands that look into the database of a firm.
+async fn on_desk(opened: &open::Opened, paper: Paper, command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Queue(args) => queue::run(opened, paper, args).await,
+        Command::Ticket(command) => ticket::run(opened, paper, command).await,
+        Command::Why(args) => why::run(opened, paper, args).await,
+        Command::Inbound(args) => inbound::run(opened, paper, args).await,
+        Command::Outbox(command) => outbox::run(opened, paper, command).await,
+        Command::Rules(rules::RulesCommand::Replay { since, json }) => {
+            rules::replay(opened, paper, *since, *json).await
+        }
+        Command::Rules(rules::RulesCommand::Test { .. })
+        | Command::Run
+        | Command::Check
+        | Command::Demo(_)
+        | Command::Mail(_)
+        | Command::Migrate => Ok(()),
     }
-    let usual = ["deskd.toml", "/etc/deskd/deskd.toml"];
-    usual.iter().map(PathBuf::from).find(|path| path.exists()).ok_or_else(|| {
-        Failure::Config(
-            "there is no config: neither ./deskd.toml nor /etc/deskd/deskd.toml exists; name one with --config FILE or \
-             DESKD_CONFIG, or try `deskd demo`"
-                .to_owned(),
-        )
-    })
-}
-
-fn load(named: Option<&Path>) -> Result<(PathBuf, Config), Failure> {
-    let path = config_path(named)?;
-    let config =
-        config::load(&path).map_err(|problems| Failure::Config(format!("the config is wrong:\n{problems}")))?;
-    Ok((path, config))
 }
 
 async fn run(named: Option<&Path>) -> Result<ExitCode, Failure> {
-    let (path, config) = load(named)?;
+    let (path, config) = open::load(named)?;
     let format = match config.log.format {
         config::LogFormat::Text => lifecycle::Format::Text,
         config::LogFormat::Json => lifecycle::Format::Json,
@@ -117,41 +197,40 @@ async fn run(named: Option<&Path>) -> Result<ExitCode, Failure> {
 }
 
 /// Every problem of the config and of the templates, then a line that sums up.
-#[expect(clippy::print_stdout, reason = "a command line speaks on standard output")]
 fn check(named: Option<&Path>) -> Result<ExitCode, Failure> {
-    let path = config_path(named)?;
-    match config::load(&path) {
-        Ok(config) => {
-            for warning in &config.warnings {
-                println!("{warning}");
-            }
-            if let Err(error) = daemon::texts(&config) {
-                println!("{error:#}");
-                return Ok(ExitCode::from(2));
-            }
-            println!(
-                "{} is good: {} clients, {} techs, {} mailboxes, {} maildirs",
-                path.display(),
-                config.firm.clients.len(),
-                config.firm.techs.len(),
-                config.mailboxes.len(),
-                config.maildirs.len()
-            );
-            Ok(ExitCode::SUCCESS)
-        }
+    let path = open::config_path(named)?;
+    let config = match config::load(&path) {
+        Ok(config) => config,
         Err(problems) => {
-            println!("{problems}");
-            Ok(ExitCode::from(2))
+            say(&format!("{problems}\n"))?;
+            return Ok(ExitCode::from(2));
         }
+    };
+    for warning in &config.warnings {
+        say(&format!("{warning}\n"))?;
     }
+    if let Err(error) = daemon::texts(&config) {
+        say(&format!("{error:#}\n"))?;
+        return Ok(ExitCode::from(2));
+    }
+    say(&format!(
+        "{} is good: {} clients, {} techs, {} mailboxes, {} maildirs\n",
+        path.display(),
+        config.firm.clients.len(),
+        config.firm.techs.len(),
+        config.mailboxes.len(),
+        config.maildirs.len()
+    ))?;
+    Ok(ExitCode::SUCCESS)
 }
 
-#[expect(clippy::print_stdout, reason = "a command line speaks on standard output")]
-async fn migrate(named: Option<&Path>) -> Result<ExitCode, Failure> {
-    let (_, config) = load(named)?;
-    let db = Db::open(&config.store_url).await.map_err(anyhow::Error::from)?;
-    db.migrate().await.map_err(anyhow::Error::from)?;
+async fn migrate(named: Option<&Path>) -> Result<(), Failure> {
+    let (_, config) = open::load(named)?;
+    if let Some(file) = open::sqlite_file(&config) {
+        owner::become_owner(file)?;
+    }
+    let db = Db::open(&config.store_url).await?;
+    db.migrate().await?;
     db.close().await;
-    println!("the schema is up to date");
-    Ok(ExitCode::SUCCESS)
+    Ok(say("the schema is up to date\n")?)
 }

@@ -14,6 +14,7 @@ use super::problem::{Problem, Problems};
 use super::rules::RulesFile;
 use super::secret::Surroundings;
 use super::section::{Found, Notes, Place, Section, Source};
+use super::security::security;
 use super::server::{Mailbox, Maildir, OAuth, Outgoing, Servers};
 use super::{Config, Limits, Log, LogFormat, check, clockwork, cron_line, hours, server, value};
 use crate::desk::calendar::Calendar;
@@ -157,7 +158,7 @@ fn build(sources: &[Source], around: &Surroundings, notes: &Notes, mut files: Ve
         clockwork::known_calendar(table, table.text("calendar").as_ref(), &parts.calendars);
         table.finish();
     }
-    let tech_mail_token_only = token_only(main);
+    let security = security(main);
     let (store_url, state_dir) = store(main, around);
     let web_listen = web(main);
     let log = log(main);
@@ -166,8 +167,11 @@ fn build(sources: &[Source], around: &Surroundings, notes: &Notes, mut files: Ve
     let rules = rules(&roots, around, &mut files);
     check::across(notes, main, &parts, head.as_ref().map(|head| head.default_category));
     finish(&roots);
-    let firm =
-        Firm { tech_mail_token_only, rules: Arc::new(rules), ..firm(head?, &parts, limits, targets, escalations) };
+    let firm = Firm {
+        tech_mail_token_only: security.token_only,
+        rules: Arc::new(rules),
+        ..firm(head?, &parts, limits, targets, escalations)
+    };
     let Parts { techs, clients, rates, mailboxes, maildirs, .. } = parts;
     Some(Config {
         firm: Arc::new(firm),
@@ -177,6 +181,7 @@ fn build(sources: &[Source], around: &Surroundings, notes: &Notes, mut files: Ve
         mailboxes: mailboxes.into_iter().map(|found| found.value).collect(),
         maildirs: maildirs.into_iter().map(|found| found.value).collect(),
         out: out?,
+        dns: security.dns,
         schedule,
         log,
         limits,
@@ -331,21 +336,6 @@ fn limits(main: &Section<'_>) -> Limits {
         section.finish();
     }
     limits
-}
-
-fn token_only(main: &Section<'_>) -> bool {
-    let Some(section) = main.table("security") else { return false };
-    let token = section.choice("tech_mail", &[("authentic", false), ("token", true)]).unwrap_or(false);
-    section.finish();
-    if token {
-        let right = "let the techs' domain sign with DKIM and take this out";
-        section.notes.warn(
-            &section.place_of("tech_mail"),
-            "lets a forged From with a stolen token act as a tech",
-            right,
-        );
-    }
-    token
 }
 
 fn store(main: &Section<'_>, around: &Surroundings) -> (String, PathBuf) {

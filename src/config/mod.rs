@@ -13,6 +13,7 @@ mod public_domains;
 pub mod rules;
 mod secret;
 mod section;
+mod security;
 mod server;
 mod value;
 
@@ -27,6 +28,7 @@ pub use cron_line::{CronLine, Schedule};
 pub use load::{load, load_with};
 pub use people::{Billing, FeeDue, Rate};
 pub use problem::{Problem, Problems};
+pub use security::Dns;
 pub use server::{Auth, Mailbox, Maildir, NullSender, OAuth, Outgoing, Provider, Smtp, Tls};
 
 /// A config that was found good.
@@ -41,6 +43,7 @@ pub struct Config {
     pub mailboxes: Vec<Mailbox>,
     pub maildirs: Vec<Maildir>,
     pub out: Outgoing,
+    pub dns: Dns,
     pub schedule: Schedule,
     pub log: Log,
     pub limits: Limits,
@@ -88,6 +91,9 @@ pub fn refuses_reload(old: &Config, new: &Config) -> Option<String> {
     }
     if old.web_listen != new.web_listen {
         changed.push("web.listen");
+    }
+    if old.dns != new.dns {
+        changed.push("security.dns");
     }
     if old.firm.domain != new.firm.domain {
         changed.push("firm.domain");

@@ -1,26 +1,16 @@
 //! The one function through which every change of a ticket goes: check, events, and whom to tell.
 
-use chrono::NaiveDate;
-
 use super::action::{ActError, Action};
 use super::case::{Case, Deed, Unit};
 use super::tell::Tell;
+use super::worklog::Work;
 use crate::desk::assign;
 use crate::desk::event::{Event, Touch, Waiting};
 use crate::desk::ticket::actor_word;
 use crate::notice::Effect;
 use crate::store::tickets::TimerKind;
-use crate::store::{StoreError, people, tickets, time};
-use crate::words::{Category, ClientKey, Login, MessageRow, Minutes, Priority, Status, TicketNumber};
-
-/// One time entry as a tech asks for it.
-struct Work {
-    by: Login,
-    minutes: Minutes,
-    category: Option<Category>,
-    day: NaiveDate,
-    note: Option<String>,
-}
+use crate::store::{StoreError, people, tickets};
+use crate::words::{Login, MessageRow, Minutes, Status, TicketNumber};
 
 /// One action on one ticket, whole: loaded, changed, saved with its clocks, timers and letters.
 pub async fn act(
@@ -149,7 +139,7 @@ impl Case {
         }
     }
 
-    fn must_be_work(&self, doing: &str) -> Result<(), ActError> {
+    pub(super) fn must_be_work(&self, doing: &str) -> Result<(), ActError> {
         match self.ticket.status {
             Status::Unsorted => Err(ActError::refused(format!(
                 "{} is unsorted: accept it first with #accept, then {doing}",
@@ -274,80 +264,6 @@ impl Case {
         passed
     }
 
-    fn prioritise(
-        &mut self,
-        unit: &Unit<'_>,
-        deed: &Deed,
-        to: Priority,
-        why: Option<String>,
-    ) -> Result<Vec<Effect>, ActError> {
-        let from = self.ticket.priority;
-        if from == to {
-            return Ok(vec![Effect::Other(format!("is {to} already"))]);
-        }
-        if to > from && from <= Priority::P2 && why.is_none() {
-            let word = to.as_str().to_lowercase();
-            return Err(ActError::refused(format!(
-                "lowering {from} to {to} needs the reason on the same line: #{word} because …"
-            )));
-        }
-        self.record(unit, deed, Event::PriorityChanged { to, why });
-        Ok(vec![Effect::Priority(to)])
-    }
-
-    async fn categorise(
-        &mut self,
-        unit: &mut Unit<'_>,
-        deed: &Deed,
-        to: Category,
-        warranty_of: Option<TicketNumber>,
-    ) -> Result<Vec<Effect>, ActError> {
-        if to == Category::Warranty && warranty_of.is_none() {
-            return Err(ActError::refused("warranty needs the ticket that it makes good: #cat warranty #987"));
-        }
-        if let Some(number) = warranty_of {
-            if tickets::row(unit.tx, number).await?.is_none() {
-                return Err(ActError::refused(format!("there is no ticket {number}")));
-            }
-        }
-        self.record(unit, deed, Event::Categorised { to, warranty_of });
-        Ok(match warranty_of {
-            Some(number) => vec![Effect::WarrantyOf(number)],
-            None => vec![Effect::Category(to)],
-        })
-    }
-
-    async fn set_client(
-        &mut self,
-        unit: &mut Unit<'_>,
-        deed: &Deed,
-        client: ClientKey,
-    ) -> Result<Vec<Effect>, ActError> {
-        let Some(name) = unit.firm().client(&client).map(|client| client.name.clone()) else {
-            return Err(ActError::refused(unknown_client(unit, &client)));
-        };
-        if let Some(requester) = self.ticket.requester {
-            people::set_client(unit.tx, requester, &client).await?;
-        }
-        self.record(unit, deed, Event::ClientSet { client: Some(client) });
-        Ok(vec![Effect::Client(name)])
-    }
-
-    async fn add_participant(
-        &mut self,
-        unit: &mut Unit<'_>,
-        deed: &Deed,
-        contact: crate::words::ContactId,
-    ) -> Result<Vec<Effect>, ActError> {
-        if self.ticket.has_on_it(contact) {
-            return Ok(Vec::new());
-        }
-        let address = people::one(unit.tx, contact).await?.map(|contact| contact.address).unwrap_or_default();
-        tickets::add_participant(unit.tx, self.ticket.number, contact).await?;
-        self.record(unit, deed, Event::ParticipantAdded { contact });
-        Ok(vec![Effect::Cc(address)])
-    }
-
     fn wait(
         &mut self,
         unit: &Unit<'_>,
@@ -401,94 +317,6 @@ impl Case {
         Ok(vec![Effect::Resolved])
     }
 
-    async fn merge(&mut self, unit: &mut Unit<'_>, deed: &Deed, into: TicketNumber) -> Result<Vec<Effect>, ActError> {
-        if into == self.ticket.number {
-            return Err(ActError::refused("a ticket cannot be merged into itself"));
-        }
-        let mut target = match Case::load(unit, into).await {
-            Ok(target) => target,
-            Err(StoreError::Missing { .. }) => {
-                return Err(ActError::refused(format!("there is no ticket {into}")));
-            }
-            Err(error) => return Err(error.into()),
-        };
-        if target.ticket.number == self.ticket.number {
-            return Err(ActError::refused(format!("{into} was merged into this ticket already")));
-        }
-        if self.ticket.client.is_some() && target.ticket.client.is_some() && self.ticket.client != target.ticket.client
-        {
-            return Err(ActError::refused(format!(
-                "{into} belongs to another client; nothing is shown across clients"
-            )));
-        }
-        let into = target.ticket.number;
-        crate::store::messages::move_all(unit.tx, self.ticket.number, into).await?;
-        let touch = self.ticket.first_touch.clone();
-        let event = Event::MergedFrom {
-            ticket: self.ticket.number,
-            received_at: self.ticket.received_at,
-            priority: self.ticket.priority,
-            first_touch_at: touch.as_ref().map(|touch| touch.at),
-            first_touch_by: touch.map(|touch| touch.by),
-        };
-        target.record(unit, deed, event);
-        for contact in self.ticket.requester.into_iter().chain(self.ticket.participants.clone()) {
-            if !target.ticket.has_on_it(contact) && target.ticket.client == self.ticket.client {
-                target.add_participant(unit, deed, contact).await?;
-            }
-        }
-        Box::pin(target.save(unit)).await?;
-        self.record(unit, deed, Event::Merged { into });
-        self.tell.push(Tell::Withdraw);
-        Ok(vec![Effect::Merged { into }])
-    }
-
-    async fn accept(
-        &mut self,
-        unit: &mut Unit<'_>,
-        deed: &Deed,
-        client: Option<ClientKey>,
-    ) -> Result<Vec<Effect>, ActError> {
-        if self.ticket.status != Status::Unsorted {
-            return Ok(vec![Effect::Other("is accepted already".to_owned())]);
-        }
-        let name = match &client {
-            Some(key) => match unit.firm().client(key) {
-                Some(client) => Some(client.name.clone()),
-                None => return Err(ActError::refused(unknown_client(unit, key))),
-            },
-            None => None,
-        };
-        if let Some(requester) = self.ticket.requester {
-            people::vouch(unit.tx, requester, unit.now).await?;
-            if let Some(client) = &client {
-                people::set_client(unit.tx, requester, client).await?;
-            }
-        }
-        self.record(unit, deed, Event::Accepted { client: client.clone() });
-        let own = client.as_ref().and_then(|key| unit.firm().client(key)?.default_category);
-        if let Some(category) = own.filter(|category| *category != self.ticket.category) {
-            self.record(unit, deed, Event::Categorised { to: category, warranty_of: None });
-        }
-        self.assign_by_skill(unit, deed, &[]).await?;
-        self.tell.push(Tell::Acknowledge { too_large: false });
-        Ok(vec![Effect::Accepted { client: name }])
-    }
-
-    async fn spam(&mut self, unit: &mut Unit<'_>, deed: &Deed) -> Result<Vec<Effect>, ActError> {
-        if let Some(requester) = self.ticket.requester {
-            if let Some(contact) = people::one(unit.tx, requester).await? {
-                let why = format!("spam: {}", self.ticket.number);
-                if contact.client.is_none() {
-                    people::mute(unit.tx, &contact.address, &why, unit.now).await?;
-                }
-            }
-        }
-        self.record(unit, deed, Event::MarkedSpam);
-        self.tell.push(Tell::Withdraw);
-        Ok(vec![Effect::Spam])
-    }
-
     fn touch(
         &mut self,
         unit: &Unit<'_>,
@@ -506,60 +334,4 @@ impl Case {
             _ => Effect::Called { at: at.with_timezone(&unit.firm().time_zone) },
         }])
     }
-
-    async fn log_time(&mut self, unit: &mut Unit<'_>, deed: &Deed, work: Work) -> Result<Vec<Effect>, ActError> {
-        self.must_be_work("log time")?;
-        let number = self.ticket.number;
-        let mut category = work.category.unwrap_or(self.ticket.category);
-        let mut corrects = None;
-        if work.minutes < Minutes(0) {
-            let entries = time::of_tech_on(unit.tx, number, &work.by).await?;
-            let sum: Minutes = entries.iter().map(|entry| entry.minutes).sum();
-            let Some(last) = entries.iter().find(|entry| entry.minutes > Minutes(0)) else {
-                return Err(ActError::refused(format!("you have logged no time on {number} that could be corrected")));
-            };
-            if sum + work.minutes < Minutes(0) {
-                return Err(ActError::refused(format!(
-                    "you have logged {sum} on {number}; no more than that can be taken back"
-                )));
-            }
-            corrects = Some(last.id);
-            category = work.category.unwrap_or(last.category);
-        }
-        let day = if corrects.is_some() { self.corrected_day(unit, &work).await? } else { work.day };
-        let entry = time::insert(
-            unit.tx,
-            &time::NewEntry {
-                ticket: Some(number),
-                client: self.ticket.client.as_ref(),
-                tech: &work.by,
-                minutes: work.minutes,
-                category,
-                work_date: day,
-                note: work.note.as_deref(),
-                entered_at: unit.now,
-                corrects,
-                inbound: None,
-            },
-        )
-        .await?;
-        let event = Event::TimeLogged { entry, tech: work.by, minutes: work.minutes, category, day };
-        self.record(unit, deed, event);
-        let zone = unit.firm().time_zone;
-        let shown = (day != unit.now.with_timezone(&zone).date_naive())
-            .then(|| crate::desk::calendar::start_of_day(zone, day).with_timezone(&zone));
-        Ok(vec![Effect::Time { minutes: work.minutes, category, day: shown }])
-    }
-
-    /// A correction counts on the day of the entry that it corrects.
-    async fn corrected_day(&self, unit: &mut Unit<'_>, work: &Work) -> Result<NaiveDate, ActError> {
-        let entries = time::of_tech_on(unit.tx, self.ticket.number, &work.by).await?;
-        let last = entries.iter().find(|entry| entry.minutes > Minutes(0));
-        Ok(last.map_or(work.day, |entry| entry.work_date))
-    }
-}
-
-fn unknown_client(unit: &Unit<'_>, key: &ClientKey) -> String {
-    let known: Vec<&str> = unit.firm().clients.iter().map(|client| client.key.0.as_str()).take(12).collect();
-    format!("there is no client \"{key}\"; the keys are: {}", known.join(", "))
 }

@@ -4,6 +4,7 @@ mod act;
 mod action;
 mod approval;
 mod case;
+mod classify;
 mod client;
 mod committer;
 mod door;
@@ -23,6 +24,7 @@ mod thread;
 mod trial;
 mod trust;
 mod worker;
+mod worklog;
 
 pub use act::{act, fire_timer};
 pub use action::{ActError, Action};

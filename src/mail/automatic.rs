@@ -6,6 +6,8 @@ use regex::Regex;
 
 use crate::mail::Mail;
 
+mod bounce;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Human,
@@ -38,21 +40,19 @@ fn pattern(text: &str) -> Regex {
     crate::mail::reply::block::pattern(text)
 }
 
-static ADDRESS: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"));
-static STATUS: LazyLock<Regex> = LazyLock::new(|| pattern(r"\b([245]\.\d{1,3}\.\d{1,3})\b"));
-static REPLY_CODE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?:^|[\s:(<'\x22])([45]\d\d)[\s-]"));
-static MESSAGE_ID: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?im)^[ \t>]*Message-ID:\s*<([^>\s]{3,300})>"));
 static DAEMON: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"(?i)^(?:mailer[-_.]?daemon|postmaster|mail[-_.]?daemon|mdaemon|bounces?|mailerdaemon|postmast|mail-?delivery|.*mailer-daemon.*)@?",
+        r"(?i)^(?:mailer[-_.]?daemon|post[-_.]?master|mail[-_.]?daemon|mdaemon|bounces?|mailerdaemon|postmast|mail-?delivery|.*mailer-daemon.*)@?",
     )
 });
+static STATUS: LazyLock<Regex> = LazyLock::new(|| pattern(r"\b([245]\.\d{1,3}\.\d{1,3})\b"));
+static REPLY_CODE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?:^|[\s:(<'\x22])([45]\d\d)[\s-]"));
+
 static BOUNCE_SUBJECT: LazyLock<Regex> = LazyLock::new(|| {
     pattern(concat!(
         r"(?i)undeliver|delivery (?:status )?(?:notification|failure|has failed|report|problem|error)|deliver(?:y|ing).{0,30}fail|mail delivery|returned mail|returned to sender|failure noti(?:ce|fication)|",
         r"delivery.{0,12}delayed|message delayed|mail could not be|could not be delivered|non remis|unzustellbar|unable to deliver|non-?delivery|nondeliverable|mail system error|",
-        r"message status - undeliverable|failed mail|rejected|mail failure|onbestelbaar|no se puede entregar|mancato recapito|配信|不达|退信|недоставл|notificación de estado|mailfehler|warning: .{0,30}(?:delay|could not)"
+        r"message status - undeliverable|error (?:while )?sending your|loop alert|duplicated message-id|エラー通知|送信エラー|配信エラー|送信できません|failed mail|rejected|mail failure|onbestelbaar|no se puede entregar|mancato recapito|配信|不达|退信|недоставл|notificación de estado|mailfehler|warning: .{0,30}(?:delay|could not)"
     ))
 });
 static BOUNCE_BODY: LazyLock<Regex> = LazyLock::new(|| {
@@ -62,24 +62,43 @@ static BOUNCE_BODY: LazyLock<Regex> = LazyLock::new(|| {
         r"delivery attempts|host unknown|not listed in|invalid (?:recipient|address)|address(?:es)? failed|failed to deliver|unknown (?:recipient|address)|account.{0,20}disabled|エラー|届け|送信でき|配信でき"
     ))
 });
-static DELAY: LazyLock<Regex> = LazyLock::new(|| {
+/// The header of the mail that came back, also indented.
+static CARRIES: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"(?im)^[ >\t]{0,8}(?:received: |return-path: <|content-type: message/rfc822|x-originating-ip: )")
+});
+
+/// What programs put before the subject they answer; the colon tells it from a person's words about an absence.
+static AUTO_PREFIX: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(concat!(
+        r"(?i)^\s*(?:\[?auto(?:[- ]?(?:reply|response)|responder|svar|matic (?:reply|response)|mated (?:reply|response)|matische antwort|matisch antwoord|matisk(?:t)? svar|maattinen vastaus|matyczna odpowiedź|matická odpove[dď]ď?|matiska atbilde|matinis atsakymas|maatvastus)\]?|",
+        r"out[ -]of[ -](?:the[ -])?office(?: (?:auto[- ]?reply|reply|message|notification))?|(?:on )?(?:vacation|holiday|leave)(?: (?:auto[- ]?)?(?:reply|response|notice|message))|away(?: from (?:the |my )?office| message| notice)|",
+        r"abwesenheit(?:s(?:notiz|nachricht|meldung|benachrichtigung|hinweis|assistent|info|agent))?|abwesend|nicht im (?:büro|haus)|urlaubs(?:notiz|meldung|vertretung)|eingangsbestätigung|",
+        r"réponse automatique|message d[’']absence|absence(?: du bureau)?|absent(?:e)? du bureau|notification d[’']absence|respuesta automática|fuera de (?:la )?oficina|ausencia(?: de la oficina)?|resposta automática|fora do escritório|ausência(?: temporária)?|",
+        r"risposta automatica|fuori (?:sede|ufficio)|assenza(?: dall[’']ufficio)?|afwezig(?:heid(?:sbericht|smelding)?)?|niet aanwezig|frånvaro(?:meddelande)?|fraværs?(?:melding|besked|assistent)?|ikke til stede|ikke på kontoret|poissa(?: toimistosta)?|poissaoloilmoitus|",
+        r"nieobecność|poza biurem|mimo kancelář|nepřítomnost|mimo kancelárie|házon kívül|automatikus válasz|răspuns automat|автоматический ответ|автоответ|автоматична відповідь|нет на месте|вне офиса|автоматичен отговор|otomatik yanıt|ofis dışında|αυτόματη απάντηση|εκτός γραφείου|",
+        r"automatski odgovor|samodejni odgovor|odsutnost|自動(?:応答|返信|回覆)|不在(?:通知|連絡)?|自动(?:答复|回复)|外出|자동 회신|부재 중|tự động trả lời|trả lời tự động|balasan otomatis|jawapan automatik|תשובה אוטומטית|מענה אוטומטי|رد تلقائي|ตอบกลับอัตโนมัติ",
+        r")\s*(?:[:：]|-\s|\(re\b|$)"
+    ))
+});
+/// Notes writes AUTO and a whole sentence.
+static AUTO_NOTES: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"(?i)delayed|will (?:continue|keep|be retried|retry)|not yet been delivered|warning message only|do not need to resend|still (?:trying|undelivered)|has not been delivered yet|temporar(?:y|ily) (?:fail|problem)",
+        r"^\s*(?:AUTO|Auto)\s?:.*(?i:out of (?:the )?office|returning|nicht im|abwesend|außer haus|zurück am|absent|de retour|fuera|ausente|assente|afwezig|poissa|frånvarande|fraværende|nieobecn|away|on (?:leave|vacation|holiday)|is out)",
     )
 });
-static AUTO_SUBJECT: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(concat!(
-        r"(?i)^\s*(?:auto(?:matic|matische|mated|matisk|maattinen|matyczna|matická)?[ -]?(?:reply|response|antwort|antwoord|svar|vastaus|odpowiedź|odpověď)|autoreply|autoresponder|out of (?:the )?office|abwesenheit|",
-        r"réponse automatique|respuesta automática|resposta automática|risposta automatica|afwezig(?:heid)?|automatisch antwoord|fuera de la oficina|vacation reply|autosvar|frånvaro|автоответ|自動応答|自动答复|otomatik yanıt|auto ?: )"
-    ))
+/// A person says something of himself, or asks.
+static PERSON: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?i)\b(?:i (?:keep|get|got|am getting|tried|cannot|can't|have|need|sent|think|see|don't)|i'm|we (?:keep|get|got|are|have|need|cannot|can't)|can (?:you|someone|anybody)|could you|please (?:help|look|check|fix|advise)|our|help me|any idea|ich (?:bekomme|habe|kann|erhalte)|wir (?:bekommen|haben|können|erhalten)|könn(?:en|t)(?:e|en)? (?:sie|ihr|du|mir)|bitte (?:prüfen|schau|helf)|je (?:reçois|ne|n'|suis)|nous (?:recevons|avons|ne)|pouvez[- ]vous|pourriez|recibo|no puedo|podr[ií]a|puede usted|ricevo|non riesco|potete|não consigo|recebo|poderia|ik (?:krijg|kan|heb)|wij krijgen|kunnen jullie)\b",
+    )
+});
+static PROGRAM_SPEAKS: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?i)qmail|this (?:is|message was) (?:the|an? )?(?:automatic|generated|created|mail)|mail (?:system|delivery|server|gateway)|do not reply|postmaster|reporting-mta|i'm (?:sorry|afraid)|we(?:'re| are) sorry|your message|votre message|ihre nachricht|su mensaje",
+    )
 });
 static REPORT_SUBJECT: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?i)report domain:|dmarc (?:aggregate )?report|tls-?rpt|tls report|aggregate report"));
-static ORIGINAL: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
-        r"(?im)^(?:[ >*-]*(?:original message|copy of (?:the|your) message|unsent message|(?:below this line|this) is a copy|the following is the|message header|returned message|original mail|header of the|message text follows|begin(?:ning)? of)|content-type: (?:message/rfc822|text/rfc822-headers)|received: )",
-    )
-});
 
 /// What a mail is; `raw` are its bytes as received, needed for reports whose parts are broken. Looks at their first 256 KiB.
 pub fn sign(mail: &Mail, raw: &[u8]) -> Sign {
@@ -92,8 +111,8 @@ pub fn sign(mail: &Mail, raw: &[u8]) -> Sign {
     let (kind, why) = decided.unwrap_or((Kind::Human, "nothing says that a machine wrote it".to_string()));
     // Where the text of a bounce shows, silence costs less than a loop.
     let telling = STATUS.is_match(body) || REPLY_CODE.is_match(body) || body.contains("\nReceived: ");
-    let doubtful =
-        BOUNCE_SUBJECT.is_match(&mail.subject) || BOUNCE_BODY.is_match(body) && telling || mail.subject.is_empty();
+    let bounced = BOUNCE_SUBJECT.is_match(&mail.subject) || BOUNCE_BODY.is_match(body) && telling;
+    let doubtful = bounced && !person_asks(mail);
     let mut sign = Sign {
         kind,
         may_answer: kind == Kind::Human && silence(mail).is_none() && !doubtful,
@@ -104,7 +123,7 @@ pub fn sign(mail: &Mail, raw: &[u8]) -> Sign {
         original_message_id: None,
     };
     if kind == Kind::Bounce {
-        read_bounce(&mut sign, mail, body);
+        bounce::read(&mut sign, mail, body);
     }
     sign
 }
@@ -129,6 +148,8 @@ fn by_report(mail: &Mail, report: &str, body: &str) -> Option<(Kind, String)> {
         "feedback-report" | "tlsrpt" => Some(report.to_string()),
         "disposition-notification" if produced => Some("a read receipt".to_string()),
         _ if small.contains("content-type: message/feedback-report") => Some("message/feedback-report".to_string()),
+        _ if small.contains("\nx-hmxmroriginalrecipient:") => Some("a complaint of Outlook.com".to_string()),
+        _ if mail.header("x-apple-unsubscribe").is_some() => Some("X-Apple-Unsubscribe".to_string()),
         _ if mail.header("tls-report-domain").is_some() => Some("TLS-Report-Domain".to_string()),
         _ if REPORT_SUBJECT.is_match(&mail.subject)
             && mail.attachments.iter().any(|a| packed(&a.content_type, &a.name)) =>
@@ -155,36 +176,30 @@ fn by_bounce(mail: &Mail, report: &str, body: &str) -> Option<(Kind, String)> {
     if mail.header("x-failed-recipients").is_some() {
         return Some((Kind::Bounce, "X-Failed-Recipients".to_string()));
     }
+    if ["\\\"notificationtype\\\":\\\"bounce", "\"notificationtype\":\"bounce", "\\\"eventtype\\\":\\\"bounce"]
+        .iter()
+        .any(|key| small.contains(key))
+    {
+        return Some((Kind::Bounce, "a notification of Amazon SES".to_string()));
+    }
     let own_status =
         small.contains("\nfinal-recipient:") && (small.contains("\naction:") || small.contains("\nstatus:"));
-    let from_daemon = mail.from.iter().chain(mail.sender.iter()).any(|from| DAEMON.is_match(&from.address))
-        || mail.from.iter().any(|from| {
-            let name = from.name.to_lowercase();
-            [
-                "mail delivery",
-                "mailer-daemon",
-                "postmaster",
-                "system administrator",
-                "mail administrator",
-                "mail system",
-            ]
-            .iter()
-            .any(|word| name.contains(word))
-        });
+    let from_daemon = from_daemon(mail);
     let null_path = mail.return_path.as_deref() == Some("")
         || lower(mail, "return-path").trim_matches(['<', '>', ' ']).is_empty() && mail.header("return-path").is_some();
     let null_path = null_path || mail.return_path.as_deref().is_some_and(|path| DAEMON.is_match(path));
     let subject = BOUNCE_SUBJECT.is_match(&mail.subject);
-    let replied = AUTO_SUBJECT.is_match(&mail.subject) || lower(mail, "auto-submitted").starts_with("auto-replied");
+    let replied = auto_subject(&mail.subject) || lower(mail, "auto-submitted").starts_with("auto-replied");
     let telling = BOUNCE_BODY.is_match(body);
-    let carries = small.contains("\nreceived: ") || small.contains("\n> received: ");
+    let carries = CARRIES.is_match(body);
     let points = u8::from(carries)
         + 2 * u8::from(from_daemon)
         + u8::from(null_path)
         + u8::from(subject)
         + u8::from(telling)
         + 2 * u8::from(own_status)
-        + u8::from(report == "unnamed");
+        + u8::from(report == "unnamed")
+        + u8::from(mail.header("x-mlserver").is_some());
     let enough =
         points >= 3 && (telling || subject || own_status || from_daemon) && !(replied && !from_daemon && !subject);
     enough.then(|| {
@@ -193,6 +208,31 @@ fn by_bounce(mail: &Mail, report: &str, body: &str) -> Option<(Kind, String)> {
             if from_daemon { "from a mail daemon" } else { "no return path, and the text of a bounce" }.to_string(),
         )
     })
+}
+
+/// The author is a mail system: by its address, its name, or because it names no address at all.
+fn from_daemon(mail: &Mail) -> bool {
+    const NAMES: [&str; 6] =
+        ["mail delivery", "mailer-daemon", "postmaster", "system administrator", "mail administrator", "mail system"];
+    let written = lower(mail, "from");
+    let nobody = mail.from.is_empty() && (written.contains("<>") || DAEMON.is_match(written.trim_matches(['<', '"'])));
+    nobody
+        || mail.from.iter().chain(mail.sender.iter()).any(|from| DAEMON.is_match(&from.address))
+        || mail.from.iter().any(|from| NAMES.iter().any(|word| from.name.to_lowercase().contains(word)))
+}
+
+fn auto_subject(subject: &str) -> bool {
+    AUTO_PREFIX.is_match(subject) || AUTO_NOTES.is_match(subject)
+}
+
+/// A person writes about mail that came back: in own words, or above what was forwarded.
+fn person_asks(mail: &Mail) -> bool {
+    let own = crate::mail::reply::from_plain(&mail.text.chars().take(4000).collect::<String>()).text;
+    let head: String = own.chars().take(800).collect();
+    !from_daemon(mail)
+        && mail.return_path.as_deref() != Some("")
+        && PERSON.is_match(&head)
+        && !PROGRAM_SPEAKS.is_match(&head)
 }
 
 fn by_headers(mail: &Mail) -> Option<(Kind, String)> {
@@ -216,7 +256,7 @@ fn by_headers(mail: &Mail) -> Option<(Kind, String)> {
     if submitted.starts_with("auto-replied") || answer.is_some() {
         return Some((Kind::AutoReply, answer.map_or("Auto-Submitted".to_string(), |(name, _)| name.clone())));
     }
-    if AUTO_SUBJECT.is_match(&mail.subject) && (!submitted.is_empty() || silence(mail).is_some()) {
+    if auto_subject(&mail.subject) {
         return Some((Kind::AutoReply, "its subject is that of an automatic reply".to_string()));
     }
     if !submitted.is_empty() && !submitted.starts_with("no") {
@@ -232,9 +272,6 @@ fn by_headers(mail: &Mail) -> Option<(Kind, String)> {
     }
     if listed || lower(mail, "precedence") == "list" {
         return Some((Kind::List, "a mailing list".to_string()));
-    }
-    if AUTO_SUBJECT.is_match(&mail.subject) && mail.subject.to_lowercase().starts_with("auto") {
-        return Some((Kind::AutoReply, "its subject is that of an automatic reply".to_string()));
     }
     let no_reply = mail.from.iter().any(|from| {
         let local: String = from
@@ -276,118 +313,4 @@ fn silence(mail: &Mail) -> Option<String> {
     let daemon =
         mail.from.is_empty() || mail.from.iter().any(|from| DAEMON.is_match(&from.address) || from.address.is_empty());
     daemon.then(|| "no person's address in From".to_string())
-}
-
-fn read_bounce(sign: &mut Sign, mail: &Mail, body: &str) {
-    let human = ORIGINAL.find_iter(body).map(|m| m.start()).find(|&at| at > 0).map_or(body, |at| &body[..at]);
-    let (failed, delayed, status) = delivery_status(body);
-    sign.failed = if failed.is_empty() { delayed.clone() } else { failed.clone() };
-    if sign.failed.is_empty()
-        && let Some(list) = mail.header("x-failed-recipients")
-    {
-        push_addresses(&mut sign.failed, list);
-    }
-    if sign.failed.is_empty() {
-        sign.failed = named_in_text(mail, human);
-    }
-    let text = if human.trim().len() > 20 { human } else { body };
-    let found = |text: &str| {
-        STATUS
-            .captures_iter(text)
-            .filter_map(|c| c.get(1))
-            .map(|m| m.as_str().to_string())
-            .find(|code| !code.starts_with('2') && !code.ends_with(".0.0"))
-    };
-    sign.status = status.or_else(|| found(text)).or_else(|| found(&mail.text));
-    let code = REPLY_CODE.captures(text).and_then(|c| c.get(1)).map(|m| m.as_str().starts_with('5'));
-    let delay = failed.is_empty()
-        && (!delayed.is_empty() || DELAY.is_match(&mail.subject) || DELAY.is_match(text) && code != Some(true));
-    sign.hard = if delay { Some(false) } else { sign.status.as_deref().map(is_hard).or(code) };
-    let original = body.get(human.len().min(body.len())..).unwrap_or_default();
-    let id = MESSAGE_ID.captures_iter(original).last().or_else(|| MESSAGE_ID.captures_iter(body).last());
-    sign.original_message_id = id.and_then(|c| c.get(1)).map(|m| m.as_str().to_string());
-}
-
-/// Whether the address itself is at fault: a full box, a size limit or a refused content passes.
-fn is_hard(status: &str) -> bool {
-    let mut parts = status.split('.');
-    let (class, subject, detail) = (parts.next(), parts.next(), parts.next());
-    class == Some("5")
-        && matches!(
-            (subject, detail),
-            (Some("1"), Some("0" | "1" | "2" | "3" | "6" | "10"))
-                | (Some("2"), Some("1"))
-                | (Some("0"), Some("0"))
-                | (Some("4"), Some("4"))
-        )
-}
-
-/// Failed and delayed addresses and the status of the per-recipient groups of RFC 3464.
-fn delivery_status(body: &str) -> (Vec<String>, Vec<String>, Option<String>) {
-    let (mut failed, mut delayed, mut status) = (Vec::new(), Vec::new(), None);
-    let mut group: (Option<String>, String) = (None, String::new());
-    let mut settle = |group: &mut (Option<String>, String)| {
-        if let Some(address) = group.0.take() {
-            match group.1.as_str() {
-                "delayed" => push_addresses(&mut delayed, &address),
-                "delivered" | "relayed" | "expanded" => {}
-                _ => push_addresses(&mut failed, &address),
-            }
-        }
-        group.1.clear();
-    };
-    for line in body.lines() {
-        let Some((name, value)) = line.split_once(':') else {
-            if line.trim().is_empty() {
-                settle(&mut group);
-            }
-            continue;
-        };
-        match name.trim().to_ascii_lowercase().as_str() {
-            "final-recipient" => group.0 = Some(value.to_string()),
-            "original-recipient" if group.0.is_none() => group.0 = Some(value.to_string()),
-            "action" => {
-                group.1 = value
-                    .split(|c: char| !c.is_alphabetic())
-                    .find(|w| !w.is_empty())
-                    .unwrap_or_default()
-                    .to_ascii_lowercase()
-            }
-            "status" if group.1 != "delivered" && group.1 != "relayed" => {
-                let code = STATUS.captures(value).and_then(|c| c.get(1)).map(|m| m.as_str().to_string());
-                status = status.or(code.filter(|code| !code.starts_with('2')));
-            }
-            _ => {}
-        }
-    }
-    settle(&mut group);
-    (failed, delayed, status)
-}
-
-fn push_addresses(list: &mut Vec<String>, text: &str) {
-    for found in ADDRESS.find_iter(text) {
-        let address = found.as_str().trim_matches(['\'', '.']).to_lowercase();
-        if !list.contains(&address) && list.len() < 200 {
-            list.push(address);
-        }
-    }
-}
-
-/// Addresses that the text of a bounce without a machine-readable part names; ours and the daemon's are left out.
-fn named_in_text(mail: &Mail, text: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for line in text.lines().take(400) {
-        let line = line.trim();
-        let alone = line.strip_prefix('<').is_some() || ADDRESS.find(line).is_some_and(|m| m.start() <= 12);
-        if line.len() < 500 && (alone || BOUNCE_BODY.is_match(line) || line.to_ascii_lowercase().contains("recipient"))
-        {
-            push_addresses(&mut found, line);
-        }
-    }
-    let ours = |address: &String| {
-        let known = mail.from.iter().chain(&mail.to).any(|mailbox| mailbox.address.eq_ignore_ascii_case(address));
-        !known && !DAEMON.is_match(address)
-    };
-    found.retain(ours);
-    found
 }

@@ -13,8 +13,8 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Writes `NNNNNN-kind-recipient.eml`, unless a file with this Message-ID is there already: a second attempt of the same
-    /// mail leaves one file.
+    /// Writes `NNNNNN-kind-recipient.eml`, unless a file with this Message-ID for this recipient is there already: a
+    /// second attempt of the same mail leaves one file, copies to several people are one each.
     pub async fn put(&self, kind: &str, recipient: &str, message_id: &str, bytes: Vec<u8>) -> Result<(), SendError> {
         let path = self.path.clone();
         let name = format!("{}-{}", plain(kind), plain(recipient));
@@ -33,6 +33,7 @@ fn write(folder: &Path, name: &str, message_id: &str, bytes: &[u8]) -> io::Resul
     fs::create_dir_all(folder)?;
     // Where a file came from is one line of an index beside the mails, so that no mail has to be opened again.
     let index = folder.join(".message-ids");
+    let copy = format!("{message_id} {name}");
     let known: HashSet<String> = match fs::read_to_string(&index) {
         Ok(text) => text.lines().map(str::to_owned).collect(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => HashSet::new(),
@@ -47,12 +48,13 @@ fn write(folder: &Path, name: &str, message_id: &str, bytes: &[u8]) -> io::Resul
         // Written, but the process ended before the index had it.
         if number > 0
             && !known.iter().any(|line| line.starts_with(&format!("{number:06} ")))
+            && file.ends_with(&format!("-{name}.eml"))
             && holds(folder, &file, message_id)?
         {
-            return note(&index, number, message_id);
+            return note(&index, number, &copy);
         }
     }
-    if known.iter().any(|line| line.get(7..) == Some(message_id)) {
+    if known.iter().any(|line| line.get(7..) == Some(copy.as_str())) {
         return Ok(());
     }
     let number = last + 1;
@@ -62,7 +64,7 @@ fn write(folder: &Path, name: &str, message_id: &str, bytes: &[u8]) -> io::Resul
     file.sync_all()?;
     fs::rename(&temporary, folder.join(format!("{number:06}-{name}.eml")))?;
     File::open(folder)?.sync_all()?;
-    note(&index, number, message_id)
+    note(&index, number, &copy)
 }
 
 fn holds(folder: &Path, file: &str, message_id: &str) -> io::Result<bool> {
@@ -74,9 +76,9 @@ fn holds(folder: &Path, file: &str, message_id: &str) -> io::Result<bool> {
         .any(|line| line.to_ascii_lowercase().starts_with("message-id:") && line.contains(&wanted)))
 }
 
-fn note(index: &Path, number: u64, message_id: &str) -> io::Result<()> {
+fn note(index: &Path, number: u64, copy: &str) -> io::Result<()> {
     let mut file = fs::OpenOptions::new().create(true).append(true).open(index)?;
-    writeln!(file, "{number:06} {message_id}")
+    writeln!(file, "{number:06} {copy}")
 }
 
 fn plain(text: &str) -> String {

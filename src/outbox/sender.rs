@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -65,7 +65,7 @@ impl FromStr for Rate {
 
 /// How the sender does, for /readyz, metrics and the watchdog.
 #[derive(Debug, Default)]
-pub struct Health(Mutex<Snapshot>);
+pub struct Health(watch::Sender<Snapshot>);
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Snapshot {
@@ -90,11 +90,16 @@ pub struct Stopped {
 
 impl Health {
     pub fn snapshot(&self) -> Snapshot {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.borrow().clone()
+    }
+
+    /// Sees every change: each round of the loop, and each outcome once its row is written.
+    pub fn subscribe(&self) -> watch::Receiver<Snapshot> {
+        self.0.subscribe()
     }
 
     fn change(&self, change: impl FnOnce(&mut Snapshot)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        self.0.send_modify(change);
     }
 }
 
@@ -329,8 +334,8 @@ impl Sender {
         }
     }
 
-    /// Records an outcome; a database that is away for a moment is waited for, since the server's answer comes only once.
     async fn note(&self, row: &Claimed, outcome: Outcome) {
+        self.write_down(row, &outcome).await;
         self.health.change(|health| match &outcome {
             Outcome::Sent => health.sent += 1,
             Outcome::Later { .. } => health.later += 1,
@@ -341,8 +346,12 @@ impl Sender {
         if let Outcome::Failed { why } | Outcome::Later { why, .. } | Outcome::Uncertain { why, .. } = &outcome {
             tracing::warn!(outbox.id = row.id.0, "mail {} of the outbox ({}): {why}", row.id.0, row.kind);
         }
+    }
+
+    /// A database that is away for a moment is waited for, since the server's answer comes only once.
+    async fn write_down(&self, row: &Claimed, outcome: &Outcome) {
         for wait in [100, 400, 1500, 4000, 0] {
-            let Err(error) = self.record(row, &outcome).await else { return };
+            let Err(error) = self.record(row, outcome).await else { return };
             if wait == 0 {
                 tracing::error!(%error, outbox.id = row.id.0, "what came of mail {} cannot be recorded: {error}", row.id.0);
             }

@@ -301,3 +301,15 @@ pub async fn confirmed_as(
         .map(drop))
     .during("record what a confirmed mail became")
 }
+
+/// One line of `deskd inbound`.
+pub async fn listed(tx: &mut Tx, id: InboundId) -> Result<Option<Listed>, StoreError> {
+    on!(tx, |conn| sqlx::query_as(
+        "SELECT id, source, source_key, arrived_at, size, attempts, sender, subject, fate, reason, ticket
+         FROM inbound WHERE id = $1"
+    )
+    .bind(id)
+    .fetch_optional(conn)
+    .await)
+    .during("read what arrived")
+}

@@ -17,11 +17,14 @@ pub mod lease;
 pub mod messages;
 pub mod outbox;
 pub mod people;
+pub mod queue;
 pub mod tickets;
 pub mod time;
 pub mod tokens;
+mod version;
 
 pub use error::{During, StoreError};
+pub use version::Schema;
 
 /// Runs the same query text on whichever database the transaction is on: `on!(tx, |conn| sqlx::query(…).execute(conn).await)`.
 macro_rules! on {

@@ -1,82 +1,13 @@
 //! All SQL of the outbox: write, claim, mark, record, take back, and what the command line shows.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Serialize;
 
 use super::{During, StoreError, Tx, on};
-use crate::outbox::{Class, NewMail, State};
 use crate::words::{OutboxId, TicketNumber};
 
-/// A row that waits for a human is due at this moment, so that no look at the due rows meets it. 9999-12-31.
-pub const NEVER: DateTime<Utc> = match DateTime::from_timestamp(253_402_214_400, 0) {
-    Some(moment) => moment,
-    None => DateTime::<Utc>::MAX_UTC,
-};
+mod row;
 
-/// A row in the hand of one sender; `attempt` is the fence: a sender that lost its claim changes nothing.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct Claimed {
-    pub id: OutboxId,
-    pub class: Class,
-    pub kind: String,
-    pub envelope_from: Option<String>,
-    pub recipient: String,
-    pub message_id: String,
-    /// Length of the bytes.
-    pub size: i64,
-    pub created_at: DateTime<Utc>,
-    /// This one counted.
-    pub attempt: i64,
-    /// How many attempts before this one ended uncertain.
-    pub uncertain_attempts: i64,
-}
-
-/// A row as the command line shows it.
-#[derive(Debug, Clone, PartialEq, sqlx::FromRow, Serialize)]
-pub struct Row {
-    pub id: OutboxId,
-    pub dedupe_key: String,
-    pub class: Class,
-    pub state: State,
-    pub kind: String,
-    pub automatic: bool,
-    pub ticket: Option<TicketNumber>,
-    pub envelope_from: Option<String>,
-    pub recipient: String,
-    pub message_id: String,
-    pub subject: String,
-    pub created_at: DateTime<Utc>,
-    pub next_at: DateTime<Utc>,
-    pub attempts: i64,
-    pub uncertain_attempts: i64,
-    pub claimed_by: Option<String>,
-    pub last_error: Option<String>,
-    pub sent_at: Option<DateTime<Utc>>,
-    pub notified: bool,
-}
-
-/// What came of an attempt; written by `record`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
-    Sent,
-    /// Again at that moment; the attempt counts.
-    Later {
-        at: DateTime<Utc>,
-        why: String,
-    },
-    /// Never tried, or not the mail's fault: queued as before, the attempt does not count.
-    Untried {
-        why: Option<String>,
-    },
-    Failed {
-        why: String,
-    },
-    /// The body may have arrived: again at that moment with the same bytes, or (`NEVER`) a human decides.
-    Uncertain {
-        at: DateTime<Utc>,
-        why: String,
-    },
-}
+pub use row::{Claimed, Class, NEVER, NewMail, Outcome, Row, State, UNCERTAIN_RETRIES};
 
 /// Writes a mail into the outbox; `None` when a row with its dedupe key is there already.
 pub async fn insert(tx: &mut Tx, mail: &NewMail, now: DateTime<Utc>) -> Result<Option<OutboxId>, StoreError> {
@@ -242,7 +173,7 @@ pub async fn take_back(
     .bind(now)
     .bind(now + uncertain_retry)
     .bind(NEVER)
-    .bind(crate::outbox::UNCERTAIN_RETRIES)
+    .bind(UNCERTAIN_RETRIES)
     .execute(conn)
     .await
     .map(|done| done.rows_affected()))

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use deskd::clock::Clock;
 use deskd::intake::{Arrival, Intake, Keep};
 use deskd::source::{Backoff, Health, Inside, Source, supervise};
-use deskd::store::Db;
+use deskd::store::{Db, inbound};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -83,27 +83,25 @@ impl Drop for Running {
 async fn keep(mut door: mpsc::Receiver<Keep>, db: Db, send: watch::Sender<Vec<Arrival>>) {
     let seen = Arc::new(Mutex::new(std::collections::HashSet::new()));
     while let Some(Keep { arrivals, kept }) = door.recv().await {
-        let Db::Sqlite { write, .. } = &db else { unreachable!() };
-        let mut tx = write.begin().await.unwrap();
+        let mut tx = db.write().await.unwrap();
         for arrival in &arrivals {
-            sqlx::query(
-                "INSERT INTO inbound (source, source_key, arrived_at, kept_at, size, junk, attempts)
-                 VALUES ($1, $2, $3, $4, $5, $6, 1) ON CONFLICT DO NOTHING",
-            )
-            .bind(&arrival.source)
-            .bind(&arrival.key)
-            .bind(arrival.arrived_at)
-            .bind(arrival.arrived_at)
-            .bind(arrival.raw.len() as i64)
-            .bind(arrival.junk)
-            .execute(&mut *tx)
-            .await
-            .unwrap();
+            inbound::keep(&mut tx, &row(arrival), arrival.arrived_at).await.unwrap();
         }
         tx.commit().await.unwrap();
         send.send_modify(|list| {
             list.extend(arrivals.into_iter().filter(|one| seen.lock().unwrap().insert(one.key.clone())));
         });
         let _ = kept.send(());
+    }
+}
+
+fn row(arrival: &Arrival) -> inbound::NewInbound<'_> {
+    inbound::NewInbound {
+        source: &arrival.source,
+        source_key: &arrival.key,
+        arrived_at: arrival.arrived_at,
+        size: arrival.raw.len() as u64,
+        junk: arrival.junk,
+        compressed: &arrival.raw,
     }
 }

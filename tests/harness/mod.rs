@@ -14,6 +14,7 @@ pub mod lying_imap;
 pub mod postfix;
 pub mod postgres;
 pub mod smtp;
+pub mod story;
 
 pub use each_db::each_db;
 

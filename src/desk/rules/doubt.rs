@@ -81,6 +81,34 @@ impl fmt::Display for Doubted {
     }
 }
 
+/// "my team" is more than one person's own.
+const MANY: [&str; 24] = [
+    "team",
+    "department",
+    "colleagues",
+    "staff",
+    "office",
+    "company",
+    "customers",
+    "clients",
+    "firm",
+    "people",
+    "shop",
+    "site",
+    "branch",
+    "floor",
+    "employees",
+    "abteilung",
+    "kollegen",
+    "firma",
+    "afdeling",
+    "equipe",
+    "service",
+    "equipo",
+    "reparto",
+    "dzial",
+];
+
 /// Folded text with what the doubts need to know about it.
 pub struct Scene<'a> {
     pub text: &'a str,
@@ -137,7 +165,12 @@ impl Scene<'_> {
         let sentence = self.sentence(start);
         self.of(sign).find(|seen| {
             let outside = seen.end <= start || seen.start >= end;
-            outside && self.sentence(seen.start) == sentence && !(seen.end <= start && self.turned(seen.end, start))
+            // "not one of our shops" is all of them.
+            let denied = sign == Sign::Partial && self.right_before(Sign::Not, seen.start, 0).is_some();
+            outside
+                && !denied
+                && self.sentence(seen.start) == sentence
+                && !(seen.end <= start && self.turned(seen.end, start))
         })
     }
 
@@ -152,6 +185,15 @@ impl Scene<'_> {
         })
     }
 
+    /// "my docking station has no network", but not "my whole team has none".
+    fn my_thing(&self, start: usize) -> Option<&Seen> {
+        let many = |seen: &Seen| {
+            let behind = self.text[seen.end..].split_whitespace().take(2);
+            behind.into_iter().any(|word| MANY.contains(&word))
+        };
+        self.right_before(Sign::My, start, 4).filter(|seen| !many(seen))
+    }
+
     fn own(&self, start: usize, end: usize) -> Option<&Seen> {
         if let Some(seen) = self.anywhere(Sign::OthersFine) {
             return Some(seen);
@@ -159,6 +201,6 @@ impl Scene<'_> {
         if self.anywhere(Sign::Everybody).is_some() {
             return None;
         }
-        self.right_before(Sign::My, start, 2).or_else(|| self.same_sentence(Sign::ForMe, start, end))
+        self.my_thing(start).or_else(|| self.same_sentence(Sign::ForMe, start, end))
     }
 }

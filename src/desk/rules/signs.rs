@@ -41,7 +41,7 @@ pub const SIGNS: [(Sign, &str); 11] = [
     (
         Sign::Supposed,
         "if, in case, whenever, in the event, what happens, what would happen, should the, suppose, \
-         hypothetical*, planned, planning, plan to, plans to, plans a, scheduled, schedule, maintenance, will be, \
+         hypothetical*, planned, plan to, plans to, plans a, scheduled, maintenance, will be, \
          going to be, drill, exercise, simulation, tabletop, training, course, webinar, workshop, article, blog, \
          newsletter, headline, read about, read that, read in, heard that, on the news, report about, for our \
          report, for the report, for our records, question about, questions about, a question regarding, how long \
@@ -49,7 +49,7 @@ pub const SIGNS: [(Sign, &str); 11] = [
          lessons learned, last week, last month, last year, last tuesday, last monday, last thursday, previous, \
          yesterdays, two weeks ago, history of, would like, procedure, policy, insurance, checklist, prevent, \
          protect us, avoid, prepare for, how do we, how would we, what do we do, monitoring for, alert us, get \
-         alerts, notify us, sla, compensation, credit for, invoice, is this real, banner, slide, presentation, \
+         alerts, notify us, sla, compensation, credit for, on the invoice, on your invoice, is this real, banner, slide, presentation, \
          wording, page says, template, wenn, falls, sollte, geplant*, wartung*, schulung, ubung, letzte woche, \
          letzten*, im fall, im falle, notfallplan, ursache, gelesen, als de, als het, indien, gepland*, \
          onderhoud, oefening, cursus, vorige week, vorige maand, oorzaak, stel dat, afgelopen, si le, si la, si \
@@ -76,7 +76,8 @@ pub const SIGNS: [(Sign, &str); 11] = [
     ),
     (
         Sign::OthersFine,
-        "only me, just me, only my, just my, only for me, only one user, only one person, only i, only on my, \
+        "around me, the others in, the others can, others can, as far as i know, not anyone else, just this, only this, \
+         only me, just me, only my, just my, only for me, only one user, only one person, only i, only on my, \
          colleagues are fine, colleague is fine, colleagues can, colleagues have no, others are fine, others can, \
          others are ok, others have no, others do not, everyone else, everybody else, rest of the office, rest of \
          the team, office is fine, nobody else, no one else, next to me, works for others, works for everyone, \
@@ -90,7 +91,7 @@ pub const SIGNS: [(Sign, &str); 11] = [
     (
         Sign::Everybody,
         "everyone, everybody, nobody, no one, none of us, none of our, all of us, all users, all staff, whole, \
-         entire, company wide, the office, all employees, all our, customers, patients, every, alle, niemand, \
+         entire, company wide, the office, all employees, all our, customers, patients, every user, every customer, every pc, every computer, every store, every branch, every site, alle, niemand, \
          keiner, ganze*, gesamte*, iedereen, hele, tout le monde, personne, plus aucun, tout le, toute l, tous \
          les, toda la, todos, nadie, todo el, tutti, nessuno, tutta, tutto l, ninguem, toda a, todo o, wszyscy, \
          nikt, cala firma, cale biuro, caly",
@@ -110,7 +111,8 @@ pub const SIGNS: [(Sign, &str); 11] = [
     ),
     (
         Sign::StillWorks,
-        "we can still, can still work, still works, still working, half speed, wir konnen noch, we kunnen nog, on \
+        "nobody notices, no one notices, nobody noticed, not noticed, everything still works, all still works, we \
+         can still, can still work, still works, still working, half speed, wir konnen noch, we kunnen nog, on \
          peut encore, on the backup, on backup, over the backup, took over, taken over",
     ),
 ];

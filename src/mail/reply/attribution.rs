@@ -47,6 +47,7 @@ static FORWARD_WORD: LazyLock<Regex> = LazyLock::new(|| {
     ))
 });
 
+static LIST_ITEM: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?:\d{1,2}[.)]|[-*•])\s+\S"));
 static MIDLINE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"(?:-{2,}\s*|\s{2,})On\s+(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|\d)",
@@ -120,13 +121,30 @@ fn joined(lines: &[&str], at: usize) -> Option<Attribution> {
         if let Some(strength) = weigh(&text) {
             return Some(Attribution { lines: count, strength, own: 0 });
         }
-        let begins = first.chars().any(|c| c.is_ascii_digit()) || first.contains(['@', '<']);
+        let begins = first.chars().any(|c| c.is_ascii_digit()) && !is_list_item(first) || first.contains(['@', '<']);
         if !begins || first.ends_with(['.', '!', '?']) && !first.ends_with("..") && count == 1 && !DATE.is_match(first)
         {
             return None;
         }
     }
     None
+}
+
+/// "1. serial number", but not "3. März 2026".
+fn is_list_item(line: &str) -> bool {
+    LIST_ITEM.is_match(line) && !DATE.is_match(line)
+}
+
+/// A line that a program may have written above a quote, for whoever knows that one follows: it names an address and a moment,
+/// or an address or a moment and ends with a colon.
+pub fn resembles(line: &str) -> bool {
+    let line = bare(line);
+    if line.is_empty() || line.len() > 400 {
+        return false;
+    }
+    let colon = line.ends_with([':', '：']);
+    let (address, date) = (ADDRESS.is_match(line), DATE.is_match(line));
+    address && date || colon && (address || date) || weigh(line).is_some()
 }
 
 fn weigh(text: &str) -> Option<Strength> {
@@ -154,7 +172,7 @@ fn weigh(text: &str) -> Option<Strength> {
         (Some(_), None, true) if colon => Some(Strength::Strong),
         (Some(_), None, false) if colon => Some(Strength::Weak),
         (None, Some(_), true) if colon => Some(Strength::Strong),
-        (None, Some(_), true) if core.ends_with('>') && core.starts_with(|c: char| c.is_ascii_digit()) => {
+        (None, Some(_), true) if text.trim_end().ends_with('>') && core.starts_with(|c: char| c.is_ascii_digit()) => {
             Some(Strength::Weak)
         }
         (None, Some(_), false) if colon && core.chars().count() < 160 => Some(Strength::Weak),

@@ -145,10 +145,16 @@ fn judge(found: Found, end: usize) -> Option<Block> {
     let unknown = found.iter().filter(|(name, _)| name.is_none()).count();
     let by_words = has(Field::From) && known >= 3 || has(Field::From) && known == 2 && addresses > 0;
     let by_shape = found.len() >= 4 && addresses >= 2 && dated && unknown <= found.len();
-    if !by_words && !by_shape {
+    let valued = |field: Field, pattern: &Regex| {
+        found.iter().any(|(name, value)| *name == Some(field) && pattern.is_match(value))
+    };
+    // Some programs name only the moment and the people written to.
+    let by_moment = valued(Field::Sent, &DATE) && (valued(Field::To, &ADDRESS) || valued(Field::From, &ADDRESS));
+    if !by_words && !by_shape && !by_moment {
         return None;
     }
-    let sure = addresses > 0 && (dated || has(Field::Subject)) || has(Field::Subject) && has(Field::Sent) && known >= 4;
+    let sure = (by_words || by_shape) && addresses > 0 && (dated || has(Field::Subject))
+        || has(Field::Subject) && has(Field::Sent) && known >= 4;
     Some(Block { fields: assign(found), end, sure })
 }
 

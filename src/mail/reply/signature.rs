@@ -10,7 +10,7 @@ use super::block::pattern;
 static DEVICE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(concat!(
         r"(?i)^[\s*_\[(]*(?:",
-        r"sent (?:from|via|with|by|using) (?:my |the |an? )?.{2,70}|get (?:outlook|bluemail|typeapp|the new yahoo|boxer) for .{2,40}|sent with [\w ]{2,30}(?: secure email)?|",
+        r"sent (?:from|via|with|by|using) (?:my |the |an? )?.{0,60}(?:phone|i ?pad|\bios\b|android|samsung|galaxy|outlook|yahoo|gmail|mail\b|mobile|tablet|blackberry|windows|huawei|xiaomi|nokia|sony|htc|motorola|pixel|oneplus|proton|thunderbird|k-?9|hand ?held|device|\baol\b|\bgmx\b|zoho|surface|\bmac\b|macbook|\bapp\b|tutanota|posteo|\bhey\b|\bnine\b|spark|airmail|boxer|superhuman|workspace|verizon|at&t|t-mobile|telstra|\bwatch\b|xperia|zimbra|notes|fairemail|mailbird|missive|\bfront\b).{0,30}|get (?:outlook|bluemail|typeapp|the new yahoo|boxer) for .{2,40}|sent with [\w ]{2,30}(?: secure email)?|",
         r"von meine[mr] .{2,40} gesendet|gesendet (?:von|mit|über) .{2,60}|diese nachricht wurde von meine[mr] .{2,60} gesendet|verstuurd vana?f? .{2,50}|verzonden (?:vanaf|vanuit|met) .{2,50}|",
         r"envoyé (?:de|depuis|à partir) .{2,60}|télécharge[zr] outlook pour .{2,30}|enviad[oa] (?:desde|do|a partir do|de|pelo) .{2,60}|obtener outlook para .{2,30}|obter (?:o )?outlook para .{2,30}|",
         r"inviato (?:da|dal|con) .{2,60}|scarica outlook per .{2,30}|skickat från .{2,50}|sendt fra .{2,50}|lähetetty .{2,50}|wysłane? z .{2,50}|odesláno z .{2,50}|odoslané z .{2,50}|",
@@ -23,7 +23,9 @@ static DEVICE: LazyLock<Regex> = LazyLock::new(|| {
 static LINK: LazyLock<Regex> = LazyLock::new(|| pattern(r"\s*(?:<https?://[^>]*>|\(https?://[^)]*\)|https?://\S+)"));
 /// Words that a person writes about sending, not a telephone.
 static PERSONAL: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"(?i)\b(?:yesterday|today|invoice|you|them|him|her|to|ordered|parcel|order|colleague|because)\b")
+    pattern(
+        r"(?i)\b(?:yesterday|today|invoice|you|them|him|her|to|ordered|parcel|order|colleague|because|is|was|easier|much|got|we|it)\b",
+    )
 });
 
 /// A line of the kind "Sent from my iPhone".
@@ -56,7 +58,7 @@ pub fn without_signature(text: &str) -> &str {
         }
         offset += line.len();
     }
-    let mut text = text[..keep].trim_end();
+    let mut text = above_rule(text[..keep].trim_end());
     while let Some(last) = text.lines().next_back() {
         if !is_device_line(last) {
             break;
@@ -64,4 +66,17 @@ pub fn without_signature(text: &str) -> &str {
         text = text[..text.len() - last.len()].trim_end();
     }
     text
+}
+
+/// A line of underscores with few lines below it stands above a signature.
+fn above_rule(text: &str) -> &str {
+    let mut end = text.len();
+    for (count, line) in text.lines().rev().take(7).enumerate() {
+        let start = line.as_ptr() as usize - text.as_ptr() as usize;
+        let rule = line.trim();
+        if count > 0 && rule.len() >= 10 && rule.bytes().all(|byte| byte == b'_') && !text[..start].trim().is_empty() {
+            end = start;
+        }
+    }
+    text[..end].trim_end()
 }

@@ -1,0 +1,147 @@
+//! A row of the outbox: what is written, what a sender has in hand, what came of it, what the command line shows.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::words::{OutboxId, TicketNumber};
+
+/// How often a mail that must arrive is tried again after an uncertain attempt; then a human decides.
+pub const UNCERTAIN_RETRIES: i64 = 2;
+
+/// What an uncertain attempt means for a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "TEXT", rename_all = "snake_case")]
+pub enum Class {
+    /// Client mail, assignment, reminder, escalation, confirmation, statement: tried again when uncertain.
+    MustArrive,
+    /// Acknowledgement, receipt, digest, survey: never sent a second time.
+    Once,
+}
+
+/// DESIGN.md section 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, sqlx::Type)]
+#[serde(rename_all = "lowercase")]
+#[sqlx(type_name = "TEXT", rename_all = "lowercase")]
+pub enum State {
+    Queued,
+    Sending,
+    /// The server said 354: the body may have left.
+    Data,
+    Sent,
+    Uncertain,
+    Failed,
+    Withdrawn,
+    Dropped,
+}
+
+/// A mail to put into the outbox, in the transaction of the change that it tells of.
+#[derive(Debug, Clone)]
+pub struct NewMail {
+    /// A second row with the same key is not written: `ack/1042`, `statement/acme/2026-10`.
+    pub dedupe_key: String,
+    pub class: Class,
+    /// Name of the notice: `acknowledgement`, `assignment`, `relay`, `escalation` …
+    pub kind: &'static str,
+    /// Written by deskd, not by a human: counts against the limits of rule 11.
+    pub automatic: bool,
+    pub ticket: Option<TicketNumber>,
+    /// `None`: the null sender `<>`.
+    pub envelope_from: Option<String>,
+    pub recipient: String,
+    /// Without angle brackets; the same in `bytes`.
+    pub message_id: String,
+    pub subject: String,
+    /// The final bytes.
+    pub bytes: Vec<u8>,
+    /// Not before this moment.
+    pub next_at: DateTime<Utc>,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            State::Queued => "queued",
+            State::Sending => "sending",
+            State::Data => "data",
+            State::Sent => "sent",
+            State::Uncertain => "uncertain",
+            State::Failed => "failed",
+            State::Withdrawn => "withdrawn",
+            State::Dropped => "dropped",
+        })
+    }
+}
+
+/// A row that waits for a human is due at this moment, so that no look at the due rows meets it. 9999-12-31.
+pub const NEVER: DateTime<Utc> = match DateTime::from_timestamp(253_402_214_400, 0) {
+    Some(moment) => moment,
+    None => DateTime::<Utc>::MAX_UTC,
+};
+
+/// A row in the hand of one sender; `attempt` is the fence: a sender that lost its claim changes nothing.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Claimed {
+    pub id: OutboxId,
+    pub class: Class,
+    pub kind: String,
+    pub envelope_from: Option<String>,
+    pub recipient: String,
+    pub message_id: String,
+    /// Length of the bytes.
+    pub size: i64,
+    pub created_at: DateTime<Utc>,
+    /// This one counted.
+    pub attempt: i64,
+    /// How many attempts before this one ended uncertain.
+    pub uncertain_attempts: i64,
+}
+
+/// A row as the command line shows it.
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow, Serialize)]
+pub struct Row {
+    pub id: OutboxId,
+    pub dedupe_key: String,
+    pub class: Class,
+    pub state: State,
+    pub kind: String,
+    pub automatic: bool,
+    pub ticket: Option<TicketNumber>,
+    pub envelope_from: Option<String>,
+    pub recipient: String,
+    pub message_id: String,
+    pub subject: String,
+    pub created_at: DateTime<Utc>,
+    pub next_at: DateTime<Utc>,
+    pub attempts: i64,
+    pub uncertain_attempts: i64,
+    pub claimed_by: Option<String>,
+    pub last_error: Option<String>,
+    pub sent_at: Option<DateTime<Utc>>,
+    pub notified: bool,
+}
+
+/// What came of an attempt; written by `record`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    Sent,
+    /// Again at that moment; the attempt counts.
+    Later {
+        at: DateTime<Utc>,
+        why: String,
+    },
+    /// Never tried, or not the mail's fault: queued as before, the attempt does not count.
+    Untried {
+        why: Option<String>,
+    },
+    Failed {
+        why: String,
+    },
+    /// The body may have arrived: again at that moment with the same bytes, or (`NEVER`) a human decides.
+    Uncertain {
+        at: DateTime<Utc>,
+        why: String,
+    },
+}
