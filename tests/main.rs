@@ -12,6 +12,7 @@ mod authentic;
 mod calendar;
 mod config;
 mod directive;
+mod docs;
 mod figures;
 mod ground;
 mod imap_lies;
