@@ -16,6 +16,7 @@ mod cli_store;
 mod config;
 mod cursor;
 mod directive;
+mod docs;
 mod figures;
 mod ground;
 mod imap_lies;
