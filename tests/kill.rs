@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use deskd::clock::Clock;
 use deskd::outbox::smtp::wire;
 use deskd::store::{Db, outbox};
 
@@ -145,6 +147,7 @@ impl Scene {
         }
         ready.sort();
         let killed = begun.elapsed();
+        let last_begun = Clock::System.now();
         let last = self.home.run();
         let limit = Duration::from_secs(20);
         tokio::time::timeout(limit, last.ready()).await.expect("the last life is ready at once");
@@ -165,6 +168,12 @@ impl Scene {
             begun.elapsed() - killed,
         ));
         let mut faults = self.lost_or_doubled(&db).await;
+        // Short lives get on only because each takes its own lease and claims back at once.
+        let done = rows::<(DateTime<Utc>,)>(&db, "SELECT processed_at FROM inbound WHERE fate IS NOT NULL").await;
+        let early = done.iter().filter(|row| row.0 < last_begun).count();
+        if early * 4 < done.len() {
+            faults.push(format!("only {early} of {} mails were worked on before the last life", done.len()));
+        }
         faults.extend(self.outbox_faults(&db).await);
         db.close().await;
         assert!(faults.is_empty(), "{} faults:\n{}\n{}", faults.len(), faults.join("\n"), self.end_of_log());
