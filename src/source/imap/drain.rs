@@ -184,7 +184,10 @@ impl Drain<'_, '_> {
 
     async fn take_many(&mut self, uids: &[u32], pass: &mut Pass) -> Result<(), SourceError> {
         let listed = self.talk.list(uids).await?;
-        for batch in batches(listed, |mail| mail.size) {
+        // What is over the cap goes alone too, however small the cap.
+        let alone = batch::ALONE.min(self.watch.settings.size_cap);
+        for batch in batches(listed, |mail| if mail.size > alone { mail.size.max(batch::ALONE + 1) } else { mail.size })
+        {
             let bytes = batch.iter().map(|mail| mail.size).sum();
             self.room_for(bytes, pass).await?;
             if self.watch.stop.is_cancelled() {
@@ -192,7 +195,7 @@ impl Drain<'_, '_> {
             }
             self.watch.health.beat();
             match batch.as_slice() {
-                [big] if big.size > batch::ALONE => self.take_alone(big, pass).await?,
+                [big] if big.size > alone => self.take_alone(big, pass).await?,
                 batch => self.take_batch(batch, bytes, pass).await?,
             }
             self.put_away(pass, AWAY).await?;
