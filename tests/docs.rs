@@ -157,10 +157,10 @@ fn a_command_that_does_not_exist_would_be_seen() {
     let text = "Try `deskd chek` or\n```sh\nsudo -u deskd deskd -c a.toml check --loud\n```\n";
     let found: Vec<String> = commands(text).into_iter().collect();
     assert_eq!(found, ["-c a.toml check --loud", "chek"]);
-    assert_eq!(found.iter().filter_map(|command| fault(command)).collect::<Vec<_>>(), [
-        "--loud is no option of it",
-        "there is no chek"
-    ]);
+    assert_eq!(
+        found.iter().filter_map(|command| fault(command)).collect::<Vec<_>>(),
+        ["--loud is no option of it", "there is no chek"]
+    );
 }
 
 /// The anchors that a Markdown page has, as its viewers make them of the headings.
@@ -200,7 +200,8 @@ fn every_link_between_the_documents_leads_somewhere() {
 #[test]
 fn every_verb_is_on_the_technicians_page_and_every_verb_there_is_one() {
     let page = document("docs/mail-commands.md");
-    let names: Vec<&str> = VERBS.iter().flat_map(|verb| std::iter::once(verb.name).chain(verb.aliases.iter().copied())).collect();
+    let names: Vec<&str> =
+        VERBS.iter().flat_map(|verb| std::iter::once(verb.name).chain(verb.aliases.iter().copied())).collect();
     for name in &names {
         assert!(page.contains(&format!("`#{name}`")), "#{name} is missing");
     }

@@ -1,7 +1,7 @@
 //! The part of the daemon of which only one may run on a database: sources, worker, schedule, outbox; held together by the lease.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -12,7 +12,7 @@ use super::watch::DeskState;
 use super::wire;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::intake::{self, Intake, Office, Trial, Worker};
+use crate::intake::{self, Changed, Intake, Office, Trial, Worker};
 use crate::lifecycle::{Heartbeats, chain};
 use crate::mail::authentic::Verifier;
 use crate::schedule::Schedule;
@@ -121,7 +121,7 @@ impl Desk {
         outbox::take_back(&mut tx, Some(&self.owner), self.clock.now(), uncertain_retry).await?;
         tx.commit().await?;
         let (door, keeps) = Intake::new(8);
-        let (kept, changed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (kept, changed) = (Arc::new(Notify::new()), Changed::default());
         // The door closes last: the committer ends when every source has let go of it.
         let committer = intake::commit(self.db.clone(), keeps, self.clock.clone(), Arc::clone(&kept), stop.clone());
         tasks.spawn(committer);
@@ -131,22 +131,23 @@ impl Desk {
             verifier: self.verifier.clone(),
             clock: self.clock.clone(),
             kept,
-            changed: Arc::clone(&changed),
+            changed: changed.clone(),
             trial: Trial { program: self.program.clone(), patience: TRIAL },
             beat: self.heartbeats.expect("worker", ALLOWANCE),
             stop: stop.clone(),
+            panics: Mutex::default(),
         };
         tasks.spawn(worker.run());
         let schedule = Schedule {
             db: self.db.clone(),
             office: self.office.clone(),
             clock: self.clock.clone(),
-            changed: Arc::clone(&changed),
+            changed: changed.clone(),
             beat: self.heartbeats.expect("schedule", ALLOWANCE),
             stop: stop.clone(),
         };
         tasks.spawn(schedule.run());
-        tasks.spawn(wire::sender(self, changed, stop.clone()));
+        tasks.spawn(wire::sender(self, changed.outbox, stop.clone()));
         tasks.spawn(wire::sources(self, door, stop.clone()));
         Ok(())
     }

@@ -168,7 +168,9 @@ impl SlaClock {
         }
         self.pauses.push(Pause { from: at, to: None });
         self.paused_at = Some(at);
-        self.sum.push(format!("{} {why}: paused", stamp(at)));
+        if self.stopped_at.is_none() {
+            self.sum.push(format!("{} {why}: paused", stamp(at)));
+        }
     }
 
     fn resume(&mut self, at: DateTime<Utc>, why: &str) {
@@ -179,7 +181,7 @@ impl SlaClock {
         let before = self.due;
         self.due = self.candidate.moment(100, &self.pauses);
         let credited = self.candidate.calendar.between(from, at);
-        let note = if self.due == before { " (already past)" } else { "" };
+        let note = if self.due == before { " (nothing to add)" } else { "" };
         self.sum.push(format!(
             "{} {why}: {} of pause credited{note}: due {}",
             stamp(at),

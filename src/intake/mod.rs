@@ -35,4 +35,4 @@ pub use managers::{
     late_list, late_waits, source_down, undeliverable, unsorted_digest, unsorted_is_urgent, unsorted_waits,
 };
 pub use trial::{Trial, Tried};
-pub use worker::Worker;
+pub use worker::{Changed, Worker};

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -32,10 +32,26 @@ pub struct Worker {
     /// Something was kept.
     pub kept: Arc<Notify>,
     /// The outbox and the timers have something new.
-    pub changed: Arc<Notify>,
+    pub changed: Changed,
     pub trial: Trial,
     pub beat: Pulse,
     pub stop: CancellationToken,
+    /// How often each mail made us panic in this life; ends of the daemon do not count.
+    pub panics: Mutex<HashMap<InboundId, u32>>,
+}
+
+/// Wakes the outbox and the schedule; a wake-up that finds one of them busy is kept for it.
+#[derive(Debug, Clone, Default)]
+pub struct Changed {
+    pub outbox: Arc<Notify>,
+    pub timers: Arc<Notify>,
+}
+
+impl Changed {
+    pub fn tell(&self) {
+        self.outbox.notify_one();
+        self.timers.notify_one();
+    }
 }
 
 const BATCH: i64 = 64;
@@ -45,8 +61,10 @@ const ALONE: i64 = 1 << 20;
 /// A tech's mail that DNS left open is tried again for so long.
 const DNS_PATIENCE: TimeDelta = TimeDelta::hours(4);
 const DNS_AGAIN: TimeDelta = TimeDelta::minutes(5);
-/// A mail that made the reader panic this often is set aside.
-const ATTEMPTS: i64 = 3;
+/// A mail that made us panic this often is set aside.
+const PANICS: u32 = 2;
+/// So many ends of the daemon while one mail was in hand cannot be chance.
+const ENDS: i64 = 20;
 
 /// Mails that wait for DNS, and until when.
 type Deferred = HashMap<InboundId, DateTime<Utc>>;
@@ -116,6 +134,11 @@ impl Worker {
         inbound::count_attempt(&mut tx, id).await?;
         tx.commit().await?;
         let Some(row) = row else { return Ok(()) };
+        if row.attempts >= ENDS {
+            return self
+                .quarantine(&row, &format!("the daemon ended {} times while it was in hand", row.attempts))
+                .await;
+        }
         match self.trial.read(&row, &self.stop).await {
             Tried::Fine => self.process(vec![row], deferred).await,
             Tried::Stopped => Ok(()),
@@ -168,7 +191,7 @@ impl Worker {
             }
             Err(_) => self.panicked(&ready[0]).await?,
         }
-        self.changed.notify_waiters();
+        self.changed.tell();
         Ok(())
     }
 
@@ -180,13 +203,13 @@ impl Worker {
     }
 
     async fn panicked(&self, mail: &Ready) -> Result<(), StoreError> {
-        let mut tx = self.db.write().await?;
-        inbound::count_attempt(&mut tx, mail.row.id).await?;
-        tx.commit().await?;
-        if mail.row.attempts + 1 < ATTEMPTS {
-            return Ok(());
-        }
-        self.quarantine(&mail.row, "working on it made deskd panic").await
+        let times = {
+            let mut panics = self.panics.lock().unwrap_or_else(PoisonError::into_inner);
+            let times = panics.entry(mail.row.id).or_default();
+            *times += 1;
+            *times
+        };
+        if times < PANICS { Ok(()) } else { self.quarantine(&mail.row, "working on it made deskd panic").await }
     }
 
     /// Reads off the async threads; a mail whose reading panics is counted and in the end set aside.

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Timelike, Utc};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::intake::{self, Office, Unit};
+use crate::intake::{self, Changed, Office, Unit};
 use crate::lifecycle::{Pulse, chain};
 use crate::store::tickets::{self, Timer};
 use crate::store::{Db, StoreError, jobs};
@@ -18,7 +18,7 @@ pub struct Schedule {
     pub office: watch::Receiver<Arc<Office>>,
     pub clock: Clock,
     /// Timers or outbox may have changed.
-    pub changed: Arc<Notify>,
+    pub changed: Changed,
     pub beat: Pulse,
     pub stop: CancellationToken,
 }
@@ -41,12 +41,12 @@ impl Schedule {
                 }
             };
             if worked {
-                self.changed.notify_waiters();
+                self.changed.outbox.notify_one();
                 continue;
             }
             tokio::select! {
                 () = self.stop.cancelled() => {}
-                () = self.changed.notified() => {}
+                () = self.changed.timers.notified() => {}
                 () = self.sleep() => {}
             }
         }
