@@ -19,6 +19,7 @@ fn matches(label: &str, kind: Kind) -> bool {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one walk over the cases, with every figure counted on the way")]
 fn public_automatic_mails_are_recognised() {
     let Some(folder) = testdata("auto-bounce") else { return };
     let labels: Vec<Value> = serde_json::from_slice(&std::fs::read(folder.join("labels.json")).unwrap()).unwrap();

@@ -134,7 +134,7 @@ fn continues(found: &Found, line: &str, next: Option<&str>) -> bool {
     let Some((name, value)) = found.last() else { return false };
     let addressed = matches!(name, Some(Field::To | Field::Cc | Field::From));
     let open = value.ends_with([',', ';', '<', '(']) || value.is_empty();
-    let more = line.len() < 400 && addressed && (ADDRESS.is_match(line) && open || open);
+    let more = line.len() < 400 && addressed && open;
     let before_field = line.len() < 200 && next.and_then(field).is_some_and(|(name, _)| name.is_some());
     more || before_field
 }

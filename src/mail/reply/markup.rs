@@ -284,7 +284,7 @@ impl Reader {
                 if !self.text.ends_with(' ') && !self.text.is_empty() {
                     self.text.push(' ');
                 }
-            } else if !matches!(c, '\u{feff}' | '\r') && !(c.is_control() && c != '\t') {
+            } else if !(matches!(c, '\u{feff}' | '\r') || c.is_control() && c != '\t') {
                 self.text.push(c);
             }
         }

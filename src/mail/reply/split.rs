@@ -161,7 +161,7 @@ impl Split {
         }
         let mut end = next?;
         self.introduced = true;
-        while lines.get(end).is_some_and(|line| barred(line)) {
+        while lines.get(end).is_some_and(&barred) {
             end += 1;
         }
         self.quoted.extend(lines[at..end].iter().map(|line| line.text.clone()));
