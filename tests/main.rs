@@ -10,6 +10,9 @@ mod harness;
 
 mod authentic;
 mod calendar;
+mod cli;
+mod cli_demo;
+mod cli_store;
 mod config;
 mod directive;
 mod docs;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono_tz::Tz;
 
-use super::paper::{moment, plain};
+use super::paper::{cut, moment, plain};
 use crate::desk::event::{ClockKind, Event, Touch, Waiting};
 use crate::desk::firm::{Escalation, Notify};
 use crate::words::{Actor, ContactId};
@@ -90,7 +90,7 @@ pub fn words(event: &Event, names: &Names, zone: Tz, steps: &[Escalation]) -> St
             format!("waits for the {on}{until}")
         }
         Event::WaitEnded => "waiting ended".to_owned(),
-        Event::FixNoted { text } => format!("resolution note: {}", plain(text)),
+        Event::FixNoted { text } => format!("resolution note: {}", cut(&plain(text), 120)),
         Event::Resolved { .. } => "resolved".to_owned(),
         Event::Reopened => "reopened".to_owned(),
         Event::Closed => "closed".to_owned(),

@@ -78,9 +78,7 @@ async fn list(opened: &Opened, paper: Paper, args: &InboundArgs) -> Result<(), F
     let cells: Vec<(Ink, Vec<String>)> = rows.iter().map(|row| cells(row, opened)).collect();
     let mut text = paper.table(&["ID", "ARRIVED", "FATE", "TICKET", "FROM", "SUBJECT"], &cells);
     if rows.iter().any(|row| row.fate.as_deref() == Some("quarantined")) {
-        text.push_str(
-            "\nQuarantined ones stopped nobody else: `deskd inbound show ID` tells why, `retry ID` tries again.\n",
-        );
+        text.push_str("\nQuarantined: `deskd inbound show ID` tells why, `retry ID` tries it again.\n");
     }
     Ok(say(&text)?)
 }

@@ -38,7 +38,7 @@ struct Cli {
     /// Config file; else ./deskd.toml, then /etc/deskd/deskd.toml
     #[arg(short, long, global = true, env = "DESKD_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Colours; NO_COLOR turns them off where nothing is said here
+    /// Colours; auto: on a terminal, unless NO_COLOR is set
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Colour::Auto)]
     color: Colour,
     #[command(subcommand)]

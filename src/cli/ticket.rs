@@ -134,7 +134,7 @@ fn message_text(message: &Message, zone: Tz, paper: Paper) -> String {
         let _ = writeln!(text, "    {bar}({})", plain(reason));
     }
     for line in plain_lines(&message.text).trim_end().lines() {
-        let _ = writeln!(text, "    {}", format!("{bar}{line}").trim_end());
+        let _ = writeln!(text, "{}", format!("    {bar}{line}").trim_end());
     }
     for file in &message.attachments.0 {
         let _ = writeln!(text, "    {bar}[{}, {} bytes]", plain(&file.name), file.size);

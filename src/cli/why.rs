@@ -38,6 +38,8 @@ struct Reason {
     rule: String,
     /// Found anew in the first message; empty where today's rules do not find them any more.
     words: Vec<String>,
+    /// `P1`, `skill network`, `tag outage`; likewise.
+    gave: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -102,11 +104,12 @@ fn reasons(dossier: &Dossier, firm: &Firm) -> Vec<Reason> {
             is_open: &|name| firm.calendars.get(name).is_none_or(|calendar| calendar.is_open(ticket.received_at)),
         })
     });
-    let words_of = |rule: &str| {
-        let found = verdict.iter().flat_map(|verdict| &verdict.matches).find(|found| found.rule == rule);
-        found.map(|found| found.words.clone()).unwrap_or_default()
+    let found = |rule: &String| {
+        let found = verdict.iter().flat_map(|verdict| &verdict.matches).find(|found| found.rule == *rule);
+        let (words, gave) = found.map(|found| (found.words.clone(), found.gave.clone())).unwrap_or_default();
+        Reason { rule: rule.clone(), words, gave }
     };
-    ticket.rules.iter().map(|rule| Reason { rule: rule.clone(), words: words_of(rule) }).collect()
+    ticket.rules.iter().map(found).collect()
 }
 
 fn text(dossier: &Dossier, reasons: &[Reason], opened: &Opened, paper: Paper) -> String {
@@ -152,13 +155,15 @@ fn priority(dossier: &Dossier, reasons: &[Reason], opened: &Opened) -> Vec<Strin
     if let Some(why) = &dossier.ticket.unsorted {
         lines.push(format!("unsorted at first: {}", plain(why)));
     }
-    if reasons.is_empty() {
-        lines.push(format!("triage gave {first}: no rule matched"));
-    }
+    lines.push(match reasons.is_empty() {
+        true => format!("triage gave {first}: no rule matched"),
+        false => format!("triage gave {first}:"),
+    });
     for reason in reasons {
         let words: Vec<String> = reason.words.iter().map(|word| format!("\"{}\"", plain(word))).collect();
         let on = if words.is_empty() { String::new() } else { format!(" on {}", words.join(", ")) };
-        lines.push(format!("triage gave {first}: rule \"{}\"{on}", plain(&reason.rule)));
+        let gave = if reason.gave.is_empty() { String::new() } else { format!(": {}", reason.gave.join(", ")) };
+        lines.push(format!("  rule \"{}\"{on}{gave}", plain(&reason.rule)));
     }
     lines.extend(told(dossier, opened, is_priority));
     lines

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use data_encoding::HEXLOWER;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -192,7 +192,8 @@ impl MaildirSource {
         let arrival = Arrival {
             source: self.settings.name.clone(),
             key: mail.key.clone(),
-            arrived_at: DateTime::<Utc>::from(mail.modified).min(inside.clock.now()),
+            // Milliseconds: what every database keeps.
+            arrived_at: DateTime::<Utc>::from(mail.modified).trunc_subsecs(3).min(inside.clock.now()),
             raw,
             junk: false,
             oversize,
