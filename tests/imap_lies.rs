@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use deskd::source::imap::{ImapSource, Login, Settings, Tls};
+use deskd::source::imap::{ImapSource, Login, Settings, Tls, Token};
 
 use crate::harness::desk::Desk;
 use crate::harness::lying_imap::{Act, LyingImap};
@@ -146,4 +146,163 @@ async fn uids_given_out_a_second_time_are_other_mails() {
     let kept = desk.until_kept(2).await;
     assert_eq!((kept[0].key.as_str(), kept[1].key.as_str()), ("7/90", "7~1/5"));
     running.stop().await;
+}
+
+/// An honest server with mail 5, whose listing and login the test may bend.
+async fn server_with(bend: impl Fn(usize, &str) -> Option<Act> + Send + Sync + 'static) -> LyingImap {
+    LyingImap::start(move |connection, command| {
+        let bent = bend(connection, command);
+        if bent.is_some() {
+            return bent;
+        }
+        let section = if command.contains("<0.") { "BODY[]<0>" } else { "BODY[]" };
+        let say = |text: String| Some(Act::Say(text));
+        match command {
+            search if search.starts_with("UID SEARCH") => say("* SEARCH 5\r\nTAG OK\r\n".to_owned()),
+            list if list.contains("RFC822.SIZE") => say("* 1 FETCH (UID 5 RFC822.SIZE 13)\r\nTAG OK\r\n".to_owned()),
+            body if body.contains("BODY.PEEK") => {
+                say(format!("* 1 FETCH (UID 5 {section} {{13}}\r\nSubject: a\r\n\r)\r\nTAG OK\r\n"))
+            }
+            _ => None,
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_mail_without_an_arrival_time_stops_nobody() {
+    let server = server_with(|_, command| {
+        command
+            .contains("RFC822.SIZE")
+            .then(|| Act::Say("* 1 FETCH (UID 5 RFC822.SIZE 13 INTERNALDATE nil FLAGS ())\r\nTAG OK\r\n".to_owned()))
+    })
+    .await;
+    let mut desk = Desk::open().await;
+    let before = chrono_now(&desk);
+    let running = desk.start(ImapSource::new(settings(&server)));
+    let kept = desk.until_kept(1).await;
+    assert_eq!(kept[0].key, "7/5");
+    assert!(kept[0].arrived_at >= before, "the clock starts when we saw it");
+    running.stop().await;
+}
+
+fn chrono_now(desk: &Desk) -> chrono::DateTime<chrono::Utc> {
+    desk.inside.clock.now()
+}
+
+fn with_token(server: &LyingImap) -> Settings {
+    let token: Token = std::sync::Arc::new(|| Box::pin(async { Ok("tok".to_owned().into()) }));
+    let mut settings = settings(server);
+    settings.login = Login::XOAuth2 { user: "support@x.example".to_owned(), token };
+    settings
+}
+
+fn offers_xoauth2(command: &str) -> Option<Act> {
+    (command == "CAPABILITY")
+        .then(|| Act::Say("* CAPABILITY IMAP4rev1 MOVE UIDPLUS AUTH=XOAUTH2 SASL-IR\r\nTAG OK\r\n".to_owned()))
+}
+
+#[tokio::test]
+async fn a_token_logs_in_by_xoauth2() {
+    let said = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let heard = said.clone();
+    let server = server_with(move |_, command| {
+        if command.starts_with("AUTHENTICATE XOAUTH2") {
+            return Some(Act::Ask("+ \r\n".to_owned(), {
+                let heard = heard.clone();
+                Box::new(move |answer: &str| {
+                    *heard.lock().unwrap() = Some(answer.to_owned());
+                    "TAG OK welcome\r\n".to_owned()
+                })
+            }));
+        }
+        offers_xoauth2(command)
+    })
+    .await;
+    let mut desk = Desk::open().await;
+    let running = desk.start(ImapSource::new(with_token(&server)));
+    desk.until_kept(1).await;
+    let answer = said.lock().unwrap().clone().unwrap();
+    let plain = data_encoding::BASE64.decode(answer.as_bytes()).unwrap();
+    assert_eq!(String::from_utf8(plain).unwrap(), "user=support@x.example\x01auth=Bearer tok\x01\x01");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_refused_token_is_told_after_the_challenge_is_answered() {
+    let server = server_with(|_, command| {
+        if command.starts_with("AUTHENTICATE XOAUTH2") {
+            return Some(Act::Ask("+ \r\n".to_owned(), {
+                Box::new(|answer: &str| {
+                    // The challenge wants an empty line; only then comes the refusal.
+                    if answer.is_empty() {
+                        "TAG NO [AUTHENTICATIONFAILED] expired\r\n".to_owned()
+                    } else {
+                        "+ eyJzdGF0dXMiOiI0MDAifQ==\r\n".to_owned()
+                    }
+                })
+            }));
+        }
+        offers_xoauth2(command)
+    })
+    .await;
+    let desk = Desk::open().await;
+    let running = desk.start(ImapSource::new(with_token(&server)));
+    let limit = Duration::from_secs(20);
+    tokio::time::timeout(limit, running.health.until(|now| now.last_error.is_some())).await.unwrap();
+    let (_, words) = running.health.snapshot().last_error.unwrap();
+    assert!(words.contains("refuses the login") && words.contains("expired") && !words.contains("tok"), "{words}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn without_starttls_no_password_leaves() {
+    let logins = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = logins.clone();
+    let server = server_with(move |_, command| {
+        if command.starts_with("LOGIN") || command.starts_with("AUTH") {
+            counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        }
+        None
+    })
+    .await;
+    let desk = Desk::open().await;
+    let mut settings = settings(&server);
+    settings.tls = Tls::StartTls(deskd::account::tls::client_config(None).unwrap());
+    let running = desk.start(ImapSource::new(settings));
+    tokio::time::timeout(Duration::from_secs(20), running.health.until(|now| now.last_error.is_some())).await.unwrap();
+    let (_, words) = running.health.snapshot().last_error.unwrap();
+    assert!(words.contains("does not offer STARTTLS"), "{words}");
+    assert_eq!(logins.load(std::sync::atomic::Ordering::SeqCst), 0);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn mail_that_the_intake_did_not_keep_stays_at_its_source() {
+    let moves = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = moves.clone();
+    let server = server_with(move |_, command| {
+        if command.starts_with("UID MOVE") || command.starts_with("UID STORE") {
+            counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        }
+        None
+    })
+    .await;
+    let mut desk = Desk::open().await;
+    let (refusing, mut door) = deskd::intake::Intake::new(4);
+    let keeping = std::mem::replace(&mut desk.inside.intake, refusing);
+    let running = desk.start(ImapSource::new(settings(&server)));
+    // Twice handed in, twice dropped without a promise.
+    for _ in 0..2 {
+        let batch = tokio::time::timeout(Duration::from_secs(20), door.recv()).await.unwrap().unwrap();
+        assert_eq!(batch.arrivals[0].key, "7/5");
+        assert_eq!(moves.load(std::sync::atomic::Ordering::SeqCst), 0);
+    }
+    running.stop().await;
+    desk.inside.intake = keeping;
+    let running = desk.start(ImapSource::new(settings(&server)));
+    assert_eq!(desk.until_kept(1).await[0].key, "7/5");
+    running.until_well().await;
+    running.stop().await;
+    assert!(moves.load(std::sync::atomic::Ordering::SeqCst) > 0);
 }

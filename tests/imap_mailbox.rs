@@ -116,3 +116,80 @@ async fn mail_that_was_kept_before_a_crash_is_moved_and_not_handed_in_again() {
     assert_eq!((server.count("support", ""), server.count("support", ".Processed")), (0, 2));
     assert_eq!(desk.kept.borrow().len(), 1);
 }
+
+#[tokio::test]
+async fn another_uidvalidity_lists_everything_again() {
+    let server = Dovecot::start("").await;
+    server.deliver("support", "m1", &mail("one"));
+    let mut desk = Desk::open().await;
+    let running = desk.start(ImapSource::new(settings(&server, Tls::None)));
+    let first = desk.until_kept(1).await.remove(0).key;
+    running.until_well().await;
+    running.stop().await;
+    // As after a restore from backup: the done mail is back, all UIDs are new.
+    let done = server.maildir("support").join(".Processed");
+    let back =
+        ["new", "cur"].iter().flat_map(|part| std::fs::read_dir(done.join(part)).unwrap()).next().unwrap().unwrap();
+    std::fs::rename(back.path(), server.maildir("support").join("cur/back:2,")).unwrap();
+    for entry in std::fs::read_dir(server.maildir("support")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.file_name().unwrap().to_string_lossy().starts_with("dovecot") {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    let running = desk.start(ImapSource::new(settings(&server, Tls::None)));
+    let again = desk.until_kept(2).await.remove(1);
+    running.until_well().await;
+    running.stop().await;
+    let validity = |key: &str| key.split_once('/').unwrap().0.to_owned();
+    assert_ne!(validity(&first), validity(&again.key));
+    assert_eq!(again.raw, mail("one").into_bytes(), "handed in whole, so that the intake knows it by its content");
+}
+
+#[tokio::test]
+async fn a_mail_over_the_cap_comes_as_its_header_and_its_size() {
+    let server = Dovecot::start("").await;
+    let huge = format!("{}{}", mail("huge"), "x\r\n".repeat(20_000));
+    server.deliver("support", "m1", &huge);
+    server.deliver("support", "m2", &mail("small"));
+    let mut desk = Desk::open().await;
+    let mut small = settings(&server, Tls::None);
+    small.size_cap = 10_000;
+    let running = desk.start(ImapSource::new(small));
+    let kept = desk.until_kept(2).await;
+    running.until_well().await;
+    running.stop().await;
+    let found = kept.iter().find(|one| one.oversize.is_some()).unwrap();
+    assert_eq!(found.oversize, Some(huge.len() as u64));
+    assert!(found.raw.starts_with(b"From: jane@acme.example") && found.raw.len() < 1_000);
+    assert_eq!((server.count("support", ""), server.count("support", ".Processed")), (0, 2));
+}
+
+#[tokio::test]
+async fn mail_that_a_person_has_read_is_taken_and_one_moved_away_is_let_go() {
+    let server = Dovecot::start("").await;
+    server.deliver("support", "m1", &mail("one"));
+    let maildir = server.maildir("support");
+    std::fs::rename(maildir.join("new/m1"), maildir.join("cur/m1:2,FS")).unwrap();
+    server.deliver("support", "m2", &mail("two"));
+    let mut desk = Desk::open().await;
+    let (holding, mut door) = deskd::intake::Intake::new(4);
+    let keeping = std::mem::replace(&mut desk.inside.intake, holding);
+    let running = desk.start(ImapSource::new(settings(&server, Tls::None)));
+    let batch = tokio::time::timeout(Duration::from_secs(20), door.recv()).await.unwrap().unwrap();
+    assert_eq!(batch.arrivals.len(), 2);
+    // Fetched, not yet kept: somebody deletes one of them.
+    for part in ["new", "cur"] {
+        for entry in std::fs::read_dir(maildir.join(part)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.file_name().unwrap().to_string_lossy().starts_with("m2") {
+                std::fs::remove_file(path).unwrap();
+            }
+        }
+    }
+    let _ = batch.kept.send(());
+    running.until_well().await;
+    running.stop().await;
+    assert_eq!((server.count("support", ""), server.count("support", ".Processed")), (0, 1));
+    desk.inside.intake = keeping;
+}

@@ -1,8 +1,9 @@
 //! Triage by the default rules: measured on the public requests, and on our own in other words.
 
+use deskd::config::load_with;
 use deskd::config::rules::{DEFAULT, RulesFile};
-use deskd::desk::rules::{Doubt, Request, Rule, Rules, Verdict};
-use deskd::words::Priority;
+use deskd::desk::rules::{Doubt, Request, Rule, Rules, Verdict, When};
+use deskd::words::{ClientKey, Priority};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -88,7 +89,12 @@ fn the_default_rules_sort_our_own_requests() {
 /// Sixty requests each, written before the rules knew them; docs/rules.md has the figure of the first, blind measure.
 #[test]
 fn the_default_rules_sort_requests_that_were_written_blind() {
-    let sets = [("blind-1", include_str!("triage/blind-1.jsonl"))];
+    let sets = [
+        ("blind-1", include_str!("triage/blind-1.jsonl")),
+        ("blind-2", include_str!("triage/blind-2.jsonl")),
+        ("blind-3", include_str!("triage/blind-3.jsonl")),
+        ("blind-4", include_str!("triage/blind-4.jsonl")),
+    ];
     let figures = sets.map(|(name, text)| (name, measure(name, text)));
     for (name, (right, all, found, outages)) in figures {
         assert!(found + 1 >= outages, "{name}: {found} of {outages} P1");
@@ -135,4 +141,130 @@ fn every_problem_of_every_rule_is_told_at_once() {
     let problems = Rules::compile(rules).unwrap_err();
     let names: Vec<&str> = problems.iter().map(|problem| problem.rule.as_str()).collect();
     assert_eq!(names, ["A", "b", "c", "d", "e", "f"]);
+}
+
+const FIRM: &str = r#"
+rules = "rules.toml"
+[firm]
+name = "Northwind IT"
+time_zone = "America/Chicago"
+domain = "northwind.example"
+url = "https://desk.northwind.example/"
+[priority.P1]
+first_touch = "15m"
+resolve = "4h"
+[priority.P2]
+first_touch = "1h"
+resolve = "8h"
+[[maildir]]
+name = "drop"
+address = "support@northwind.example"
+path = "."
+[smtp]
+outbox = "sent"
+[[tech]]
+login = "sam"
+name = "Sam Ortiz"
+email = "sam@northwind.example"
+skills = ["network", "server"]
+roles = ["manager"]
+"#;
+
+/// The config with more at its end and this rules file: the rules, and what `deskd check` says without the folder's name.
+fn configured(more: &str, rules: &str) -> (Option<std::sync::Arc<Rules>>, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("deskd.toml"), format!("{FIRM}{more}")).unwrap();
+    std::fs::write(folder.path().join("rules.toml"), rules).unwrap();
+    let (rules, problems) = match load_with(&folder.path().join("deskd.toml"), None) {
+        Ok(config) => (Some(config.firm.rules.clone()), config.warnings),
+        Err(problems) => (None, problems.0),
+    };
+    let home = format!("{}/", folder.path().display());
+    (rules, problems.iter().map(|problem| problem.to_string().replace(&home, "")).collect())
+}
+
+#[test]
+fn a_problem_of_a_rule_names_its_file_and_line() {
+    let file = "[words]\na = [\"@b\"]\nb = [\"@a\"]\n\n[[rule]]\nname = \"loop\"\nany = [\"@a\"]\npriority = \"P1\"\n\n\
+                [[rule]]\nname = \"lost\"\npriority = \"P5\"\nany = [\"@nowhere\"]\nhours = \"at night\"\n";
+    let (_, problems) = configured("", file);
+    assert_eq!(
+        problems,
+        [
+            "rules.toml:7: rule \"loop\".any: the group \"a\" contains itself; mend the rule (docs/rules.md)",
+            "rules.toml:14: rule \"lost\".hours: \"at night\" is not understood; write \"outside office\" or \"in office\"; mend the rule (docs/rules.md)",
+            "rules.toml:12: rule \"lost\".priority: \"P5\" is none of P1, P2, P3, P4; mend the rule (docs/rules.md)",
+            "rules.toml:13: rule \"lost\".any: there is no group \"nowhere\" under [words]; mend the rule (docs/rules.md)",
+        ]
+    );
+}
+
+#[test]
+fn a_compiled_problem_and_an_unknown_key_name_their_lines() {
+    let bad = "[[rule]]\nname = \"r\"\nregex = [\"(\"]\npriority = \"P1\"\n";
+    let (_, problems) = configured("", &format!("# mine\n{bad}"));
+    assert!(problems[0].starts_with("rules.toml:4: rule \"r\".regex: \"(\" is no regex"), "{problems:?}");
+    let (_, problems) = configured("", "[[rule]]\nname = \"r\"\nanny = [\"x\"]\n");
+    assert!(problems[0].starts_with("rules.toml:3: rule: unknown field `anny`"), "{problems:?}");
+}
+
+#[test]
+fn a_skill_that_no_tech_has_is_a_warning() {
+    let (rules, warnings) = configured("", "[[rule]]\nname = \"wifi\"\nany = [\"wifi\"]\nskill = \"wireless\"\n");
+    assert!(rules.is_some());
+    assert_eq!(
+        warnings,
+        [
+            "rules.toml:4: warning: rule \"wifi\".skill: no tech has the skill \"wireless\"; the techs have network, server; give it to a tech or name one of these"
+        ]
+    );
+}
+
+#[test]
+fn rules_of_the_config_come_before_the_file_and_know_its_groups() {
+    let own = "[[rule]]\nname = \"night\"\nany = [\"@things\"]\nfrom = [\"@acme.example\"]\nsource = [\"support\"]\npriority = \"P2\"\n";
+    let file =
+        "[words]\nthings = [\"press\", \"oven\"]\n[[rule]]\nname = \"later\"\nany = [\"oven\"]\npriority = \"P4\"\n";
+    let (rules, problems) = configured(own, file);
+    assert_eq!(problems, [""; 0]);
+    let rules = rules.unwrap();
+    assert_eq!(triage(&rules, "", "the oven is cold").rules(), ["night"]);
+    let stranger = Request {
+        subject: "",
+        body: "the oven is cold",
+        from: "jane@other.example",
+        client: None,
+        source: "support",
+        is_open: &|_| true,
+    };
+    assert_eq!(rules.triage(&stranger).rules(), ["later"]);
+    assert_eq!(rules.triage(&Request { from: "jane@acme.example", source: "phone", ..stranger }).rules(), ["later"]);
+}
+
+#[test]
+fn a_rule_may_ask_for_hours_or_a_client() {
+    let when = When { outside: true, calendar: "office".to_owned() };
+    let night = Rule { hours: Some(when), ..rule("night", &["oven"]) };
+    let acme = Rule { client: vec![ClientKey("acme".to_owned())], ..rule("acme", &["oven"]) };
+    let rules = Rules::compile(vec![night, acme]).unwrap();
+    let key = ClientKey("acme".to_owned());
+    let asked = |open: bool, client: Option<&ClientKey>| {
+        let is_open = move |_: &str| open;
+        let from = "jane@acme.example";
+        rules.triage(&Request { subject: "oven", body: "", from, client, source: "s", is_open: &is_open }).rules()
+    };
+    assert_eq!(asked(false, None), ["night"]);
+    assert_eq!(asked(true, Some(&key)), ["acme"]);
+    assert!(asked(true, None).is_empty());
+}
+
+#[test]
+fn every_skill_of_the_default_rules_is_had_by_a_tech_of_the_example() {
+    let example: toml::Table = toml::from_str(include_str!("../config/deskd.toml")).unwrap();
+    let techs = example["tech"].as_array().unwrap();
+    let skills: Vec<&str> =
+        techs.iter().flat_map(|tech| tech["skills"].as_array().unwrap()).filter_map(|skill| skill.as_str()).collect();
+    for rule in default_rules().rules() {
+        assert!(rule.skill.as_ref().is_none_or(|skill| skills.contains(&skill.as_str())), "{:?}", rule.skill);
+    }
 }

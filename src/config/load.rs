@@ -11,15 +11,14 @@ use toml::de::DeTable;
 
 use super::people::{self, ClientEntry, RateEntry, TechEntry};
 use super::problem::{Problem, Problems};
-use super::rules::RulesFile;
 use super::secret::Surroundings;
 use super::section::{Found, Notes, Place, Section, Source};
 use super::security::security;
 use super::server::{Mailbox, Maildir, OAuth, Outgoing, Servers};
-use super::{Config, Limits, Log, LogFormat, check, clockwork, cron_line, hours, server, value};
+use super::{Config, Limits, Log, LogFormat, check, clockwork, cron_line, hours, server, triage, value};
 use crate::desk::calendar::Calendar;
 use crate::desk::firm::{Desk, Escalation, Firm, Targets};
-use crate::desk::rules::{Rule, Rules};
+use crate::desk::rules::Rules;
 use crate::words::Category;
 
 /// Sections that only the main file may have.
@@ -164,7 +163,8 @@ fn build(sources: &[Source], around: &Surroundings, notes: &Notes, mut files: Ve
     let log = log(main);
     let templates = folder(main, "templates", around);
     let out = outgoing(main, &parts, limits.mail, around);
-    let rules = rules(&roots, around, &mut files);
+    let skills: Vec<&str> = parts.techs.iter().flat_map(|entry| &entry.tech.skills).map(String::as_str).collect();
+    let rules = triage::rules(&roots, &skills, around, &mut files);
     check::across(notes, main, &parts, head.as_ref().map(|head| head.default_category));
     finish(&roots);
     let firm = Firm {
@@ -230,73 +230,6 @@ fn parsed<'a>(source: &'a Source, notes: &Notes) -> Spanned<DeTable<'a>> {
         );
     }
     table
-}
-
-/// `rules = "rules.toml"` (or the built-in file) with the `[[rule]]` sections of the config before it.
-fn rules(roots: &[Section<'_>], around: &Surroundings, files: &mut Vec<PathBuf>) -> Rules {
-    let mut all = Vec::new();
-    let mut named = None;
-    for root in roots {
-        if root.has("rule") {
-            match rule_sections(root) {
-                Ok(file) => all.extend(built(root, &file)),
-                Err(error) => {
-                    root.notes.wrong(&root.place, format!("[[rule]]: {}", error.message()), "see docs/config.md")
-                }
-            }
-        }
-        named = named.or_else(|| root.text("rules").map(|file| (root, file)));
-    }
-    let text = match &named {
-        Some((root, file)) => {
-            let path = around.path(file.value);
-            files.push(path.clone());
-            std::fs::read_to_string(&path).unwrap_or_else(|error| {
-                root.notes.wrong(
-                    &file.place,
-                    format!("{} cannot be read: {error}", path.display()),
-                    "name a file with [[rule]] sections",
-                );
-                String::new()
-            })
-        }
-        None => super::rules::DEFAULT.to_owned(),
-    };
-    let Some(root) = named.as_ref().map(|(root, _)| *root).or(roots.first()) else { return Rules::none() };
-    match toml::from_str::<RulesFile>(&text) {
-        Ok(file) => all.extend(built(root, &file)),
-        Err(error) => root.notes.wrong(&root.place, format!("the rules file: {error}"), "see docs/config.md"),
-    }
-    Rules::compile(all).unwrap_or_else(|problems| {
-        for problem in problems {
-            root.notes.wrong(
-                &root.place,
-                format!("rule \"{}\": {}: {}", problem.rule, problem.key, problem.why),
-                "mend the rule",
-            );
-        }
-        Rules::none()
-    })
-}
-
-/// The `[[rule]]` and `[words]` tables of one config file, read by serde from the file's own text.
-fn rule_sections(root: &Section<'_>) -> Result<RulesFile, toml::de::Error> {
-    let mut whole: toml::Table = toml::from_str(&root.place.file.text)?;
-    whole.retain(|key, _| key == "rule" || key == "words");
-    whole.try_into()
-}
-
-fn built(root: &Section<'_>, file: &RulesFile) -> Vec<Rule> {
-    file.build().unwrap_or_else(|problems| {
-        for problem in problems {
-            root.notes.wrong(
-                &root.place,
-                format!("rule \"{}\": {}: {}", problem.rule, problem.key, problem.why),
-                "mend the rule",
-            );
-        }
-        Vec::new()
-    })
 }
 
 fn head(main: &Section<'_>) -> Option<Head> {

@@ -15,6 +15,7 @@ mod secret;
 mod section;
 mod security;
 mod server;
+mod triage;
 mod value;
 
 use std::net::SocketAddr;

@@ -132,6 +132,41 @@ impl Ticket {
                 let touch = FirstTouch { at, by: by.clone(), how: *how, declared: *declared };
                 self.touch(touch);
             }
+            Event::WaitStarted { on, until } => {
+                self.wait = Some(Wait { since: at, on: *on, until: *until });
+                self.nudges = 0;
+                self.status = Status::Waiting;
+            }
+            Event::WaitEnded => {
+                self.wait = None;
+                self.status = self.working_status();
+            }
+            Event::Resolved { .. } => {
+                self.wait = None;
+                self.resolved_at = Some(at);
+                self.status = Status::Resolved;
+            }
+            Event::Reopened => {
+                self.resolved_at = None;
+                self.status = self.working_status();
+            }
+            Event::Closed => self.status = Status::Closed,
+            Event::Merged { into } => {
+                self.merged_into = Some(*into);
+                self.status = Status::Merged;
+            }
+            Event::Accepted { client } => {
+                self.client = client.clone().or_else(|| self.client.take());
+                self.status = self.working_status();
+            }
+            Event::MarkedSpam => self.status = Status::Spam,
+            other => self.describe(other),
+        }
+    }
+
+    /// Events that change what is known of the ticket, not where it stands; all others change nothing.
+    fn describe(&mut self, event: &Event) {
+        match event {
             Event::Assigned { to, .. } => {
                 self.taken = false;
                 self.assignee = to.clone();
@@ -148,30 +183,7 @@ impl Ticket {
             Event::ParticipantAdded { contact } if !self.participants.contains(contact) => {
                 self.participants.push(*contact);
             }
-            Event::WaitStarted { on, until } => {
-                self.wait = Some(Wait { since: at, on: *on, until: *until });
-                self.nudges = 0;
-                self.status = Status::Waiting;
-            }
-            Event::WaitEnded => {
-                self.wait = None;
-                self.status = self.working_status();
-            }
             Event::FixNoted { text } => self.fixes.push(text.clone()),
-            Event::Resolved { .. } => {
-                self.wait = None;
-                self.resolved_at = Some(at);
-                self.status = Status::Resolved;
-            }
-            Event::Reopened => {
-                self.resolved_at = None;
-                self.status = self.working_status();
-            }
-            Event::Closed => self.status = Status::Closed,
-            Event::Merged { into } => {
-                self.merged_into = Some(*into);
-                self.status = Status::Merged;
-            }
             Event::MergedFrom { received_at, priority, first_touch_at, first_touch_by, .. } => {
                 self.received_at = self.received_at.min(*received_at);
                 self.priority = self.priority.min(*priority);
@@ -179,27 +191,10 @@ impl Ticket {
                     self.touch(FirstTouch { at, by, how: Touch::Answer, declared: false });
                 }
             }
-            Event::Accepted { client } => {
-                if client.is_some() {
-                    self.client = client.clone();
-                }
-                self.status = self.working_status();
-            }
-            Event::MarkedSpam => self.status = Status::Spam,
             Event::TimeLogged { minutes, .. } => self.minutes += *minutes,
             Event::Approved { .. } | Event::Verified { .. } => self.cleared = true,
             Event::Nudged { round } => self.nudges = *round,
-            Event::Opened { .. }
-            | Event::Tagged { .. }
-            | Event::ParticipantAdded { .. }
-            | Event::ClientWrote { .. }
-            | Event::TechAnswered { .. }
-            | Event::Noted { .. }
-            | Event::AutomaticKept { .. }
-            | Event::Breached { .. }
-            | Event::Escalated { .. }
-            | Event::Acknowledged { .. }
-            | Event::Undone { .. } => {}
+            _ => {}
         }
     }
 

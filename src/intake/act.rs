@@ -42,8 +42,7 @@ impl Case {
             Action::ClientWrote { message } => self.client_wrote(unit, deed, message),
             Action::Answer { message, by } => self.answer(unit, deed, message, by),
             Action::Note { message, reason } => {
-                self.record(unit, deed, Event::Noted { message, reason });
-                Ok(vec![Effect::Noted])
+                Ok(self.told(unit, deed, Event::Noted { message, reason }, Effect::Noted))
             }
             Action::KeepAutomatic { message } => {
                 self.record(unit, deed, Event::AutomaticKept { message });
@@ -55,10 +54,7 @@ impl Case {
             Action::Pass { by, why } => self.pass(unit, deed, by, why).await,
             Action::Prioritise { to, why } => self.prioritise(unit, deed, to, why),
             Action::Categorise { to, warranty_of } => self.categorise(unit, deed, to, warranty_of).await,
-            Action::Tag { tag } => {
-                self.record(unit, deed, Event::Tagged { tag: tag.clone() });
-                Ok(vec![Effect::Tag(tag)])
-            }
+            Action::Tag { tag } => Ok(self.told(unit, deed, Event::Tagged { tag: tag.clone() }, Effect::Tag(tag))),
             Action::SetClient { client } => self.set_client(unit, deed, client).await,
             Action::SetRequester { contact } => {
                 let address = people::one(unit.tx, contact).await?.map(|contact| contact.address).unwrap_or_default();
@@ -76,14 +72,8 @@ impl Case {
             Action::LogTime { by, minutes, category, day, note } => {
                 self.log_time(unit, deed, Work { by, minutes, category, day, note }).await
             }
-            Action::Fix { text } => {
-                self.record(unit, deed, Event::FixNoted { text });
-                Ok(vec![Effect::FixKept])
-            }
-            Action::Acknowledge { by } => {
-                self.record(unit, deed, Event::Acknowledged { by });
-                Ok(vec![Effect::Acknowledged])
-            }
+            Action::Fix { text } => Ok(self.told(unit, deed, Event::FixNoted { text }, Effect::FixKept)),
+            Action::Acknowledge { by } => Ok(self.told(unit, deed, Event::Acknowledged { by }, Effect::Acknowledged)),
             Action::AskApproval { address, name } => {
                 self.tell.push(Tell::AskApproval { address, name: name.clone() });
                 Ok(vec![Effect::ApprovalAsked { of: name }])
@@ -94,12 +84,17 @@ impl Case {
                 Ok(Vec::new())
             }
             Action::Verify { how } => {
-                self.record(unit, deed, Event::Verified { how: how.clone() });
-                Ok(vec![Effect::Verified { how }])
+                Ok(self.told(unit, deed, Event::Verified { how: how.clone() }, Effect::Verified { how }))
             }
             Action::Fire { timer } => self.fire(unit, deed, timer).await,
             Action::Undo { by } => self.undo(unit, deed, by).await,
         }
+    }
+
+    /// One event that has one effect.
+    fn told(&mut self, unit: &Unit<'_>, deed: &Deed, event: Event, effect: Effect) -> Vec<Effect> {
+        self.record(unit, deed, event);
+        vec![effect]
     }
 
     fn client_wrote(&mut self, unit: &Unit<'_>, deed: &Deed, message: MessageRow) -> Result<Vec<Effect>, ActError> {

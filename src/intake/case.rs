@@ -188,10 +188,8 @@ impl Case {
         let replay = matches!(recorded.event, Event::Undone { .. });
         self.ticket.apply(&recorded);
         self.history.push(recorded);
-        if replay {
-            if let Some(ticket) = Ticket::replay(self.ticket.number, &self.history) {
-                self.ticket = ticket;
-            }
+        if replay && let Some(ticket) = Ticket::replay(self.ticket.number, &self.history) {
+            self.ticket = ticket;
         }
     }
 

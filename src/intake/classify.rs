@@ -40,10 +40,10 @@ impl Case {
         if to == Category::Warranty && warranty_of.is_none() {
             return Err(ActError::refused("warranty needs the ticket that it makes good: #cat warranty #987"));
         }
-        if let Some(number) = warranty_of {
-            if tickets::row(unit.tx, number).await?.is_none() {
-                return Err(ActError::refused(format!("there is no ticket {number}")));
-            }
+        if let Some(number) = warranty_of
+            && tickets::row(unit.tx, number).await?.is_none()
+        {
+            return Err(ActError::refused(format!("there is no ticket {number}")));
         }
         self.record(unit, deed, Event::Categorised { to, warranty_of });
         Ok(match warranty_of {
@@ -163,12 +163,12 @@ impl Case {
     }
 
     pub(super) async fn spam(&mut self, unit: &mut Unit<'_>, deed: &Deed) -> Result<Vec<Effect>, ActError> {
-        if let Some(requester) = self.ticket.requester {
-            if let Some(contact) = people::one(unit.tx, requester).await? {
-                let why = format!("spam: {}", self.ticket.number);
-                if contact.client.is_none() {
-                    people::mute(unit.tx, &contact.address, &why, unit.now).await?;
-                }
+        if let Some(requester) = self.ticket.requester
+            && let Some(contact) = people::one(unit.tx, requester).await?
+        {
+            let why = format!("spam: {}", self.ticket.number);
+            if contact.client.is_none() {
+                people::mute(unit.tx, &contact.address, &why, unit.now).await?;
             }
         }
         self.record(unit, deed, Event::MarkedSpam);

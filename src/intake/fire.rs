@@ -136,18 +136,6 @@ impl Case {
             })
             .flatten()
             .collect();
-        let reversible = |event: &Event| {
-            !matches!(
-                event,
-                Event::TechAnswered { .. }
-                    | Event::FirstTouched { .. }
-                    | Event::Noted { .. }
-                    | Event::Undone { .. }
-                    | Event::Opened { .. }
-                    | Event::MergedFrom { .. }
-                    | Event::ParticipantAdded { .. }
-            )
-        };
         let last = self
             .history()
             .iter()
@@ -211,4 +199,18 @@ impl Case {
         self.record(unit, deed, Event::TimeLogged { entry, tech: by.clone(), minutes, category, day });
         Ok(())
     }
+}
+
+/// What `#undo` can take back; a mail that was sent and a first touch stand.
+fn reversible(event: &Event) -> bool {
+    !matches!(
+        event,
+        Event::TechAnswered { .. }
+            | Event::FirstTouched { .. }
+            | Event::Noted { .. }
+            | Event::Undone { .. }
+            | Event::Opened { .. }
+            | Event::MergedFrom { .. }
+            | Event::ParticipantAdded { .. }
+    )
 }

@@ -93,10 +93,10 @@ async fn own_mail(unit: &mut Unit<'_>, ready: &Ready) -> Result<Option<String>, 
     if mail.header("x-deskd-loop").is_some_and(|domain| domain.trim().eq_ignore_ascii_case(&unit.firm().domain)) {
         return Ok(Some("deskd itself wrote it".to_owned()));
     }
-    if let Some(id) = mail.message_id.as_deref().filter(|id| id.ends_with(&format!("@{}", unit.firm().domain))) {
-        if outbox::by_message_id(unit.tx, id).await?.is_some() {
-            return Ok(Some("deskd itself sent it".to_owned()));
-        }
+    if let Some(id) = mail.message_id.as_deref().filter(|id| id.ends_with(&format!("@{}", unit.firm().domain)))
+        && outbox::by_message_id(unit.tx, id).await?.is_some()
+    {
+        return Ok(Some("deskd itself sent it".to_owned()));
     }
     Ok(None)
 }
@@ -110,10 +110,10 @@ async fn bounce(unit: &mut Unit<'_>, ready: &Ready, thread: &Thread) -> Result<D
     let failed = ready.sign.failed.join(", ");
     let status = ready.sign.status.as_deref().unwrap_or("no status");
     let reason = format!("undeliverable: {failed} ({status})");
-    if ready.sign.hard == Some(true) {
-        if let Some(id) = &ready.sign.original_message_id {
-            outbox::came_back(unit.tx, id, &reason, &ready.sign.failed).await?;
-        }
+    if ready.sign.hard == Some(true)
+        && let Some(id) = &ready.sign.original_message_id
+    {
+        outbox::came_back(unit.tx, id, &reason, &ready.sign.failed).await?;
     }
     match original.or(thread.ticket()) {
         Some(number) => {

@@ -166,7 +166,7 @@ async fn acknowledge(
         message_id,
         files: Vec::new(),
     };
-    letter::to_client(unit, case, picture, letter, &[to.clone()]).await
+    letter::to_client(unit, case, picture, letter, std::slice::from_ref(to)).await
 }
 
 async fn assigned(

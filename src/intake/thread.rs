@@ -34,10 +34,10 @@ impl Thread {
         let ids: Vec<String> =
             mail.in_reply_to.iter().chain(mail.references.iter().rev()).take(REFERENCES).cloned().collect();
         for id in &ids {
-            if ours(unit, id) {
-                if let Some(token) = token_in(id) {
-                    thread.offer(tokens::find(unit.tx, &token.to_lowercase()).await?, false);
-                }
+            if ours(unit, id)
+                && let Some(token) = token_in(id)
+            {
+                thread.offer(tokens::find(unit.tx, &token.to_lowercase()).await?, false);
             }
             if thread.referred.is_none() {
                 thread.referred = messages::ticket_of(unit.tx, id).await?;

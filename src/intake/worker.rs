@@ -275,7 +275,9 @@ impl Worker {
                 Err(error) => return Err(error),
             }
         }
-        tx.commit().await
+        tx.commit().await?;
+        tracing::info!(target: "deskd::trace", mails = ready.len(), "committed");
+        Ok(())
     }
 
     async fn quarantine(&self, row: &Unprocessed, reason: &str) -> Result<(), StoreError> {

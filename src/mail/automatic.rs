@@ -75,7 +75,7 @@ static AUTO_PREFIX: LazyLock<Regex> = LazyLock::new(|| {
         r"abwesenheit(?:s(?:notiz|nachricht|meldung|benachrichtigung|hinweis|assistent|info|agent))?|abwesend|nicht im (?:büro|haus)|urlaubs(?:notiz|meldung|vertretung)|eingangsbestätigung|",
         r"réponse automatique|message d[’']absence|absence(?: du bureau)?|absent(?:e)? du bureau|notification d[’']absence|respuesta automática|fuera de (?:la )?oficina|ausencia(?: de la oficina)?|resposta automática|fora do escritório|ausência(?: temporária)?|",
         r"risposta automatica|fuori (?:sede|ufficio)|assenza(?: dall[’']ufficio)?|afwezig(?:heid(?:sbericht|smelding)?)?|niet aanwezig|frånvaro(?:meddelande)?|fraværs?(?:melding|besked|assistent)?|ikke til stede|ikke på kontoret|poissa(?: toimistosta)?|poissaoloilmoitus|",
-        r"nieobecność|poza biurem|mimo kancelář|nepřítomnost|mimo kancelárie|házon kívül|automatikus válasz|răspuns automat|автоматический ответ|автоответ|автоматична відповідь|нет на месте|вне офиса|автоматичен отговор|otomatik yanıt|ofis dışında|αυτόματη απάντηση|εκτός γραφείου|",
+        r"odpowiedź automatyczna|automatická odpověď|automatická odpoveď|respuesta de ausencia|nieobecność|poza biurem|mimo kancelář|nepřítomnost|mimo kancelárie|házon kívül|automatikus válasz|răspuns automat|автоматический ответ|автоответ|автоматична відповідь|нет на месте|вне офиса|автоматичен отговор|otomatik yanıt|ofis dışında|αυτόματη απάντηση|εκτός γραφείου|",
         r"automatski odgovor|samodejni odgovor|odsutnost|自動(?:応答|返信|回覆)|不在(?:通知|連絡)?|自动(?:答复|回复)|外出|자동 회신|부재 중|tự động trả lời|trả lời tự động|balasan otomatis|jawapan automatik|תשובה אוטומטית|מענה אוטומטי|رد تلقائي|ตอบกลับอัตโนมัติ",
         r")\s*(?:[:：]|-\s|\(re\b|$)"
     ))

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
+mod plain;
 mod shape;
 
 /// Said at the end of what was cut, in text and in HTML.
@@ -20,11 +21,11 @@ pub fn clean(html: &str) -> String {
     cleaned
 }
 
-/// Readable text: links as `text <address>` footnotes in place, no markup.
+/// Readable text: list items with their bullet or number, links as their words, no other markup.
 pub fn to_text(html: &str) -> String {
     let shaped = shape::shape(html);
     let cleaned = cleaner().clean(&shaped.html).to_string();
-    let rendered = html2text::config::with_decorator(html2text::render::TrivialDecorator::new())
+    let rendered = html2text::config::with_decorator(plain::Plain)
         .no_table_borders()
         .allow_width_overflow()
         .string_from_read(cleaned.as_bytes(), TEXT_WIDTH);

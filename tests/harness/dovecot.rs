@@ -9,32 +9,54 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::ClientConfig;
 use rustls_pki_types::CertificateDer;
 
+use super::{free_port, scratch};
+
 pub struct Dovecot {
     process: Child,
     folder: tempfile::TempDir,
     pub imaps: u16,
     pub imap: u16,
+    /// Delivery for a mail server in front of it; with `serve` only.
+    pub lmtp: u16,
+    /// Logins for a mail server in front of it; with `serve` only.
+    pub sasl: u16,
     pub tls: Arc<ClientConfig>,
 }
 
 impl Dovecot {
-    /// `extra` are lines of dovecot.conf, such as `imap_capability = …`.
+    /// Any user, password `secret`. `extra` are lines of dovecot.conf, such as `imap_capability = …`.
     pub async fn start(extra: &str) -> Dovecot {
-        let folder = tempfile::tempdir().unwrap();
+        let users = "passdb {\n driver = static\n args = password=secret\n}\n";
+        Dovecot::begin(&format!("protocols = imap\n{users}{extra}\n"), "").await
+    }
+
+    /// These users alone (whole addresses, password `secret`), with LMTP and SASL on loopback ports.
+    pub async fn serve(users: &[&str]) -> Dovecot {
+        let list: String = users.iter().map(|user| format!("{user}:{{PLAIN}}secret\n")).collect();
+        let config = "protocols = imap lmtp\nhostname = localhost\npostmaster_address = postmaster@localhost\n\
+             passdb {\n driver = passwd-file\n args = scheme=PLAIN username_format=%u ROOT/users\n}\n\
+             service lmtp {\n inet_listener lmtp {\n port = LMTP\n }\n}\n\
+             service auth {\n inet_listener sasl {\n port = SASL\n }\n}\n";
+        Dovecot::begin(config, &list).await
+    }
+
+    async fn begin(more: &str, users: &str) -> Dovecot {
+        let folder = scratch("dovecot");
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         let tls = certificates(folder.path());
-        let (imaps, imap) = (free_port(), free_port());
+        let [imaps, imap, lmtp, sasl] = [(); 4].map(|()| free_port());
         std::fs::create_dir(folder.path().join("mail")).unwrap();
         std::os::unix::fs::chown(folder.path().join("mail"), Some(65534), Some(65534)).unwrap();
+        std::fs::write(folder.path().join("users"), users).unwrap();
+        let root = folder.path().display().to_string();
+        let more = more.replace("ROOT", &root).replace("LMTP", &lmtp.to_string()).replace("SASL", &sasl.to_string());
         let config = format!(
-            "protocols = imap\nbase_dir = {root}/run\nstate_dir = {root}/state\nlog_path = {root}/log\nlisten = 127.0.0.1\n\
+            "base_dir = {root}/run\nstate_dir = {root}/state\nlog_path = {root}/log\nlisten = 127.0.0.1\n\
              ssl = yes\nssl_cert = <{root}/cert.pem\nssl_key = <{root}/key.pem\nfirst_valid_uid = 1\n\
              disable_plaintext_auth = no\nmail_location = maildir:{root}/mail/%u\nimap_idle_notify_interval = 2 mins\n\
-             passdb {{\n driver = static\n args = password=secret\n}}\n\
              userdb {{\n driver = static\n args = uid=65534 gid=65534 home={root}/mail/%u\n}}\n\
              service imap-login {{\n chroot =\n inet_listener imap {{\n port = {imap}\n }}\n inet_listener imaps {{\n port = {imaps}\n ssl = yes\n }}\n}}\n\
-             service anvil {{\n chroot =\n}}\nservice stats {{\n chroot =\n}}\n{extra}\n",
-            root = folder.path().display()
+             service anvil {{\n chroot =\n}}\nservice stats {{\n chroot =\n}}\n{more}"
         );
         let path = folder.path().join("dovecot.conf");
         std::fs::write(&path, config).unwrap();
@@ -45,11 +67,16 @@ impl Dovecot {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let dovecot = Dovecot { process, folder, imaps, imap, tls };
+        let dovecot = Dovecot { process, folder, imaps, imap, lmtp, sasl, tls };
         while tokio::net::TcpStream::connect(("127.0.0.1", imaps)).await.is_err() {
             tokio::task::yield_now().await;
         }
         dovecot
+    }
+
+    /// PEM of the authority that signed its certificate (host name `localhost`).
+    pub fn ca(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
     }
 
     pub fn maildir(&self, user: &str) -> PathBuf {
@@ -90,10 +117,6 @@ impl Drop for Dovecot {
     }
 }
 
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 fn certificates(folder: &std::path::Path) -> Arc<ClientConfig> {
     let ca_key = KeyPair::generate().unwrap();
     let mut ca = CertificateParams::new(Vec::new()).unwrap();
@@ -102,6 +125,7 @@ fn certificates(folder: &std::path::Path) -> Arc<ClientConfig> {
     let issuer = Issuer::new(ca, ca_key);
     let key = KeyPair::generate().unwrap();
     let cert = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    std::fs::write(folder.join("ca.pem"), ca_cert.pem()).unwrap();
     std::fs::write(folder.join("cert.pem"), cert.pem()).unwrap();
     std::fs::write(folder.join("key.pem"), key.serialize_pem()).unwrap();
     let mut roots = rustls::RootCertStore::empty();

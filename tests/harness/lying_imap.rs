@@ -10,6 +10,8 @@ use tokio::net::TcpListener;
 pub enum Act {
     Say(String),
     SayAndHangUp(String),
+    /// Says the first, and then to each further line what the closure makes of it, while that begins with `+`.
+    Ask(String, Box<dyn Fn(&str) -> String + Send + Sync>),
     /// Never answers.
     Hang,
 }
@@ -61,6 +63,15 @@ async fn serve(
             Act::SayAndHangUp(text) => {
                 write.write_all(text.replace("TAG", tag).as_bytes()).await?;
                 return Ok(());
+            }
+            Act::Ask(text, answer) => {
+                let mut said = text;
+                while said.starts_with('+') {
+                    write.write_all(said.as_bytes()).await?;
+                    let Some(line) = lines.next_line().await? else { return Ok(()) };
+                    said = answer(&line);
+                }
+                write.write_all(said.replace("TAG", tag).as_bytes()).await?;
             }
             Act::Hang => std::future::pending().await,
         }

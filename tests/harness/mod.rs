@@ -6,13 +6,18 @@ use std::sync::Once;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 
+pub mod daemon;
 pub mod desk;
+pub mod disk_postgres;
 pub mod dns;
 pub mod dovecot;
 pub mod each_db;
 pub mod lying_imap;
+pub mod mailhost;
 pub mod postfix;
 pub mod postgres;
+pub mod rows;
+pub mod signer;
 pub mod smtp;
 pub mod story;
 

@@ -20,6 +20,16 @@ struct Inner {
     rules: Vec<(&'static str, Act, usize)>,
     lines: Vec<String>,
     mails: Vec<Vec<u8>>,
+    taken: Vec<Taken>,
+}
+
+/// A body that came whole, accepted or not.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// Lower case, without angle brackets.
+    pub recipient: String,
+    /// As written by the sender: without dot-stuffing and final dot.
+    pub bytes: Vec<u8>,
 }
 
 #[derive(Clone)]
@@ -53,6 +63,11 @@ impl SmtpServer {
         self.inner.lock().unwrap().mails.clone()
     }
 
+    /// Every body that came whole, with its last RCPT.
+    pub fn taken(&self) -> Vec<Taken> {
+        self.inner.lock().unwrap().taken.clone()
+    }
+
     pub fn lines(&self, prefix: &str) -> Vec<String> {
         self.inner.lock().unwrap().lines.iter().filter(|line| line.starts_with(prefix)).cloned().collect()
     }
@@ -64,6 +79,14 @@ impl SmtpServer {
         Some(rule.1.clone())
     }
 
+    fn record(&self, recipient: &str, body: Vec<u8>) {
+        let lines = body.split_inclusive(|byte| *byte == b'\n');
+        let bytes = lines.flat_map(|line| line.strip_prefix(b".").unwrap_or(line)).copied().collect();
+        let mut inner = self.inner.lock().unwrap();
+        inner.taken.push(Taken { recipient: recipient.to_owned(), bytes });
+        inner.mails.push(body);
+    }
+
     async fn serve(&self, tcp: TcpStream) -> std::io::Result<()> {
         let mut tcp = BufReader::new(tcp);
         let greeting = match self.act("GREETING") {
@@ -73,6 +96,7 @@ impl SmtpServer {
             None => "220 scripted",
         };
         tcp.write_all(format!("{greeting}\r\n").as_bytes()).await?;
+        let mut recipient = String::new();
         loop {
             let mut line = String::new();
             if tcp.read_line(&mut line).await? == 0 {
@@ -80,6 +104,9 @@ impl SmtpServer {
             }
             let line = line.trim_end().to_owned();
             self.inner.lock().unwrap().lines.push(line.clone());
+            if let Some(address) = line.strip_prefix("RCPT TO:<") {
+                recipient = address.split('>').next().unwrap_or_default().to_lowercase();
+            }
             let usual = match line.get(..4).unwrap_or("") {
                 "EHLO" => "250-scripted\r\n250-SIZE 100000\r\n250-8BITMIME\r\n250 AUTH PLAIN LOGIN XOAUTH2",
                 "AUTH" => "235 welcome",
@@ -102,7 +129,7 @@ impl SmtpServer {
                     }
                 }
                 body.truncate(body.len() - 3);
-                self.inner.lock().unwrap().mails.push(body);
+                self.record(&recipient, body);
                 let reply = match self.act("BODY") {
                     Some(Act::Reply(text)) => text,
                     Some(Act::Drop) => return Ok(()),

@@ -166,7 +166,7 @@ fn duration(verb: &str, words: &[&str]) -> Result<(Minutes, usize), Refusal> {
     };
     let mut joined = words.first().map(|word| word.to_lowercase()).unwrap_or_default();
     let mut used = 1;
-    if joined.chars().last().is_some_and(|c| c.is_ascii_digit()) && words.get(1).is_some_and(|word| unit(&word)) {
+    if joined.chars().last().is_some_and(|c| c.is_ascii_digit()) && words.get(1).is_some_and(unit) {
         joined.push_str(&words[1].to_lowercase());
         used = 2;
     }

@@ -98,7 +98,7 @@ fn candidate(line: &str) -> Option<Candidate> {
         let found = split(named.strip_prefix('#').unwrap_or(named))?;
         // In "#123 looks related" or "#12 open since May" the word is prose unless it is exactly a verb with its sign or alone.
         let exact = matches!(look_up(&found.verb), Known::Verb(_));
-        return exact.then(|| Candidate { ticket: Some(ticket), ..found });
+        return exact.then_some(Candidate { ticket: Some(ticket), ..found });
     }
     let found = split(rest.strip_prefix(' ').unwrap_or(rest))?;
     match look_up(&found.verb) {

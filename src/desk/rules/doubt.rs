@@ -156,6 +156,12 @@ impl Scene<'_> {
         })
     }
 
+    /// "not one of our shops", "any of the three shops", "all three of our sites".
+    fn of_all(&self, part: &Seen) -> bool {
+        let before = self.text[..part.start].split_whitespace().next_back();
+        before.is_some_and(|word| ["not", "all", "any", "none", "each", "every", "either", "neither"].contains(&word))
+    }
+
     fn turned(&self, from: usize, to: usize) -> bool {
         self.of(Sign::Turn).any(|turn| turn.start >= from && turn.end <= to)
     }
@@ -166,7 +172,7 @@ impl Scene<'_> {
         self.of(sign).find(|seen| {
             let outside = seen.end <= start || seen.start >= end;
             // "not one of our shops" is all of them.
-            let denied = sign == Sign::Partial && self.right_before(Sign::Not, seen.start, 0).is_some();
+            let denied = sign == Sign::Partial && self.of_all(seen);
             outside
                 && !denied
                 && self.sentence(seen.start) == sentence

@@ -46,7 +46,7 @@ pub const SIGNS: [(Sign, &str); 11] = [
          newsletter, headline, read about, read that, read in, heard that, on the news, report about, for our \
          report, for the report, for our records, question about, questions about, a question regarding, how long \
          was, how long were, how long did, what was the cause, what caused, root cause, post mortem, postmortem, \
-         lessons learned, last week, last month, last year, last tuesday, last monday, last thursday, previous, \
+         lessons learned, last week, last weeks, last months, last weekend, last weekends, last nights, mondays, tuesdays, wednesdays, thursdays, fridays, a summary, short summary, last month, last year, last tuesday, last monday, last thursday, previous, \
          yesterdays, two weeks ago, history of, would like, procedure, policy, insurance, checklist, prevent, \
          protect us, avoid, prepare for, how do we, how would we, what do we do, monitoring for, alert us, get \
          alerts, notify us, sla, compensation, credit for, on the invoice, on your invoice, is this real, banner, slide, presentation, \
@@ -76,7 +76,7 @@ pub const SIGNS: [(Sign, &str); 11] = [
     ),
     (
         Sign::OthersFine,
-        "around me, the others in, the others can, others can, as far as i know, not anyone else, just this, only this, \
+        "i am the only, im the only, only one who, the only person, only person who, ich bin der einzige, ich bin die einzige, ben de enige, je suis le seul, je suis la seule, soy el unico, soy la unica, sono l unico, sono l unica, sou o unico, sou a unica, jako jedyn*, around me, the others in, the others can, others can, as far as i know, not anyone else, just this, only this, \
          only me, just me, only my, just my, only for me, only one user, only one person, only i, only on my, \
          colleagues are fine, colleague is fine, colleagues can, colleagues have no, others are fine, others can, \
          others are ok, others have no, others do not, everyone else, everybody else, rest of the office, rest of \
@@ -90,7 +90,7 @@ pub const SIGNS: [(Sign, &str); 11] = [
     ),
     (
         Sign::Everybody,
-        "everyone, everybody, nobody, no one, none of us, none of our, all of us, all users, all staff, whole, \
+        "me and the, me and my, everyone, everybody, nobody, no one, none of us, none of our, all of us, all users, all staff, whole, \
          entire, company wide, the office, all employees, all our, customers, patients, every user, every customer, every pc, every computer, every store, every branch, every site, alle, niemand, \
          keiner, ganze*, gesamte*, iedereen, hele, tout le monde, personne, plus aucun, tout le, toute l, tous \
          les, toda la, todos, nadie, todo el, tutti, nessuno, tutta, tutto l, ninguem, toda a, todo o, wszyscy, \
@@ -101,7 +101,7 @@ pub const SIGNS: [(Sign, &str); 11] = [
         "intermittent*, se coupe, se coupent, valt weg, vallen weg, valt steeds, toutes les, alle paar, co kilka, \
          si disconnette, se corta, partial*, sporadic*, occasional*, sometimes, now and then, on and off, from \
          time to time, keeps dropping, keeps disconnecting, every few, every couple, one of our, one of the, one \
-         of two, one of three, one out of, one in, two of our, two of the, half of, half speed, some of, some \
+         of two, one of three, one out of, one in two, one in three, one in four, one in five, one in ten, two of our, two of the, three of our, four of our, five of our, six of our, seven of our, eight of our, nine of our, ten of our, three of the, four of the, five of the, six of the, seven of the, eight of the, nine of the, ten of the, of our two, of our three, of our four, of our five, of our six, of our seven, of our eight, of our nine, of our ten, of the two, of the three, of the four, of the five, of the six, of the seven, of the eight, of the nine, of the ten, some of our, with the rest, the rest works, the rest work, the rest is fine, the others work, others still work, half our, half the, then it works, try again and, after a retry, second try, half of, half speed, some of, some \
          users, several of, a few, backup line, failover, redundan*, secondary, second node, degraded, flaky, \
          unstable, slow, very slow, slowly, sluggish, but works, eventually, manchmal, sporadisch, zeitweise, \
          teilweise, immer wieder, langsam, einer der, einer von, eine von, soms, af en toe, gedeeltelijk, traag, \

@@ -54,14 +54,25 @@ fn likeliest(sample: &[u8]) -> &'static Encoding {
 fn score(encoding: &'static Encoding, sample: &[u8]) -> i64 {
     let (text, _, broken) = encoding.decode(sample);
     let damage = if broken { text.chars().filter(|&ch| ch == '\u{FFFD}').count() as i64 * 60 } else { 0 };
-    let mut points = -damage;
+    let mut points = -damage - swallowed(encoding, sample, &text);
+    let japanese = encoding == EUC_JP || encoding == SHIFT_JIS;
     let mut previous = ' ';
-    for ch in text.chars() {
+    let mut rest = text.chars().peekable();
+    while let Some(ch) = rest.next() {
+        let wedged = previous.is_ascii_lowercase() && rest.peek().is_some_and(char::is_ascii_lowercase);
         points += match ch {
+            // Within a Latin word stands an accent, not a sign of another script.
+            '\u{3000}'..='\u{d7a3}' | 'А'..='я' if wedged => -8,
             '\0'..='\x7f' => 0,
-            // Kana and Hangul appear by chance only in their own charsets.
-            '\u{3040}'..='\u{30ff}' => 24,
-            '\u{ac00}'..='\u{d7a3}' => 21,
+            // Kana stands in Japanese charsets by no chance; the Chinese ones have it too, and nobody uses it.
+            '\u{3040}'..='\u{30ff}' if japanese => 24,
+            '\u{3040}'..='\u{30ff}' => 10,
+            '\u{ac00}'..='\u{d7a3}' => 20,
+            // Chinese is made of these, Japanese has kana between them, Korean hardly any.
+            '\u{4e00}'..='\u{9fff}' if japanese => 15,
+            '\u{4e00}'..='\u{9fff}' if encoding == EUC_KR => 0,
+            // Everyday Big5 swallows letters; what swallows none is likelier the other Chinese charset.
+            '\u{4e00}'..='\u{9fff}' if encoding == BIG5 => 16,
             '\u{4e00}'..='\u{9fff}' => 17,
             '\u{3000}'..='\u{303f}' | '\u{ff00}'..='\u{ff5e}' => 12,
             '\u{ff61}'..='\u{ff9f}' => 2,
@@ -69,7 +80,8 @@ fn score(encoding: &'static Encoding, sample: &[u8]) -> i64 {
             'а'..='я' | 'ё' if previous.is_alphabetic() || previous == ' ' => 9,
             'А'..='Я' if !previous.is_lowercase() => 5,
             'А'..='я' => -12,
-            // One accent among Latin letters is a Latin word; a row of them is none.
+            // One accent among Latin letters is a Latin word (`größe` has two); a row of them is none.
+            'ß' if matches!(previous, 'ä' | 'ö' | 'ü') => 9,
             'À'..='ÿ' if is_accented(previous) => -6,
             'à'..='ÿ' => 9,
             'À'..='ß' => 7,
@@ -80,6 +92,14 @@ fn score(encoding: &'static Encoding, sample: &[u8]) -> i64 {
         previous = ch;
     }
     points
+}
+
+/// The price of letters that became the second byte of a character. Common Chinese and Korean characters have none there; in Big5 and
+/// Shift JIS they are everyday.
+fn swallowed(encoding: &'static Encoding, sample: &[u8], text: &str) -> i64 {
+    let letters = |bytes: &[u8]| bytes.iter().filter(|byte| byte.is_ascii_alphabetic()).count() as i64;
+    let lost = letters(sample) - letters(text.as_bytes());
+    lost * if encoding == GB18030 || encoding == EUC_KR { 12 } else { 9 }
 }
 
 fn is_accented(ch: char) -> bool {

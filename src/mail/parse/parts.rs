@@ -14,6 +14,9 @@ use super::super::guard::{self, Kind};
 use super::super::{Attachment, Mail, html};
 use super::{charset, fields, flowed, names};
 
+/// HTML that is turned into text, over all parts of a mail: a MiB made to hurt costs seconds.
+const MAX_PAGES: usize = 2 * 1024 * 1024;
+
 /// Fills text, html and attachments.
 pub(super) fn read_body(mail: &mut Mail, raw: &[u8], body: usize) {
     let masked = mask_nested(raw);
@@ -35,7 +38,8 @@ pub(super) fn read_body(mail: &mut Mail, raw: &[u8], body: usize) {
     }
     let pages: Vec<String> = html_ids.iter().filter_map(|&id| reader.html(id)).collect();
     mail.html = (!pages.is_empty()).then(|| pages.join("\n"));
-    let plain: Vec<(bool, String)> = text_ids.iter().filter_map(|&id| reader.text(id)).collect();
+    let mut room = MAX_PAGES;
+    let plain: Vec<(bool, String)> = text_ids.iter().filter_map(|&id| reader.text(id, &mut room)).collect();
     mail.has_plain = plain.iter().any(|(plain, text)| *plain && !text.trim().is_empty());
     let texts: Vec<&str> =
         plain.iter().map(|(_, text)| text.trim_end_matches('\n')).filter(|text| !text.is_empty()).collect();
@@ -88,11 +92,15 @@ impl Reader<'_> {
         texts().find(|(_, part)| part.attachment_name().is_none()).or_else(|| texts().next()).map(|(id, _)| id)
     }
 
-    /// Whether it was text/plain, and its text.
-    fn text(&self, id: u32) -> Option<(bool, String)> {
+    /// Whether it was text/plain, and its text; pages beyond `room` are left to `Mail::html`.
+    fn text(&self, id: u32, room: &mut usize) -> Option<(bool, String)> {
         let part = self.part(id)?;
         match &part.body {
-            PartType::Html(_) => Some((false, clean_text(&html::to_text(&self.html(id)?)))),
+            PartType::Html(_) => {
+                let page = self.html(id)?;
+                *room = room.checked_sub(page.len().min(MAX_PAGES))?;
+                Some((false, clean_text(&html::to_text(&page))))
+            }
             PartType::Text(parsed) => {
                 let text = clean_text(&self.characters(part, parsed));
                 let attribute =

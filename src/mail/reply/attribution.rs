@@ -48,6 +48,9 @@ static FORWARD_WORD: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 static LIST_ITEM: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?:\d{1,2}[.)]|[-*•])\s+\S"));
+/// Notes puts the name, the moment and the subject between dashes.
+static NOTES: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^\S.{0,100}?---\s?\d{1,4}[./-]\d{1,2}[./-]\d{1,4}[^\n]{0,30}---"));
 static MIDLINE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"(?:-{2,}\s*|\s{2,})On\s+(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|\d)",
@@ -144,12 +147,21 @@ pub fn resembles(line: &str) -> bool {
     }
     let colon = line.ends_with([':', '：']);
     let (address, date) = (ADDRESS.is_match(line), DATE.is_match(line));
-    address && date || colon && (address || date) || weigh(line).is_some()
+    let sentence = line.ends_with(['.', '!', '?']) && line.split_whitespace().count() > 4;
+    address && date && !sentence || colon && (address || date) || weigh(line).is_some()
+}
+
+/// A line that says by itself that a quote follows.
+pub fn weighs(line: &str) -> bool {
+    weigh(line).is_some()
 }
 
 fn weigh(text: &str) -> Option<Strength> {
     if text.len() > 500 {
         return None;
+    }
+    if NOTES.is_match(text) {
+        return Some(Strength::Strong);
     }
     let core =
         text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '-' | '*' | '_' | '>' | '\u{feff}' | '\u{200b}'));

@@ -73,10 +73,11 @@ pub fn field(line: &str) -> Option<(Option<Field>, &str)> {
     let (at, colon) = line.char_indices().take(32).find(|(_, c)| matches!(c, ':' | '：'))?;
     let name =
         line.get(..at)?.trim_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '_' | '\u{200e}' | '\u{200f}'));
-    if name.is_empty() || name.contains('@') || name.contains("//") {
+    let value = line.get(at + colon.len_utf8()..)?;
+    if name.is_empty() || name.contains(['@', '<', '#']) || name.contains("//") || value.starts_with("//") {
         return None;
     }
-    let value = line.get(at + colon.len_utf8()..)?.trim_start_matches(['*', '_']).trim();
+    let value = value.trim_start_matches(['*', '_']).trim();
     Some((named(&name.to_lowercase()), value))
 }
 
@@ -87,6 +88,10 @@ pub fn block(lines: &[&str], at: usize) -> Option<Block> {
         return None;
     }
     let (fields, end) = collect(lines, at);
+    if first.is_none() && fields.iter().any(|(name, _)| *name == Some(Field::From)) {
+        // The author's own line, right above a header whose names are known.
+        return None;
+    }
     judge(fields, end)
 }
 

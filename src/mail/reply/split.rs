@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::attribution::{Strength, attribution, resembles, separator};
+use super::attribution::{Strength, attribution, resembles, separator, weighs};
 use super::block::{self, block, field};
 use super::doubt::suspicious;
 use super::{Line, NewText, signature};
@@ -16,6 +16,8 @@ static MARKED: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 static DESKD: LazyLock<Regex> = LazyLock::new(|| block::pattern(r"(?i)deskd\s?[:：]"));
+/// A reply address of ours: nobody types one.
+static OURS: LazyLock<Regex> = LazyLock::new(|| block::pattern(r"\+r[a-z0-9]{20,40}@"));
 /// What is left of it when a program translated or shortened it.
 static ALONE: LazyLock<Regex> = LazyLock::new(|| block::pattern(r"(?i)^[\s>|*]*[-–—]{1,3}\s*deskd\s?[:：]"));
 
@@ -30,18 +32,34 @@ pub(super) struct Split {
     pub(super) looks: usize,
     /// Our marker stood right below `lines`: an attribution at their end needs no other proof.
     marked: bool,
+    /// Unquoted lines stand below a quoted marker: the answer, where none stands above it.
+    tail: bool,
+    /// A line that introduces a quote was found.
+    introduced: bool,
 }
 
 impl Split {
     pub(super) fn new(mut lines: Vec<Line>, html: bool) -> Self {
-        let (mut quoted, mut doubt, mut marked) = (Vec::new(), false, false);
+        let (mut quoted, mut doubt, mut tail, mut marked) = (Vec::new(), false, false, false);
         if let Some(at) = marker_line(&lines) {
             let below = lines.split_off(at);
             doubt = answered_below(&below);
+            tail = written_below(&below);
             quoted = below.into_iter().map(|line| line.text).collect();
             marked = true;
         }
-        Split { lines, html, new: Vec::new(), quoted, after_quote: false, doubt, looks: 0, marked }
+        Split {
+            lines,
+            html,
+            new: Vec::new(),
+            quoted,
+            after_quote: false,
+            doubt,
+            looks: 0,
+            marked,
+            tail,
+            introduced: false,
+        }
     }
 
     pub(super) fn run(&mut self) {
@@ -53,7 +71,7 @@ impl Split {
             self.looks += 1;
             i = self.step(&lines, &texts, i);
         }
-        if self.marked {
+        if self.marked && !self.introduced {
             self.drop_introduction();
         }
         self.quoted.extend(marked);
@@ -69,6 +87,9 @@ impl Split {
         // The last line of the paragraph that still makes it one: what stands above it is the author's.
         let first = (first..=last).rev().find(|&at| resembles(&self.new[at..=last].join(" "))).unwrap_or(first);
         let whole = (start..first).rev().take_while(|&at| field(&self.new[at]).is_some()).last().unwrap_or(first);
+        let said = self.new[whole..=last].join(" ");
+        // A colon, a verb or our reply address is proof; an address and a moment may also be the author's own last words.
+        self.doubt |= !(said.trim_end().ends_with([':', '：']) || OURS.is_match(&said) || weighs(&said));
         let gone = self.new.split_off(whole);
         self.quoted.extend(gone);
         self.drop_device_lines();
@@ -94,11 +115,13 @@ impl Split {
         let below = &texts[i + 1..texts.len().min(i + 6)];
         if let Some(forward) = separator(&line.text, below) {
             self.doubt |= forward;
+            self.introduced = true;
             return self.cut(lines, i);
         }
         if let Some(found) = block(texts, i) {
+            self.introduced = true;
             self.doubt |= !found.sure && !self.marked;
-            return self.cut_or_keep(lines, i);
+            return self.cut_or_keep(lines, i, found.end, true);
         }
         if let Some(found) = attribution(texts, i)
             && let Some(next) = self.introduced(lines, i, found.lines, found.strength)
@@ -126,13 +149,18 @@ impl Split {
         let quote_follows = next.is_some_and(|j| barred(&lines[j]));
         if !quote_follows {
             let to_marker = self.marked && next.is_none();
+            self.introduced |= strength >= Strength::Likely || to_marker;
             if strength < Strength::Likely && !to_marker {
                 return None;
             }
             self.doubt |= strength == Strength::Likely && !self.marked;
-            return Some(if next.is_some() { self.cut_or_keep(lines, at) } else { self.cut(lines, at) });
+            return Some(match next {
+                Some(_) => self.cut_or_keep(lines, at, at + count, false),
+                None => self.cut(lines, at),
+            });
         }
         let mut end = next?;
+        self.introduced = true;
         while lines.get(end).is_some_and(|line| barred(line)) {
             end += 1;
         }
@@ -152,14 +180,20 @@ impl Split {
         above.chars().count() >= 60 && !above.ends_with(['.', '!', '?', ':']) && text.starts_with(char::is_lowercase)
     }
 
-    /// As `cut`. A mail that begins with the introduction is nothing but an earlier mail: its reader wants to see it, and nobody may relay it.
-    fn cut_or_keep(&mut self, lines: &[Line], at: usize) -> usize {
+    /// As `cut`. A mail that begins with its introduction is nothing but an earlier mail: its reader wants to see it, and nobody may
+    /// relay it. `head` keeps the introduction too.
+    fn cut_or_keep(&mut self, lines: &[Line], at: usize, end: usize, head: bool) -> usize {
         if self.marked || self.new.iter().any(|text| !text.trim().is_empty()) || !self.quoted.is_empty() {
             return self.cut(lines, at);
         }
         self.doubt = true;
-        self.new.extend(lines[at..].iter().map(|line| line.text.clone()));
-        lines.len()
+        let introduction = lines[at..end].iter().map(|line| line.text.clone());
+        if head {
+            self.new.extend(introduction)
+        } else {
+            self.quoted.extend(introduction)
+        }
+        end
     }
 
     /// Everything from `at` on is quoted; rules and telephone lines right above belong to it.
@@ -185,10 +219,18 @@ impl Split {
     }
 
     pub(super) fn finish(self, whole: bool) -> NewText {
-        let text = tidy(&self.new);
+        let mut text = tidy(&self.new);
+        let nested =
+            self.quoted.iter().any(|line| line.contains('@') || line.starts_with(">>") || line.starts_with("> >"));
+        let bare_quote = text.is_empty() && !self.html && !self.marked && !self.introduced && !nested;
+        if bare_quote {
+            // Nothing says that somebody else wrote it; `sure` stays false.
+            text = tidy(&self.quoted);
+        }
         let quoted = self.quoted.join("\n").trim().to_string();
         let nothing = text.is_empty() && quoted.is_empty();
-        let sure = whole && !nothing && !self.doubt && !suspicious(&text);
+        let below = text.is_empty() && self.tail;
+        let sure = whole && !nothing && !below && !self.doubt && !suspicious(&text);
         NewText { text, quoted, sure }
     }
 }
@@ -236,6 +278,11 @@ fn answered_below(below: &[Line]) -> bool {
         apart && !quoted(&pair[1]) && !pair[1].text.trim().is_empty()
     };
     below[..last].windows(2).filter(own).count() > 0
+}
+
+fn written_below(below: &[Line]) -> bool {
+    let quoted = |line: &Line| line.quoted || line.text.trim_start().starts_with('>');
+    below.first().is_some_and(quoted) && below.iter().any(|line| !quoted(line) && !line.text.trim().is_empty())
 }
 
 /// The footer of a mailing list: a rule, few lines and an address of the list, at the very end.

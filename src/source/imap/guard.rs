@@ -19,6 +19,9 @@ const LONGEST_LINE: usize = 1024 * 1024;
 /// Literal bytes of one response: a part of a mail is asked in at most half of this.
 pub const MOST_LITERAL: usize = 8 * 1024 * 1024;
 
+const NO_DATE: &[u8] = b"INTERNALDATE NIL";
+const SAME_LENGTH: &[u8] = b"BODY[HEADER] NIL";
+
 /// FETCH responses up to the announcement of a body, read the way imap-proto reads them.
 static BODY_FOLLOWS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
@@ -40,16 +43,16 @@ struct Reading {
 }
 
 impl Reading {
-    fn take(&mut self, mut bytes: &[u8]) -> Result<(), &'static str> {
+    fn take(&mut self, mut bytes: &mut [u8]) -> Result<(), &'static str> {
         while !bytes.is_empty() {
             if self.literal_left > 0 {
                 let skipped = self.literal_left.min(bytes.len());
                 self.literal_left -= skipped;
-                bytes = &bytes[skipped..];
+                bytes = &mut bytes[skipped..];
                 continue;
             }
             let end = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| at + 1);
-            let (some, rest) = bytes.split_at(end);
+            let (some, rest) = bytes.split_at_mut(end);
             self.parentheses += some.iter().filter(|byte| **byte == b'(').count();
             if self.parentheses > MOST_PARENTHESES {
                 return Err("it sent deeply nested parentheses");
@@ -57,6 +60,7 @@ impl Reading {
             if self.text.len() + some.len() > LONGEST_LINE {
                 return Err("it sent a line without end");
             }
+            self.rename_missing_date(some)?;
             self.text.extend_from_slice(some);
             if self.text.ends_with(b"\n") {
                 self.line_ended()?;
@@ -64,6 +68,23 @@ impl Reading {
             bytes = rest;
         }
         Ok(())
+    }
+
+    /// imap-proto panics at `INTERNALDATE NIL` (a mail without an arrival time). It gets a part of the same length that we ask for
+    /// nowhere and that may be missing, so the mail comes without its date and the others come at all.
+    fn rename_missing_date(&self, some: &mut [u8]) -> Result<(), &'static str> {
+        let mut from = 0;
+        while let Some(at) = position(&some[from..], NO_DATE) {
+            some[from + at..][..SAME_LENGTH.len()].copy_from_slice(SAME_LENGTH);
+            from += at + NO_DATE.len();
+        }
+        // What the parser has seen already cannot be changed: the next connection's packets end elsewhere.
+        let tail = &self.text[self.text.len().saturating_sub(NO_DATE.len() - 1)..];
+        let seam = [tail, &some[..some.len().min(NO_DATE.len() - 1)]].concat();
+        match position(&seam, NO_DATE) {
+            Some(_) => Err("a packet ended within a date that is missing"),
+            None => Ok(()),
+        }
     }
 
     fn line_ended(&mut self) -> Result<(), &'static str> {
@@ -83,6 +104,11 @@ impl Reading {
         self.literal_left = size;
         Ok(())
     }
+}
+
+/// In any case of its letters.
+fn position(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes.windows(wanted.len()).position(|window| window.eq_ignore_ascii_case(wanted))
 }
 
 /// `…{123}\r\n`, also in its variants `{123+}` and with a bare line feed.
@@ -125,7 +151,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
         }
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
-        if let Err(why) = self.reading.take(&buf.filled()[before..]) {
+        if let Err(why) = self.reading.take(&mut buf.filled_mut()[before..]) {
             buf.set_filled(before);
             self.broken = Some(why);
             return Poll::Ready(Err(cut_off(why)));

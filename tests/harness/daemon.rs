@@ -1,0 +1,146 @@
+//! deskd itself as a test runs it: the config of the example firm, the real process, and what it tells its service manager.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::net::UnixDatagram;
+use tokio::process::{Child, Command};
+use tokio::time::Instant;
+
+/// The folder of one deskd: config, secrets, state.
+pub struct Home {
+    folder: PathBuf,
+}
+
+/// The example firm; sources, `[smtp]`, `[store]` and the rest of a test's own come after it.
+const FIRM: &str = r#"
+[firm]
+name = "Northwind IT"
+time_zone = "America/Chicago"
+domain = "northwind.example"
+url = "https://desk.northwind.example"
+[calendar.office]
+hours = { mon-fri = ["08:00-18:00"] }
+[priority.P1]
+first_touch = "15m"
+resolve = "4h"
+calendar = "always"
+[priority.P2]
+first_touch = "1h"
+resolve = "8h"
+calendar = "always"
+[[tech]]
+login = "sam"
+name = "Sam Ortiz"
+email = "sam@techs.example"
+skills = ["network", "firewall", "accounts", "mail", "windows", "printing", "backup", "security", "hardware", "web"]
+calendar = "office"
+roles = ["manager"]
+[[client]]
+key = "acme"
+name = "Acme Dental"
+domains = ["acme-dental.example"]
+contacts = [{ name = "Jane Roe", email = "jane@acme-dental.example" }]
+calendar = "office"
+time_zone = "America/New_York"
+default_category = "retainer"
+[[client.retainer]]
+hours = "10-20"
+fee = "2400.00 USD"
+since = "2026-06-01"
+"#;
+
+impl Home {
+    /// Writes `deskd.toml` and the file `secret` (the password of every account is `secret`).
+    pub fn new(folder: &Path, more: &str) -> Home {
+        use std::os::unix::fs::PermissionsExt;
+        let secret = folder.join("secret");
+        std::fs::write(&secret, "secret\n").unwrap();
+        std::fs::set_permissions(&secret, PermissionsExt::from_mode(0o600)).unwrap();
+        std::fs::write(folder.join("deskd.toml"), format!("state_dir = \"state\"\n{FIRM}{more}")).unwrap();
+        Home { folder: folder.to_owned() }
+    }
+
+    pub fn config(&self) -> PathBuf {
+        self.folder.join("deskd.toml")
+    }
+
+    /// What all lives of the process have written to standard error.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    /// Starts the real program; it dies with the returned value.
+    pub fn run(&self) -> Process {
+        let path = self.folder.join("notify");
+        let _ = std::fs::remove_file(&path);
+        let notify = UnixDatagram::bind(&path).unwrap();
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.folder.join("log")).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_deskd"))
+            .arg("--config")
+            .arg(self.config())
+            .arg("run")
+            .env("NOTIFY_SOCKET", &path)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        Process { child, notify, begun: Instant::now() }
+    }
+}
+
+pub struct Process {
+    child: Child,
+    notify: UnixDatagram,
+    begun: Instant,
+}
+
+impl Process {
+    /// Waits for READY=1 and gives the time since the start.
+    pub async fn ready(&self) -> Duration {
+        until_ready(&self.notify, self.begun).await
+    }
+
+    /// Lets it run until `after` its start and kills it then (SIGKILL). It must not end by itself. Gives the time from the start
+    /// to READY=1, where it came so far.
+    pub async fn kill_at(&mut self, after: Duration) -> Option<Duration> {
+        let Process { child, notify, begun } = self;
+        let mut ready = None;
+        let life = async {
+            let told = async {
+                ready = Some(until_ready(notify, *begun).await);
+                std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                ended = child.wait() => ended.unwrap(),
+                () = told => unreachable!(),
+            }
+        };
+        if let Ok(ended) = tokio::time::timeout(after.saturating_sub(begun.elapsed()), life).await {
+            panic!("deskd ended by itself: {ended}");
+        }
+        child.kill().await.unwrap();
+        ready
+    }
+
+    /// SIGTERM; it ends with exit code 0 within 10 seconds.
+    pub async fn stop(mut self) {
+        let id = nix::unistd::Pid::from_raw(i32::try_from(self.child.id().expect("it runs")).unwrap());
+        nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).unwrap();
+        let ended = tokio::time::timeout(Duration::from_secs(10), self.child.wait()).await.expect("stops in time");
+        assert_eq!(ended.unwrap().code(), Some(0));
+    }
+}
+
+async fn until_ready(notify: &UnixDatagram, begun: Instant) -> Duration {
+    let mut told = [0u8; 4096];
+    loop {
+        let length = notify.recv(&mut told).await.unwrap();
+        if String::from_utf8_lossy(&told[..length]).lines().any(|line| line == "READY=1") {
+            return begun.elapsed();
+        }
+    }
+}
