@@ -217,3 +217,11 @@ proptest! {
         let _ = reading(&text);
     }
 }
+
+#[test]
+fn minutes_that_stand_apart_from_their_hours_are_no_note() {
+    for written in ["#time 1 h 30 m", "#time 1h 30m", "#time 1h 30 min", "#time 1 hour 30 minutes"] {
+        assert_eq!(one(written), time(90, None, "2026-11-18", None), "{written}");
+    }
+    assert_eq!(one("#time 1h 30 cables"), time(60, None, "2026-11-18", Some("30 cables")));
+}
