@@ -67,10 +67,12 @@ fn problems(text: &str) -> Vec<String> {
     let path = folder.path().join("deskd.toml");
     std::fs::write(&path, text).unwrap();
     match config::load_with(&path, Some(credentials)) {
-        // A relaxed security.tech_mail warns, as it should.
+        // A relaxed security.tech_mail warns, as it should; so does a skill that the firm of the README has nobody for.
         Ok(config) => {
             let warnings = config.warnings.iter().map(ToString::to_string);
-            warnings.filter(|warning| !warning.contains("tech_mail")).collect()
+            let harmless =
+                |warning: &String| ["tech_mail", "no tech has the skill"].iter().any(|word| warning.contains(word));
+            warnings.filter(|warning| !harmless(warning)).collect()
         }
         Err(problems) => vec![problems.to_string()],
     }
