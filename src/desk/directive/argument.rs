@@ -26,7 +26,13 @@ pub(super) fn parse(verb: &str, arguments: &str, context: &Context) -> Result<Di
         "time" => time(&words, context),
         "assign" => Ok(Directive::Assign { to: one(verb, &words, "#assign sam")? }),
         "pass" => Ok(Directive::Pass { why: some() }),
-        "cat" => Ok(Directive::Cat { to: category("cat", &one(verb, &words, "#cat retainer")?)? }),
+        // `#cat warranty #987`: the ticket that it makes good.
+        "cat" => match words.as_slice() {
+            [word, of] if category("cat", word) == Ok(Category::Warranty) => {
+                Ok(Directive::Warranty { of: Some(ticket("cat warranty", of)?) })
+            }
+            _ => category_alone(&words),
+        },
         "warranty" => match words.as_slice() {
             [] => Ok(Directive::Warranty { of: None }),
             [word] => Ok(Directive::Warranty { of: Some(ticket("warranty", word)?) }),
@@ -60,6 +66,10 @@ pub(super) fn parse(verb: &str, arguments: &str, context: &Context) -> Result<Di
         "help" => Ok(Directive::Help),
         other => Err(Refusal::new(format!("#{other} is not available yet"), &[])),
     }
+}
+
+fn category_alone(words: &[&str]) -> Result<Directive, Refusal> {
+    Ok(Directive::Cat { to: category("cat", &one("cat", words, "#cat retainer")?)? })
 }
 
 /// The verbs that take nothing.
