@@ -55,7 +55,7 @@ fn a_duration_is_read_in_every_common_form() {
         ("1:30", 90),
         ("45", 45),
         ("2h", 120),
-        ("1h 30m", 60),
+        ("1h 30m", 90),
         ("25 min", 25),
         (".5h", 30),
         ("-15m", -15),
@@ -216,4 +216,19 @@ proptest! {
     fn any_text_at_all_is_survived(text in "\\PC{0,80}(\n\\PC{0,40}){0,4}") {
         let _ = reading(&text);
     }
+}
+
+#[test]
+fn minutes_that_stand_apart_from_their_hours_are_no_note() {
+    for written in ["#time 1 h 30 m", "#time 1h 30m", "#time 1h 30 min", "#time 1 hour 30 minutes"] {
+        assert_eq!(one(written), time(90, None, "2026-11-18", None), "{written}");
+    }
+    assert_eq!(one("#time 1h 30 cables"), time(60, None, "2026-11-18", Some("30 cables")));
+}
+
+#[test]
+fn the_category_warranty_may_name_its_ticket() {
+    assert_eq!(one("#cat warranty #987"), Directive::Warranty { of: Some(TicketNumber(987)) });
+    assert_eq!(one("#cat project"), Directive::Cat { to: Category::Project });
+    assert_eq!(refused("#cat project now").1, ["#cat project"]);
 }

@@ -376,3 +376,42 @@ async fn somebody_elses_token_or_address_relays_nothing() {
     })
     .await;
 }
+
+/// What a NOT SENT offers for copying.
+fn offered(text: &str) -> &str {
+    let from = text.find("copy this into a reply:").unwrap();
+    let rest = &text[text[from..].find('\n').unwrap() + from..];
+    &rest[..rest.find("One tap:").unwrap_or(rest.len())]
+}
+
+#[tokio::test]
+async fn what_a_not_sent_offers_for_copying_reaches_the_client_when_it_is_sent() {
+    told("offered", async |story, _| {
+        let (number, assignment) = asked(&story, "Scanner", "The scanner makes stripes.").await;
+        story.mail(&assignment.answer(SAM, "Cleaned the glass.\n\n#tmie 20m\n#done")).await;
+        let refused = story.mailed_one("not_sent");
+        story.mail(&refused.answer(SAM, offered(&refused.mail.text).trim())).await;
+        let mailed = story.mailed();
+        let client = to(&mailed, "jane");
+        assert_eq!(client.len(), 1);
+        assert!(client[0].mail.text.contains("Cleaned the glass."), "{}", client[0].mail.text);
+        assert_eq!(story.ticket(number).await.status, Status::Resolved);
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_mail_that_changes_nothing_gets_its_receipt_too() {
+    told("nothing", async |story, _| {
+        let (_, assignment) = asked(&story, "Scanner", "The scanner makes stripes.").await;
+        for order in ["#help", "#help", "#time 45m", "#done", "#done"] {
+            story.mail(&assignment.answer(SAM, order)).await;
+            assert_eq!(to(&story.mailed(), "sam").len(), 1, "{order}");
+            // The same words a minute later are another mail.
+            story.advance(TimeDelta::minutes(1)).await;
+        }
+        story.end().await;
+    })
+    .await;
+}

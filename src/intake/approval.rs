@@ -67,7 +67,8 @@ pub(super) async fn answer(unit: &mut Unit<'_>, ready: &Ready, thread: &Thread) 
     }
     let mut case = Case::load(unit, number).await?;
     let deed = Deed { actor: Actor::Contact(sender.id), at: ready.row.arrived_at, cause: ready.cause() };
-    let message = store(unit, ready, &case, (true, deed.actor.clone()), Some("approved")).await?;
+    // No reason: a reason on a public message reads as "the sender is not verified".
+    let message = store(unit, ready, &case, (true, deed.actor.clone()), None).await?;
     case.act(unit, &deed, Action::Approve { contact: sender.id }).await?;
     case.act(unit, &deed, Action::ClientWrote { message }).await?;
     let number = case.save(unit).await?;

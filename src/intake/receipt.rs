@@ -49,10 +49,15 @@ async fn send(
 }
 
 /// One line per effect, with the retainer's balance; a later success makes the reminder of a refusal untrue.
-pub(super) async fn receipt(unit: &mut Unit<'_>, case: &Case, tech: &Tech, done: Done) -> Result<(), StoreError> {
+pub(super) async fn receipt(
+    unit: &mut Unit<'_>,
+    case: &Case,
+    ready: &Ready,
+    tech: &Tech,
+    done: Done,
+) -> Result<(), StoreError> {
     outbox::withdraw(unit.tx, case.ticket.number, "not_sent_reminder", unit.now).await?;
     let address = internal_address(unit, Some(case), tech).await?;
-    let seq = case.history().last().map_or(0, |last| last.seq);
     if done.help {
         let verbs = VERBS.iter().filter(|verb| verb.available).map(|verb| VerbHelp {
             usage: format!("#{} {}", verb.name, verb.arguments).trim_end().to_owned(),
@@ -60,7 +65,7 @@ pub(super) async fn receipt(unit: &mut Unit<'_>, case: &Case, tech: &Tech, done:
         });
         let facts = HelpFacts { ticket: Some(name(unit, case)), verbs: verbs.collect() };
         let rendered = notice::help(&unit.office.texts, &unit.firm().language, &facts);
-        let key = format!("help/{}/{seq}/{}", case.ticket.number.0, tech.login);
+        let key = format!("help/{}", ready.cause());
         send(unit, Some(case), tech, &address, ("help", key, rendered)).await?;
     }
     if done.effects.is_empty() && !done.ask_time && done.ask_note.is_none() {
@@ -78,7 +83,8 @@ pub(super) async fn receipt(unit: &mut Unit<'_>, case: &Case, tech: &Tech, done:
         links: letter::links(unit, case, &address),
     };
     let rendered = notice::receipt(&unit.office.texts, &unit.firm().language, &facts);
-    let key = format!("receipt/{}/{seq}/{}", case.ticket.number.0, tech.login);
+    // By the mail and not by the ticket's last event: a mail that changes nothing is answered too.
+    let key = format!("receipt/{}", ready.cause());
     send(unit, Some(case), tech, &address, ("receipt", key, rendered)).await
 }
 
@@ -123,7 +129,7 @@ pub(super) async fn not_sent(
     case: Option<&Case>,
     ready: &Ready,
     tech: &Tech,
-    refused: &Refused,
+    (purpose, refused): (Purpose, &Refused),
 ) -> Result<(), StoreError> {
     let address = internal_address(unit, case, tech).await?;
     let subject = case.map_or_else(|| ready.mail.subject.clone(), |case| letter::links(unit, case, &address).subject);
@@ -132,7 +138,7 @@ pub(super) async fn not_sent(
         mail_subject: ready.mail.subject.clone(),
         line: refused.line.clone(),
         reason: reason(refused),
-        corrected: corrected(&ready.new.text, refused),
+        corrected: corrected(&ready.new.text, refused, purpose),
         links: MailtoLinks { address: address.reply_to.clone(), subject },
     };
     let language = unit.firm().language.clone();
@@ -156,11 +162,28 @@ fn reason(refused: &Refused) -> String {
     }
 }
 
-/// The mail with the refused line replaced by the first suggestion, ready to copy.
-fn corrected(text: &str, refused: &Refused) -> String {
-    let Some(better) = refused.suggestions.first() else { return text.to_owned() };
-    let line = |line: &str| if line.trim() == refused.line { better.clone() } else { line.to_owned() };
-    text.lines().map(line).collect::<Vec<_>>().join("\n")
+/// The mail with the refused line replaced by the first suggestion, ready to copy. A line that stood in the wrong place goes to the end. An
+/// answer to a NOT SENT is internal, so words that were meant for the client say `#reply`.
+fn corrected(text: &str, refused: &Refused, purpose: Purpose) -> String {
+    let mut lines: Vec<&str> = text.lines().collect();
+    match refused.suggestions.first() {
+        Some(same) if *same == refused.line => {
+            lines.retain(|line| line.trim() != refused.line);
+            lines.extend(["", same.as_str()]);
+        }
+        Some(better) => {
+            for line in lines.iter_mut().filter(|line| line.trim() == refused.line) {
+                *line = better.as_str();
+            }
+        }
+        None => {}
+    }
+    let says = |word: &str| lines.iter().any(|line| line.trim().eq_ignore_ascii_case(word));
+    let words = lines.iter().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
+    if purpose == Purpose::Public && words && !says("#note") && !says("#reply") {
+        lines.splice(0..0, ["#reply", ""]);
+    }
+    lines.join("\n")
 }
 
 /// Your mail is kept, but it could not be shown to be yours.

@@ -96,7 +96,7 @@ pub(super) async fn on_ticket(
     match done {
         Ok(done) => {
             unit.tx.deed_done().await?;
-            receipt::receipt(unit, &case, tech, done).await?;
+            receipt::receipt(unit, &case, ready, tech, done).await?;
             let number = case.save(unit).await?;
             Ok(Decided::on(Fate::Reply, number))
         }
@@ -107,7 +107,7 @@ pub(super) async fn on_ticket(
             let deed = Deed { actor: Actor::Tech(tech.login.clone()), at: ready.row.arrived_at, cause: ready.cause() };
             let message = store(unit, ready, &case, (false, deed.actor.clone()), Some(&reason)).await?;
             case.act(unit, &deed, Action::Note { message, reason: Some(reason.clone()) }).await?;
-            receipt::not_sent(unit, Some(&case), ready, tech, &refused).await?;
+            receipt::not_sent(unit, Some(&case), ready, tech, (purpose, &refused)).await?;
             let number = case.save(unit).await?;
             Ok(Decided::on(Fate::Reply, number).with_reason(reason))
         }
@@ -130,7 +130,7 @@ async fn digest(unit: &mut Unit<'_>, ready: &Ready, tech: &Tech) -> Result<Decid
         }
         Err(orders::NotDone::Refused(refused)) => {
             unit.tx.deed_undone().await?;
-            receipt::not_sent(unit, None, ready, tech, &refused).await?;
+            receipt::not_sent(unit, None, ready, tech, (Purpose::Digest, &refused)).await?;
             Ok(Decided::because(Fate::Refused, format!("not done: {}", refused.why)))
         }
         Err(orders::NotDone::Store(error)) => Err(error.into()),

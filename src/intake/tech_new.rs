@@ -65,7 +65,7 @@ async fn open(
         }
         Err(NotDone::Refused(refused)) => {
             unit.tx.deed_undone().await?;
-            receipt::not_sent(unit, None, ready, tech, &refused).await?;
+            receipt::not_sent(unit, None, ready, tech, (Purpose::Internal, &refused)).await?;
             Ok(Decided::because(Fate::Refused, format!("not done: {}", refused.why)))
         }
         Err(NotDone::Store(error)) => Err(error.into()),
@@ -124,7 +124,7 @@ async fn try_open(
     }
     let assignee = case.ticket.assignee.as_ref().map(|login| super::picture::tech_name(unit, login));
     done.effects.insert(0, Effect::Opened { assignee });
-    receipt::receipt(unit, &case, tech, done).await?;
+    receipt::receipt(unit, &case, ready, tech, done).await?;
     Ok(case.save(unit).await?)
 }
 

@@ -7,6 +7,7 @@ use crate::desk::event::Waiting;
 use crate::words::{Category, Minutes, Priority, TicketNumber};
 
 const LONGEST: i64 = 12 * 60;
+const HOURS: [&str; 6] = ["h", "hr", "hrs", "hour", "hours", "std"];
 
 /// `verb` is a name of the table, not an alias.
 pub(super) fn parse(verb: &str, arguments: &str, context: &Context) -> Result<Directive, Refusal> {
@@ -25,7 +26,13 @@ pub(super) fn parse(verb: &str, arguments: &str, context: &Context) -> Result<Di
         "time" => time(&words, context),
         "assign" => Ok(Directive::Assign { to: one(verb, &words, "#assign sam")? }),
         "pass" => Ok(Directive::Pass { why: some() }),
-        "cat" => Ok(Directive::Cat { to: category("cat", &one(verb, &words, "#cat retainer")?)? }),
+        // `#cat warranty #987`: the ticket that it makes good.
+        "cat" => match words.as_slice() {
+            [word, of] if category("cat", word) == Ok(Category::Warranty) => {
+                Ok(Directive::Warranty { of: Some(ticket("cat warranty", of)?) })
+            }
+            _ => category_alone(&words),
+        },
         "warranty" => match words.as_slice() {
             [] => Ok(Directive::Warranty { of: None }),
             [word] => Ok(Directive::Warranty { of: Some(ticket("warranty", word)?) }),
@@ -59,6 +66,10 @@ pub(super) fn parse(verb: &str, arguments: &str, context: &Context) -> Result<Di
         "help" => Ok(Directive::Help),
         other => Err(Refusal::new(format!("#{other} is not available yet"), &[])),
     }
+}
+
+fn category_alone(words: &[&str]) -> Result<Directive, Refusal> {
+    Ok(Directive::Cat { to: category("cat", &one("cat", words, "#cat retainer")?)? })
 }
 
 /// The verbs that take nothing.
@@ -169,6 +180,24 @@ fn duration(verb: &str, words: &[&str]) -> Result<(Minutes, usize), Refusal> {
     if joined.chars().last().is_some_and(|c| c.is_ascii_digit()) && words.get(1).is_some_and(unit) {
         joined.push_str(&words[1].to_lowercase());
         used = 2;
+    }
+    // "1h 30m", "1 h 30 m": the minutes stand apart, and are no note.
+    let number = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    let in_minutes = |word: &str| matches!(word, "m" | "min" | "mins" | "minutes");
+    if HOURS.iter().any(|unit| joined.strip_suffix(unit).is_some_and(|before| before.ends_with(char::is_numeric))) {
+        let apart: Vec<String> = words[used..].iter().take(2).map(|word| word.to_lowercase()).collect();
+        let taken = match apart.as_slice() {
+            [first, ..]
+                if number(first.trim_end_matches(char::is_alphabetic))
+                    && in_minutes(first.trim_start_matches(char::is_numeric)) =>
+            {
+                1
+            }
+            [first, second] if number(first) && in_minutes(second) => 2,
+            _ => 0,
+        };
+        joined.push_str(&apart[..taken].concat());
+        used += taken;
     }
     let negative = joined.starts_with(['-', '−', '–']);
     let plain = joined.trim_start_matches(['-', '−', '–', '+']);
