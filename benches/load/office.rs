@@ -34,11 +34,13 @@ at = "100%"
 notify = ["assignee", "managers"]
 repeat = "15m"
 times = 4
+[[rate]]
+amount = "160.00 USD"
 [smtp]
 outbox = "sent"
 "#;
 
-/// The one by one address of a contact.
+/// Client and address of a contact.
 fn address(number: usize) -> (usize, String) {
     let client = number % CLIENTS;
     (client, format!("person{}@client{client}.example", number / CLIENTS % PEOPLE))
@@ -49,7 +51,7 @@ pub fn config(folder: &Path, store: &str, source: &str) -> Config {
     let mut text = format!("{HEAD}[store]\nurl = \"{store}\"\n{source}");
     for login in ["ann", "bob", "eve", "sam"] {
         text.push_str(&format!(
-            "[[tech]]\nlogin = \"{login}\"\nname = \"{login} Berg\"\nemail = \"{login}@northwind.example\"\ncapacity = 10000000\n\
+            "[[tech]]\nlogin = \"{login}\"\nname = \"{login} Berg\"\nemail = \"{login}@northwind.example\"\ncapacity = 10000\n\
              skills = [\"security\", \"mail\", \"server\", \"network\", \"purchase\", \"accounts\"]\nroles = [{}]\n",
             if login == "sam" { "\"manager\"" } else { "" }
         ));

@@ -89,10 +89,13 @@ impl Db {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5))
-            .pragma("journal_size_limit", "67108864");
+            .pragma("journal_size_limit", "67108864")
+            // A savepoint keeps the pages as they were: in memory, not in a file below /var/tmp.
+            .pragma("temp_store", "memory");
+        // A whole batch stays in the cache of the one that writes: what does not fit would be written twice.
         let write = SqlitePoolOptions::new()
             .max_connections(1)
-            .connect_with(options.clone())
+            .connect_with(options.clone().pragma("cache_size", "-16384"))
             .await
             .during("open the database")?;
         let read =
