@@ -186,6 +186,11 @@ async fn reload(daemon: &Daemon, path: &std::path::Path) {
             Ok(()) => tracing::info!("the config was read again"),
             Err(error) => tracing::error!("the new config is not used: {error:#}"),
         },
-        Err(problems) => tracing::error!("the new config is not used, the old one stays:\n{problems}"),
+        Err(problems) => {
+            for problem in &problems.0 {
+                tracing::error!("{problem}");
+            }
+            tracing::error!("the new config is not used, the old one stays");
+        }
     }
 }

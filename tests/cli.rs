@@ -349,7 +349,7 @@ async fn why_prints_the_sum_and_explains_priority_and_assignment() {
 
     Priority P2
       triage gave P1:
-        rule "nobody can work" on "nobody", "down": P1, tag outage
+        rule "nobody can work" on "nobody", "down"
         rule "a rule that is gone"
       2026-11-02 09:30 CST  sam: priority P2: one room
 
@@ -365,7 +365,6 @@ async fn why_prints_the_sum_and_explains_priority_and_assignment() {
       starts 2026-11-02 09:00 CST; P1 allows 4h of calendar "always": due 2026-11-02 13:00 CST
       2026-11-02 09:30 CST lowered from P1 to P2: due 2026-11-02 17:00 CST
       2026-11-02 10:00 CST resolved: in time, 7h to spare
-      2026-11-02 10:00 CST resolved: paused
 
     Escalations
       2026-11-02 09:15 CST  deskd: first touch was due 2026-11-02 09:15 CST

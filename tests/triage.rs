@@ -191,10 +191,10 @@ fn a_problem_of_a_rule_names_its_file_and_line() {
     assert_eq!(
         problems,
         [
-            "rules.toml:7: rule \"loop\".any: the group \"a\" contains itself; mend the rule (docs/rules.md)",
-            "rules.toml:14: rule \"lost\".hours: \"at night\" is not understood; write \"outside office\" or \"in office\"; mend the rule (docs/rules.md)",
+            "rules.toml:7: rule \"loop\".any: the group \"b\" contains itself; mend the rule (docs/rules.md)",
             "rules.toml:12: rule \"lost\".priority: \"P5\" is none of P1, P2, P3, P4; mend the rule (docs/rules.md)",
             "rules.toml:13: rule \"lost\".any: there is no group \"nowhere\" under [words]; mend the rule (docs/rules.md)",
+            "rules.toml:14: rule \"lost\".hours: \"at night\" is not understood; write \"outside office\" or \"in office\"; mend the rule (docs/rules.md)",
         ]
     );
 }

@@ -16,6 +16,7 @@ use crate::mail::automatic::Kind;
 use crate::notice::RuleFacts;
 use crate::store::inbound::{Fate, LATE};
 use crate::store::people::{self, Contact};
+use crate::store::tickets::TimerKind;
 use crate::store::{StoreError, messages};
 use crate::words::{Actor, ClientKey, ContactId, Priority, Status};
 
@@ -194,8 +195,10 @@ async fn open(unit: &mut Unit<'_>, ready: &Ready, sender: Sender) -> Result<Deci
     let late = ready.row.kept_at - ready.row.arrived_at > LATE;
     if case.ticket.status != Status::Unsorted {
         case.act(unit, &Deed::by_desk(deed.at, deed.cause.clone()), Action::AssignBySkill).await?;
-        if !automatic && !late && ready.sign.may_answer {
-            case.tell.push(Tell::Acknowledge { too_large: ready.shortened.is_some() });
+        if late {
+            settle_late(unit, &mut case, &deed).await?;
+        } else if !automatic && ready.sign.may_answer {
+            case.tell.push(Tell::Acknowledge { too_large: ready.is_oversize() });
         }
     }
     let number = case.save(unit).await?;
@@ -205,6 +208,15 @@ async fn open(unit: &mut Unit<'_>, ready: &Ready, sender: Sender) -> Result<Deci
         None if late => decided.with_reason("over three days old when first seen: no acknowledgement"),
         None => decided,
     })
+}
+
+/// A first start on an old inbox: what is long overdue is recorded as such, and told in one list instead of a mail each.
+async fn settle_late(unit: &mut Unit<'_>, case: &mut Case, deed: &Deed) -> Result<(), ActError> {
+    for timer in [TimerKind::FirstTouch, TimerKind::Resolve] {
+        case.act(unit, &Deed::by_desk(deed.at, deed.cause.clone()), Action::Fire { timer }).await?;
+    }
+    case.tell.clear();
+    Ok(())
 }
 
 /// What a request is, whoever typed it in.
@@ -221,7 +233,9 @@ pub(super) struct NewRequest {
 
 /// Triage, a new ticket, its first message.
 pub(super) async fn open_request(unit: &mut Unit<'_>, ready: &Ready, request: &NewRequest) -> Result<Case, StoreError> {
-    let verdict = triage(unit, ready, &request.body, &request.address, request.client.as_ref());
+    // Of a mail that was not read whole only the subject is the sender's word.
+    let words = if ready.shortened.is_some() { "" } else { request.body.as_str() };
+    let verdict = triage(unit, ready, words, &request.address, request.client.as_ref());
     let firm = unit.firm();
     let own = request.client.as_ref().and_then(|key| firm.client(key)?.default_category);
     let mut tags = verdict.tags.clone();

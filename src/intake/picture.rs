@@ -204,7 +204,7 @@ impl<'a> Picture<'a> {
             why: case.assignment_reason(),
             from_tech: None,
             pass_reason: None,
-            contact: self.contact(),
+            contact: self.contact(unit).await?,
             recent: self.recent(unit, tech).await?,
             similar: self.similar(unit).await?,
             retainer: retainer(unit, ticket.client.as_ref()).await?,
@@ -217,20 +217,21 @@ impl<'a> Picture<'a> {
         })
     }
 
-    fn contact(&self) -> Option<ContactFacts> {
-        let contact = self.requester.as_ref()?;
+    async fn contact(&self, unit: &mut Unit<'_>) -> Result<Option<ContactFacts>, StoreError> {
+        let Some(contact) = &self.requester else { return Ok(None) };
+        let earlier = tickets::count_of(unit.tx, contact.id, self.case.ticket.number).await?;
         let listed = |list: &Vec<String>| list.contains(&contact.address);
         let person = self.client.as_ref().and_then(|client| {
             client.contacts.iter().find(|person| person.email.as_deref() == Some(contact.address.as_str()))
         });
-        Some(ContactFacts {
+        Ok(Some(ContactFacts {
             name: contact.name.clone(),
             address: Some(contact.address.clone()),
             phone: person.and_then(|person| person.phone.clone()),
             manager: self.client.as_ref().is_some_and(|client| listed(&client.managers)),
             approver: self.client.as_ref().is_some_and(|client| listed(&client.approvers)),
-            earlier_tickets: 0,
-        })
+            earlier_tickets: u32::try_from(earlier).unwrap_or(u32::MAX),
+        }))
     }
 
     async fn recent(&self, unit: &mut Unit<'_>, tech: &Tech) -> Result<Vec<RecentTicket>, StoreError> {

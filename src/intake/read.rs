@@ -55,6 +55,11 @@ impl Ready {
         self.mail.from.first().map(|from| from.address.to_lowercase()).unwrap_or_default()
     }
 
+    /// It was over the cap: only its header was fetched.
+    pub fn is_oversize(&self) -> bool {
+        usize::try_from(self.row.size).is_ok_and(|whole| whole > self.raw.len())
+    }
+
     pub fn sender_name(&self) -> &str {
         self.mail.from.first().map_or("", |from| from.name.as_str())
     }

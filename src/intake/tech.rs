@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
+
 use super::action::{ActError, Action};
 use super::case::{Case, Deed, Unit};
 use super::orders::{self, Orders};
@@ -12,10 +14,10 @@ use super::trust::{self, Distrust};
 use super::{receipt, tech_new};
 use crate::desk::directive;
 use crate::desk::firm::Tech;
-use crate::store::StoreError;
 use crate::store::inbound::Fate;
 use crate::store::tokens::{Purpose, Token};
-use crate::words::{Actor, TicketNumber};
+use crate::store::{StoreError, tickets};
+use crate::words::{Actor, Status, TicketNumber};
 
 pub(super) async fn mail(unit: &mut Unit<'_>, ready: &Ready, thread: &Thread) -> Result<Decided, ActError> {
     let Some((tech, token)) = trust::claimed(unit, ready, thread) else {
@@ -23,6 +25,13 @@ pub(super) async fn mail(unit: &mut Unit<'_>, ready: &Ready, thread: &Thread) ->
     };
     let trusted = trust::is_tech(unit, ready, tech, token.as_deref()).await?;
     let token = thread.token.clone().filter(|found| token.as_ref() == Some(&found.token));
+    let trusted = match &token {
+        Some(token) if ended(unit, token).await? => Err(Distrust {
+            reason: "the ticket was closed more than 30 days ago, and its reply address has ended".to_owned(),
+            again: false,
+        }),
+        _ => trusted,
+    };
     match (trusted, token) {
         (Ok(()), Some(token)) => answer(unit, ready, tech, &token).await,
         (Ok(()), None) => tech_new::mail(unit, ready, tech, thread).await,
@@ -35,6 +44,14 @@ pub(super) async fn mail(unit: &mut Unit<'_>, ready: &Ready, thread: &Thread) ->
         }
         (Err(why), _) => distrusted(unit, ready, tech, thread, why).await,
     }
+}
+
+/// A token lives as long as its ticket and 30 days more: 7 days from resolved to closed, then 30.
+async fn ended(unit: &mut Unit<'_>, token: &Token) -> Result<bool, StoreError> {
+    let Some(number) = token.ticket else { return Ok(false) };
+    let row = tickets::row(unit.tx, number).await?;
+    let closed = row.filter(|row| row.status == Status::Closed).and_then(|row| row.resolved_at);
+    Ok(closed.is_some_and(|resolved| unit.now - resolved > TimeDelta::days(37)))
 }
 
 /// Kept as an internal comment that names the reason; nothing is relayed; the tech is told on a fresh mail.

@@ -190,7 +190,9 @@ pub(super) async fn confirmed(
     if !inbound::confirm(unit.tx, original.row.id).await? {
         return Ok(Decided::because(Fate::Refused, "it confirms a mail that was confirmed before"));
     }
-    let thread = Thread::of(unit, &original).await?;
+    let mut thread = Thread::of(unit, &original).await?;
+    // A bare number proves nothing: after a restore it may be another client's ticket.
+    thread.tag = None;
     let decided = match thread.ticket() {
         Some(number) => super::tech::on_ticket(unit, &original, tech, (number, Purpose::Public)).await?,
         None => {

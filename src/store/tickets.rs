@@ -469,3 +469,15 @@ pub async fn late_after(tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<(i64,
     .await)
     .during("look for late tickets")
 }
+
+/// How many other tickets a contact has had.
+pub async fn count_of(tx: &mut Tx, requester: ContactId, except: TicketNumber) -> Result<i64, StoreError> {
+    on!(tx, |conn| sqlx::query_scalar(
+        "SELECT CAST(COUNT(*) AS BIGINT) FROM ticket WHERE requester = $1 AND number <> $2"
+    )
+    .bind(requester)
+    .bind(except)
+    .fetch_one(conn)
+    .await)
+    .during("count somebody's tickets")
+}

@@ -67,7 +67,7 @@ impl Vocabulary {
         let doubled = |at: usize| word.as_bytes()[at] == word.as_bytes()[at - 1];
         let longer = (1..word.len()).filter(|at| doubled(*at)).map(|at| without(word, at));
         let longer = longer.filter_map(|shorter| self.words.get(&shorter)).find(|meant| meant.len() >= 6);
-        let plural = |meant: &&String| !meant.strip_prefix(word).is_some_and(|rest| rest.len() == 1);
+        let plural = |meant: &&String| meant.strip_prefix(word).is_none_or(|rest| rest.len() != 1);
         self.shorter.get(word).filter(plural).or(longer).map(String::as_str)
     }
 }
