@@ -23,7 +23,7 @@ const BATCH: i64 = 64;
 const TICKETS: &str = "INSERT INTO ticket (number, revision, subject, status, priority, first_priority, category, client, requester,
         assignee, source, tags, automatic, received_at, first_touch_due, resolve_due, updated_at)
     WITH RECURSIVE n(i) AS (SELECT 1001 UNION ALL SELECT i + 1 FROM n WHERE i < 1000 + $1)
-    SELECT i, 1, 'Printer ' || i, 'new', 'P1', 'P1', 'tm', 'client' || (i % 50), 1 + i % 1000,
+    SELECT i, 1, 'Printer ' || i, 'new', 'P2', 'P2', 'tm', 'client' || (i % 50), 1 + i % 1000,
         CASE i % 4 WHEN 0 THEN 'ann' WHEN 1 THEN 'bob' WHEN 2 THEN 'eve' ELSE 'sam' END, 'support', '[]', 0, $2, $3, $4, $2
     FROM n";
 const CLOCKS: &str = "INSERT INTO sla_clock (ticket, kind, started_at, due, breached)
@@ -36,23 +36,24 @@ const TIMERS: &str = "INSERT INTO timer (ticket, kind, fire_at)
 const EVENTS: &str = "INSERT INTO ticket_event (ticket, seq, at, recorded_at, actor, cause, kind, data)
     SELECT number, 1, received_at, received_at, 'contact:' || requester, 'inbound:1', 'opened',
         '{\"kind\":\"opened\",\"subject\":\"Printer\",\"source\":\"support\",\"requester\":' || requester || ',\"client\":\"' || client
-        || '\",\"priority\":\"P1\",\"category\":\"tm\"}' FROM ticket WHERE number <= 1000 + $1
+        || '\",\"priority\":\"P2\",\"category\":\"tm\"}' FROM ticket WHERE number <= 1000 + $1
     UNION ALL SELECT number, 2, received_at, received_at, 'desk', 'inbound:1', 'assigned',
         '{\"kind\":\"assigned\",\"to\":\"' || assignee || '\",\"why\":\"lightest load\"}' FROM ticket WHERE number <= 1000 + $1";
 
+/// A Monday, eleven in the morning at the desk.
 fn now() -> DateTime<Utc> {
-    DateTime::from_timestamp(1_772_442_000, 0).unwrap()
+    DateTime::from_timestamp(1_772_470_800, 0).unwrap()
 }
 
 async fn fill(pool: &SqlitePool, tickets: usize) {
-    let received = now() - TimeDelta::minutes(8);
+    let received = now() - TimeDelta::minutes(40);
     let due = BATCH * i64::try_from(BUSY).unwrap();
     let mut tx = pool.begin().await.unwrap();
     sqlx::query(TICKETS)
         .bind(i64::try_from(tickets).unwrap())
         .bind(received)
-        .bind(received + TimeDelta::minutes(15))
-        .bind(received + TimeDelta::hours(4))
+        .bind(received + TimeDelta::minutes(60))
+        .bind(received + TimeDelta::hours(8))
         .execute(&mut *tx)
         .await
         .unwrap();

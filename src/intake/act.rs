@@ -181,7 +181,7 @@ impl Case {
         }
     }
 
-    async fn note_assignment(&self, unit: &mut Unit<'_>, to: &Login) -> Result<(), ActError> {
+    pub(super) async fn note_assignment(&self, unit: &mut Unit<'_>, to: &Login) -> Result<(), ActError> {
         tickets::note_assignment(unit.tx, to, unit.now).await?;
         let now = unit.now;
         if let Some(load) = unit.loads.iter_mut().flatten().find(|load| load.tech == *to) {

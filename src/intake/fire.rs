@@ -81,13 +81,12 @@ impl Case {
         let Some(holder) = ticket.assignee.clone().filter(|_| neglected) else { return Ok(false) };
         let mut except = self.holders();
         except.push(holder.clone());
-        let loads = match &unit.loads {
-            Some(loads) => loads.clone(),
-            None => crate::store::tickets::loads(unit.tx).await?,
-        };
+        if unit.loads.is_none() {
+            unit.loads = Some(crate::store::tickets::loads(unit.tx).await?);
+        }
         let choice = crate::desk::assign::choose(
             unit.firm(),
-            &loads,
+            unit.loads.as_deref().unwrap_or_default(),
             self.ticket.skill.as_deref(),
             self.ticket.priority,
             self.ticket.client.as_ref(),
@@ -96,7 +95,12 @@ impl Case {
         let Some(to) = choice.to else { return Ok(false) };
         let why = format!("{holder} neither answered nor took it by half of the time; {}", choice.why);
         self.record(unit, deed, Event::Assigned { to: Some(to.clone()), why: why.clone() });
-        crate::store::tickets::note_assignment(unit.tx, &to, unit.now).await?;
+        self.note_assignment(unit, &to).await?;
+        let weight = crate::desk::assign::weight(self.ticket.priority);
+        if let Some(load) = unit.loads.iter_mut().flatten().find(|load| load.tech == holder) {
+            load.open = load.open.saturating_sub(1);
+            load.weight = load.weight.saturating_sub(weight);
+        }
         self.tell.push(Tell::Assigned { from: Some(holder), reason: Some("no answer by half of the time".to_owned()) });
         Ok(true)
     }
