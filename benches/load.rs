@@ -18,6 +18,15 @@ mod pass;
 #[path = "load/watch.rs"]
 mod watch;
 
+/// What the Dovecot of the tests asks of its harness.
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn scratch(name: &str) -> tempfile::TempDir {
+    tempfile::Builder::new().prefix(&format!("deskd-{name}-")).tempdir().unwrap()
+}
+
 const USAGE: &str =
     "load drain [MAILS [ROUNDS]] | statements [MAILS] | notice [MAILS] | pass [TICKETS] | memory [MAILS]
     Databases are made below target/tmp; DESKD_TEST_POSTGRES adds Postgres.";

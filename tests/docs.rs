@@ -106,7 +106,7 @@ fn every_config_in_the_documents_loads_and_every_part_of_one_fits_the_one_of_the
                 "toml" if block.text.contains("[[rule]]") => {
                     assert_eq!(
                         rule_problems(&block.text, whole),
-                        [String::new(); 0],
+                        Vec::<String>::new(),
                         "{}:\n{}",
                         path.display(),
                         block.text
@@ -118,7 +118,7 @@ fn every_config_in_the_documents_loads_and_every_part_of_one_fits_the_one_of_the
                 "toml part" => format!("{}\n{whole}", block.text),
                 _ => continue,
             };
-            assert_eq!(problems(&config), [String::new(); 0], "{}:\n{config}", path.display());
+            assert_eq!(problems(&config), Vec::<String>::new(), "{}:\n{config}", path.display());
             tried += 1;
         }
     }

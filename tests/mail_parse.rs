@@ -346,7 +346,8 @@ fn cost(work: impl Fn()) -> f64 {
 
 #[test]
 fn four_times_the_mail_costs_about_four_times_as_much() {
-    let mails: [(&str, fn(usize) -> Vec<u8>); 7] = [
+    type Make = fn(usize) -> Vec<u8>;
+    let mails: [(&str, Make); 7] = [
         ("types", |n| [b"Subject: x\r\n\r\n".to_vec(), b"Content-Type:\n".repeat(n)].concat()),
         ("blanks", |n| [b"Subject: x\r\n\r\ne".to_vec(), b" ".repeat(n * 10), b":".repeat(n)].concat()),
         ("ids", |n| {

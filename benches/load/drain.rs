@@ -1,13 +1,13 @@
 //! (a) From a full mailbox to tickets with their outbox rows, against fetching the same mails one by one over one connection.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use deskd::clock::Clock;
 use deskd::config::Config;
-use deskd::intake::{self, Intake, Office, Trial, Worker};
+use deskd::intake::{self, Changed, Intake, Office, Trial, Worker};
 use deskd::lifecycle::Heartbeats;
 use deskd::schedule::Schedule;
 use deskd::source::imap::{ImapSource, Login, Settings, Tls};
@@ -28,7 +28,7 @@ pub static COMMITS: AtomicU64 = AtomicU64::new(0);
 pub struct Desk {
     pub db: Db,
     pub health: Health,
-    pub changed: Arc<Notify>,
+    pub changed: Changed,
     stop: CancellationToken,
     tasks: JoinSet<()>,
 }
@@ -36,7 +36,7 @@ pub struct Desk {
 impl Desk {
     pub async fn start(db: Db, office: Office, server: &Dovecot, user: &str) -> Desk {
         let (intake, keeps) = Intake::new(8);
-        let (kept, changed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (kept, changed) = (Arc::new(Notify::new()), Changed::default());
         let (stop, beats, clock) = (CancellationToken::new(), Heartbeats::default(), Clock::System);
         let (_, office) = watch::channel(Arc::new(office));
         let mut tasks = JoinSet::new();
@@ -47,17 +47,18 @@ impl Desk {
             verifier: None,
             clock: clock.clone(),
             kept,
-            changed: Arc::clone(&changed),
+            changed: changed.clone(),
             trial: Trial { program: None, patience: Duration::from_secs(30) },
             beat: beats.expect("worker", Duration::from_secs(60)),
             stop: stop.clone(),
+            panics: Mutex::default(),
         };
         tasks.spawn(worker.run());
         let schedule = Schedule {
             db: db.clone(),
             office,
             clock: clock.clone(),
-            changed: Arc::clone(&changed),
+            changed: changed.clone(),
             beat: beats.expect("schedule", Duration::from_secs(60)),
             stop: stop.clone(),
         };
@@ -76,7 +77,7 @@ impl Desk {
         self.health.until(|now| now.handed_in >= count as u64).await;
         while one(&self.db, "SELECT COUNT(*) FROM ticket").await < i64::try_from(count).unwrap() {
             tokio::select! {
-                () = self.changed.notified() => {}
+                () = self.changed.outbox.notified() => {}
                 () = tokio::time::sleep(Duration::from_millis(5)) => {}
             }
         }

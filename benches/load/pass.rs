@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use deskd::clock::{Clock, TestClock};
+use deskd::intake::Changed;
 use deskd::lifecycle::Heartbeats;
 use deskd::schedule::Schedule;
 use deskd::store::Db;
 use sqlx::SqlitePool;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{memory, office};
@@ -97,7 +98,7 @@ async fn measure(tickets: usize) -> (Duration, Duration) {
         db: db.clone(),
         office: watch::channel(Arc::new(office::office(&config))).1,
         clock: Clock::Test(TestClock::at(now())),
-        changed: Arc::new(Notify::new()),
+        changed: Changed::default(),
         beat: Heartbeats::default().expect("schedule", Duration::from_secs(60)),
         stop: CancellationToken::new(),
     };

@@ -20,7 +20,8 @@ const BATCH_BYTES: usize = 4 << 20;
 pub async fn run(db: Db, mut keeps: mpsc::Receiver<Keep>, clock: Clock, kept: Arc<Notify>, stop: CancellationToken) {
     while let Some(first) = keeps.recv().await {
         let mut batch = vec![first];
-        while let (true, Ok(next)) = (has_room(&batch), keeps.try_recv()) {
+        while has_room(&batch) {
+            let Ok(next) = keeps.try_recv() else { break };
             batch.push(next);
         }
         if commit(&db, &batch, &clock, &stop).await {
