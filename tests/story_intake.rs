@@ -201,7 +201,7 @@ async fn only_people_of_the_ticket_join_it() {
 #[tokio::test]
 async fn automatic_mail_to_one_contact_is_limited() {
     told("limits", async |story, _| {
-        let mut acknowledged = 0;
+        let (mut acknowledged, mut storms) = (0, 0);
         for number in 0..14 {
             story
                 .mail(&from_jane(
@@ -210,9 +210,12 @@ async fn automatic_mail_to_one_contact_is_limited() {
                     &format!("Please look at {number}."),
                 ))
                 .await;
-            acknowledged += story.mailed().iter().filter(|sent| sent.kind == "acknowledgement").count();
+            let mailed = story.mailed();
+            acknowledged += mailed.iter().filter(|sent| sent.kind == "acknowledgement").count();
+            storms += mailed.iter().filter(|sent| sent.kind == "storm" && sent.to.starts_with("mia")).count();
         }
         assert_eq!(acknowledged, 10, "ten an hour");
+        assert_eq!(storms, 1, "the manager is told once");
         story.end().await;
     })
     .await;

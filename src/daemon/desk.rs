@@ -149,6 +149,8 @@ impl Desk {
         tasks.spawn(schedule.run());
         tasks.spawn(wire::sender(self, changed.outbox, stop.clone()));
         tasks.spawn(wire::sources(self, door, stop.clone()));
+        let told = (self.db.clone(), self.office.clone(), self.clock.clone());
+        tasks.spawn(super::watch::tell_of_sources(told, self.state.clone(), stop.clone()));
         Ok(())
     }
 }

@@ -1,11 +1,16 @@
 //! How the daemon is doing: what `/readyz` and `/metrics` are told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::intake::{self, Office, Unit};
 use crate::lifecycle::{Heartbeats, chain};
 use crate::outbox::sender;
 use crate::source;
@@ -47,6 +52,17 @@ impl DeskState {
         Arc::clone(&self.inner().outbox)
     }
 
+    /// Sources that have not been seen whole since: name, since when, the last error.
+    fn ill(&self, start: DateTime<Utc>) -> Vec<(String, DateTime<Utc>, String)> {
+        let inner = self.inner();
+        let ill = inner.sources.iter().filter(|(_, health)| !health.is_well()).map(|(name, health)| {
+            let seen = health.snapshot();
+            let error = seen.last_error.map_or(seen.state, |(_, error)| error);
+            (name.clone(), seen.last_success.unwrap_or(start), error)
+        });
+        ill.collect()
+    }
+
     fn sources_part(&self) -> Part {
         let inner = self.inner();
         if !inner.holds {
@@ -70,6 +86,43 @@ impl DeskState {
             (Some(paused), _) => Part::failing(format!("the mail server refuses our account since {}", paused.since)),
             (None, Some(away)) => Part::failing(format!("the mail server cannot be reached since {}", away.since)),
             (None, None) => Part::ok("sending"),
+        }
+    }
+}
+
+/// A source that has been away for so long is told to the managers, once.
+const AWAY: TimeDelta = TimeDelta::minutes(15);
+const LOOK: Duration = Duration::from_secs(30);
+
+/// Tells managers of sources that stay away: nobody else notices that no mail comes in.
+pub(super) async fn tell_of_sources(
+    desk: (Db, watch::Receiver<Arc<Office>>, Clock),
+    state: DeskState,
+    stop: CancellationToken,
+) {
+    let (db, office, clock) = desk;
+    let start = clock.now();
+    let mut told: BTreeSet<(String, DateTime<Utc>)> = BTreeSet::new();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        let now = clock.now();
+        for (name, since, error) in state.ill(start) {
+            if now - since < AWAY || told.contains(&(name.clone(), since)) {
+                continue;
+            }
+            let office = office.borrow().clone();
+            let written = async {
+                let mut tx = db.write().await?;
+                intake::source_down(&mut Unit::new(&mut tx, &office, now), &name, since, &error).await?;
+                tx.commit().await
+            };
+            match written.await {
+                Ok(()) => drop(told.insert((name, since))),
+                Err(error) => tracing::warn!(error = %chain(&error), "nobody can be told that source {name} is away"),
+            }
         }
     }
 }

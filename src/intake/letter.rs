@@ -168,14 +168,17 @@ pub(super) fn links(unit: &Unit<'_>, case: &Case, address: &TechAddress) -> Mail
     }
 }
 
-/// Rule 11: automatic mail to one person is limited.
+/// Rule 11: automatic mail to one person is limited; a manager hears of it when the limit is met.
 pub(super) async fn may_write_automatically(unit: &mut Unit<'_>, address: &str) -> Result<bool, StoreError> {
-    let hour = outbox::automatic_since(unit.tx, address, unit.now - TimeDelta::hours(1)).await?;
-    if hour >= AUTOMATIC_AN_HOUR {
-        return Ok(false);
+    for (length, limit) in [(TimeDelta::hours(1), AUTOMATIC_AN_HOUR), (TimeDelta::hours(24), AUTOMATIC_A_DAY)] {
+        let since = unit.now - length;
+        let count = outbox::automatic_since(unit.tx, address, since).await?;
+        if count >= limit {
+            super::managers::storm(unit, address, count, (since, unit.now + length)).await?;
+            return Ok(false);
+        }
     }
-    let day = outbox::automatic_since(unit.tx, address, unit.now - TimeDelta::hours(24)).await?;
-    Ok(day < AUTOMATIC_A_DAY)
+    Ok(true)
 }
 
 /// Files that fit under the cap, and the names of those that do not; small inline pictures are signature logos and stay behind.

@@ -6,8 +6,8 @@ use super::case::Unit;
 use super::letter::{self, TechLetter};
 use crate::desk::firm::Tech;
 use crate::notice::{
-    self, LateListFacts, LateTicket, MailtoLinks, QuarantinedFacts, Rendered, SourceDownFacts, UndeliverableFacts,
-    UnsortedDigestFacts, UnsortedTicket,
+    self, LateListFacts, LateTicket, MailtoLinks, QuarantinedFacts, Rendered, SourceDownFacts, StormFacts,
+    UndeliverableFacts, UnsortedDigestFacts, UnsortedTicket,
 };
 use crate::outbox::Class;
 use crate::store::inbound::Unprocessed;
@@ -182,6 +182,32 @@ pub async fn late_list(unit: &mut Unit<'_>) -> Result<bool, StoreError> {
     }
     jobs::set_counter(unit.tx, "late_told", last).await?;
     Ok(true)
+}
+
+/// Automatic mail to one person is paused: somebody's machine may be arguing with ours. Told once an hour and person.
+pub(super) async fn storm(
+    unit: &mut Unit<'_>,
+    who: &str,
+    count: i64,
+    (since, until): (DateTime<Utc>, DateTime<Utc>),
+) -> Result<(), StoreError> {
+    let key = format!("storm/{who}/{}", unit.now.format("%Y-%m-%dT%H"));
+    if outbox::has(unit.tx, &format!("{key}/")).await? {
+        return Ok(());
+    }
+    let subjects = outbox::latest_subjects(unit.tx, who, 5).await?;
+    to_all(unit, ("storm", Class::MustArrive, &key), Purpose::Digest, |unit, manager, _| {
+        let facts = StormFacts {
+            now: unit.now,
+            who: who.to_owned(),
+            count: u32::try_from(count).unwrap_or(u32::MAX),
+            since: since.with_timezone(&manager.time_zone),
+            paused_until: Some(until.with_timezone(&manager.time_zone)),
+            subjects: subjects.clone(),
+        };
+        notice::storm(&unit.office.texts, &unit.firm().language, &facts)
+    })
+    .await
 }
 
 /// A source that cannot be reached.

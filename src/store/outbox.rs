@@ -361,3 +361,30 @@ pub async fn came_back(tx: &mut Tx, message_id: &str, why: &str, recipients: &[S
     }
     Ok(())
 }
+
+/// Whether a row has a dedupe key that begins so.
+pub async fn has(tx: &mut Tx, prefix: &str) -> Result<bool, StoreError> {
+    // A range instead of LIKE: it uses the unique index on both databases and knows no wildcards.
+    let end = format!("{prefix}\u{10FFFF}");
+    let found: Option<i64> =
+        on!(tx, |conn| sqlx::query_scalar("SELECT id FROM outbox WHERE dedupe_key >= $1 AND dedupe_key < $2 LIMIT 1")
+            .bind(prefix)
+            .bind(&end)
+            .fetch_optional(conn)
+            .await)
+        .during("look for a mail")?;
+    Ok(found.is_some())
+}
+
+/// What somebody was written lately, the newest first.
+pub async fn latest_subjects(tx: &mut Tx, recipient: &str, limit: i64) -> Result<Vec<String>, StoreError> {
+    on!(tx, |conn| sqlx::query_scalar(
+        "SELECT subject FROM outbox WHERE recipient = $1 AND automatic = $2 ORDER BY created_at DESC, id DESC LIMIT $3"
+    )
+    .bind(recipient)
+    .bind(true)
+    .bind(limit)
+    .fetch_all(conn)
+    .await)
+    .during("read what somebody was written")
+}
