@@ -29,7 +29,7 @@ CREATE TABLE inbound (
 );
 CREATE INDEX inbound_unprocessed ON inbound (id) WHERE fate IS NULL;
 CREATE INDEX inbound_content ON inbound (content_hash);
-CREATE INDEX inbound_late ON inbound (id) WHERE late AND fate = 'ticket';
+CREATE INDEX inbound_late ON inbound (id) WHERE late = TRUE AND fate = 'ticket';
 CREATE INDEX inbound_by_fate ON inbound (fate, processed_at);
 
 CREATE TABLE raw (
@@ -110,6 +110,7 @@ CREATE TABLE ticket (
 CREATE INDEX ticket_by_status ON ticket (status, first_touch_due);
 CREATE INDEX ticket_load ON ticket (assignee, priority) WHERE status IN ('new', 'open');
 CREATE INDEX ticket_unsorted ON ticket (number) WHERE status = 'unsorted';
+CREATE INDEX ticket_resolved_by_client ON ticket (client, number) WHERE status IN ('resolved', 'closed');
 CREATE INDEX ticket_by_client ON ticket (client, number);
 CREATE INDEX ticket_by_requester ON ticket (requester, number);
 
@@ -209,11 +210,11 @@ CREATE TABLE outbox (
     notified BOOLEAN NOT NULL DEFAULT FALSE
 );
 CREATE INDEX outbox_due ON outbox (next_at) WHERE state IN ('queued', 'uncertain');
-CREATE INDEX outbox_in_hand ON outbox (claimed_by) WHERE state IN ('sending', 'data');
-CREATE INDEX outbox_untold ON outbox (id) WHERE state = 'failed' AND notified = FALSE;
+CREATE INDEX outbox_by_state ON outbox (state, next_at);
+CREATE INDEX outbox_untold ON outbox (id) WHERE notified = FALSE AND state IN ('failed', 'uncertain');
 CREATE INDEX outbox_by_ticket ON outbox (ticket);
 CREATE INDEX outbox_by_message_id ON outbox (message_id);
-CREATE INDEX outbox_automatic_by_recipient ON outbox (recipient, created_at) WHERE automatic;
+CREATE INDEX outbox_by_recipient ON outbox (recipient, created_at);
 
 CREATE TABLE reply_token (
     token TEXT NOT NULL PRIMARY KEY,

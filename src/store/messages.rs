@@ -136,25 +136,6 @@ pub async fn ticket_of(tx: &mut Tx, message_id: &str) -> Result<Option<TicketNum
     .during("look for a message's ticket")
 }
 
-/// The last public words of a client's people on other tickets, newest first: ticket, subject, first words.
-pub async fn lately_from(
-    tx: &mut Tx,
-    actor: &str,
-    except: TicketNumber,
-    limit: i64,
-) -> Result<Vec<(TicketNumber, String, DateTime<Utc>)>, StoreError> {
-    on!(tx, |conn| sqlx::query_as(
-        "SELECT m.ticket, m.subject, m.at FROM message m
-         WHERE m.actor = $1 AND m.ticket <> $2 AND m.visibility = 'public'
-         ORDER BY m.id DESC LIMIT $3"
-    )
-    .bind(actor)
-    .bind(except)
-    .bind(limit)
-    .fetch_all(conn)
-    .await)
-    .during("read what somebody wrote lately")
-}
 
 /// Moves the messages of a merged ticket; they keep their order and their ids.
 pub async fn move_all(tx: &mut Tx, from: TicketNumber, to: TicketNumber) -> Result<(), StoreError> {

@@ -224,11 +224,10 @@ pub async fn to_be_told(tx: &mut Tx, limit: i64) -> Result<Vec<Row>, StoreError>
         "SELECT id, dedupe_key, class, state, kind, automatic, ticket, envelope_from, recipient, message_id, subject,
              created_at, next_at, attempts, uncertain_attempts, claimed_by, last_error, sent_at, notified
          FROM outbox
-         WHERE notified = $1
-           AND (state = 'failed' OR (state = 'uncertain' AND class = 'must_arrive' AND next_at >= $2))
-         ORDER BY id LIMIT $3"
+         WHERE notified = FALSE AND state IN ('failed', 'uncertain')
+           AND (state = 'failed' OR (class = 'must_arrive' AND next_at >= $1))
+         ORDER BY id LIMIT $2"
     )
-    .bind(false)
     .bind(NEVER)
     .bind(limit)
     .fetch_all(conn)

@@ -459,11 +459,10 @@ pub async fn put_off(tx: &mut Tx, timer: Timer, until: DateTime<Utc>) -> Result<
 pub async fn late_after(tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<(i64, String, TicketNumber)>, StoreError> {
     on!(tx, |conn| sqlx::query_as(
         "SELECT id, source, ticket FROM inbound
-         WHERE id > $1 AND fate = 'ticket' AND late = $2 AND ticket IS NOT NULL
-         ORDER BY id LIMIT $3"
+         WHERE id > $1 AND fate = 'ticket' AND late = TRUE AND ticket IS NOT NULL
+         ORDER BY id LIMIT $2"
     )
     .bind(after)
-    .bind(true)
     .bind(limit)
     .fetch_all(conn)
     .await)
