@@ -136,7 +136,6 @@ pub async fn ticket_of(tx: &mut Tx, message_id: &str) -> Result<Option<TicketNum
     .during("look for a message's ticket")
 }
 
-
 /// Moves the messages of a merged ticket; they keep their order and their ids.
 pub async fn move_all(tx: &mut Tx, from: TicketNumber, to: TicketNumber) -> Result<(), StoreError> {
     on!(tx, |conn| sqlx::query("UPDATE message SET ticket = $2 WHERE ticket = $1")

@@ -303,28 +303,6 @@ pub async fn row(tx: &mut Tx, number: TicketNumber) -> Result<Option<Row>, Store
     .during("read a ticket")
 }
 
-/// The queue: what somebody has still to do, the most overdue first (`all` adds everything else, newest first).
-pub async fn queue(tx: &mut Tx, all: bool, limit: i64) -> Result<Vec<Row>, StoreError> {
-    on!(tx, |conn| sqlx::query_as(
-        "SELECT t.number, t.revision, t.subject, t.status, t.priority, t.first_priority, t.category, t.client,
-                t.requester, c.name AS requester_name,
-                (SELECT MIN(a.value) FROM address a WHERE a.contact = t.requester AND a.kind = 'mail') AS requester_address,
-                t.assignee, t.source, t.skill, t.tags, t.automatic, t.received_at, t.first_touch_due,
-                t.first_touch_at, t.resolve_due, t.resolved_at, t.merged_into,
-                (SELECT CAST(COALESCE(SUM(e.minutes), 0) AS BIGINT) FROM time_entry e WHERE e.ticket = t.number) AS minutes
-         FROM ticket t LEFT JOIN contact c ON c.id = t.requester
-         WHERE t.status IN ('new', 'open', 'waiting', 'unsorted') OR $1
-         ORDER BY CASE t.status WHEN 'new' THEN 0 WHEN 'open' THEN 1 WHEN 'unsorted' THEN 2 WHEN 'waiting' THEN 3 ELSE 4 END,
-                CASE t.status WHEN 'new' THEN t.first_touch_due ELSE t.resolve_due END, t.number
-         LIMIT $2"
-    )
-    .bind(all)
-    .bind(limit)
-    .fetch_all(conn)
-    .await)
-    .during("read the queue")
-}
-
 /// Open work per tech, with the moment of the last assignment.
 pub async fn loads(tx: &mut Tx) -> Result<Vec<Load>, StoreError> {
     #[derive(sqlx::FromRow)]
