@@ -257,3 +257,22 @@ async fn the_projection_is_what_the_events_say() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_is_resolved_out_of_a_wait_is_measured_with_the_wait_credited() {
+    told("resolved_waiting", async |story, _| {
+        let (number, assignment) = outage(&story).await;
+        story.mail(&assignment.answer(SAM, "The vendor brings the part.\n#wait vendor")).await;
+        story.advance(TimeDelta::hours(6)).await;
+        story.mail(&assignment.answer(SAM, "It runs again with the new part.\n#done 10m")).await;
+        assert_eq!(story.ticket(number).await.status, Status::Resolved);
+        let events = clocks(&story, number).await;
+        assert!(!events.iter().any(|event| matches!(event, Event::Breached { clock: ClockKind::Resolve, .. })));
+        let mut tx = story.daemon.db.read().await.unwrap();
+        let breaches = deskd::store::figures::breaches(&mut tx).await.unwrap();
+        assert_eq!(breaches, [], "four hours of six were paused");
+        tx.rollback().await.unwrap();
+        story.end().await;
+    })
+    .await;
+}

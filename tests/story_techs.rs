@@ -415,3 +415,74 @@ async fn a_mail_that_changes_nothing_gets_its_receipt_too() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_bare_signature_is_no_answer_and_a_file_alone_is_one() {
+    told("signature", async |story, _| {
+        let (number, assignment) = asked(&story, "Scanner", "The scanner makes stripes.").await;
+        story.mail(&assignment.answer(SAM, "#take\n\n--\nSam Ortiz")).await;
+        assert!(to(&story.mailed(), "jane").is_empty());
+        assert_eq!(story.ticket(number).await.first_touch_at, None);
+        let answer = assignment.answer(SAM, "");
+        let (head, _) = answer.split_once("\r\n\r\n").unwrap();
+        let file = format!(
+            "{head}\r\nMIME-Version: 1.0\r\nContent-Type: application/pdf\r\n\
+             Content-Disposition: attachment; filename=manual.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\nJVBERi0xLjQK\r\n"
+        );
+        story.mail(&file).await;
+        let mailed = story.mailed();
+        assert_eq!(to(&mailed, "jane")[0].mail.attachments[0].name, "manual.pdf");
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn undoing_twice_takes_time_back_once() {
+    told("undo_twice", async |story, _| {
+        let (number, assignment) = asked(&story, "Scanner", "The scanner makes stripes.").await;
+        story.mail(&assignment.answer(SAM, "#time 25m")).await;
+        story.mail(&assignment.answer(SAM, "#undo")).await;
+        assert_eq!(story.ticket(number).await.minutes, 0);
+        story.mailed();
+        story.mail(&assignment.answer(SAM, "#undo")).await;
+        assert_eq!(story.ticket(number).await.minutes, 0);
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_in_cc_of_a_techs_mail_may_answer_to_all() {
+    told("reply_all", async |story, _| {
+        let (number, assignment) = asked(&story, "Scanner", "The scanner makes stripes.").await;
+        let answer = assignment.answer("Jane Roe <jane@acme-dental.example>", "Ten is fine with me.");
+        let inbound = story.mail(&answer).await;
+        assert_eq!(inbound.ticket, Some(number));
+        assert_eq!(story.messages(number).await[1].visibility, "public");
+        assert!(story.mailed_one("client_message").mail.text.contains("Ten is fine with me."));
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_forwarding_techs_own_words_are_never_the_clients() {
+    told("forward", async |story, _| {
+        let mail = format!(
+            "From: {SAM}\r\nTo: support@northwind.example\r\nSubject: Fwd: Printer\r\nMessage-ID: <f1@northwind-it.example>\r\n\r\n\
+             She always forgets the paper.\r\n\r\n---------- Forwarded message ---------\r\nFrom: Jane Roe <jane@acme-dental.example>\r\n\
+             Date: Mon, 2 Mar 2026 08:00:00 -0600\r\nSubject: Printer\r\nTo: Sam Ortiz <sam@northwind.example>\r\n\r\nIt prints nothing.\r\n"
+        );
+        story.mail(&mail).await;
+        let question = story.mailed_one("confirmation");
+        let number = story.mail(&question.answer(SAM, "yes")).await.ticket.unwrap();
+        let messages = story.messages(number).await;
+        let public: Vec<_> = messages.iter().filter(|message| message.is_public()).collect();
+        assert_eq!(public.len(), 1);
+        assert!(public[0].text.contains("It prints nothing.") && !public[0].text.contains("forgets"), "{}", public[0].text);
+        assert!(messages.iter().any(|message| !message.is_public() && message.text.contains("forgets")));
+        story.end().await;
+    })
+    .await;
+}

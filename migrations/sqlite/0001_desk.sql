@@ -29,7 +29,7 @@ CREATE TABLE inbound (
 ) STRICT;
 CREATE INDEX inbound_unprocessed ON inbound (id) WHERE fate IS NULL;
 CREATE INDEX inbound_content ON inbound (content_hash);
-CREATE INDEX inbound_late ON inbound (id) WHERE late = TRUE AND fate = 'ticket';
+CREATE INDEX inbound_late ON inbound (fate, late, id);
 CREATE INDEX inbound_by_fate ON inbound (fate, processed_at);
 
 CREATE TABLE raw (

@@ -197,12 +197,17 @@ impl SlaClock {
         }
         let raised = to < from;
         let candidate = pace.candidate(self.kind, if raised { at } else { self.started_at });
-        let due = candidate.moment(100, &self.pauses);
-        if !raised || due < self.due {
-            self.candidate = candidate;
-            self.due = due;
+        // A pause that lasts is counted up to now, so that both deadlines are compared at the same moment.
+        let mut pauses = self.pauses.clone();
+        if let Some(open) = pauses.last_mut().filter(|pause| pause.to.is_none()) {
+            open.to = Some(at);
         }
-        self.generation += u32::from(raised);
+        let tighter = candidate.moment(100, &pauses) < self.candidate.moment(100, &pauses);
+        if !raised || tighter {
+            self.candidate = candidate;
+            self.due = self.candidate.moment(100, &self.pauses);
+        }
+        self.generation += u32::from(raised && tighter);
         let word = if raised { "raised" } else { "lowered" };
         self.sum.push(format!("{} {word} from {from} to {to}: due {}", stamp(at), stamp(self.due)));
     }
@@ -252,6 +257,7 @@ impl Walk {
             Event::WaitStarted { .. } => self.on(ClockKind::Resolve, |clock| clock.pause(at, "waiting")),
             Event::WaitEnded => self.on(ClockKind::Resolve, |clock| clock.resume(at, "waiting ended")),
             Event::Resolved { .. } => {
+                self.on(ClockKind::Resolve, |clock| clock.resume(at, "waiting ended"));
                 for clock in &mut self.clocks {
                     // Resolved without a word of a human: the first touch is that moment.
                     clock.stop(at, "resolved");
@@ -330,6 +336,9 @@ impl Walk {
         }
         if let Some(at) = touch {
             self.first_touch(at);
+        }
+        for clock in &mut self.clocks {
+            clock.breached |= clock.stopped_at.is_some_and(|stopped| stopped > clock.due);
         }
     }
 }

@@ -38,7 +38,8 @@ pub(super) async fn ask(
         kind: "approval",
         class: Class::MustArrive,
         voice: Voice::Notice,
-        key: format!("approval/{key}"),
+        // Asking changes nothing on the ticket, so that only the token tells one question from the next.
+        key: format!("approval/{key}/{token}"),
         sender_name: None,
         rendered,
         message_id: letter::message_id(unit, &token),

@@ -227,7 +227,15 @@ impl Case {
                 let policy = Policy::of(firm, self.ticket.client.as_ref());
                 let calendar = &policy.pace(Priority::P3).calendar;
                 let days = NUDGE_DAYS[(self.ticket.nudges as usize).min(NUDGE_DAYS.len() - 1)];
-                timers.push((TimerKind::Nudge, calendar.days_after(wait.since, days)));
+                // After downtime the client is not reminded twice in one breath.
+                let last = self
+                    .history
+                    .iter()
+                    .rev()
+                    .find(|recorded| matches!(recorded.event, Event::Nudged { .. }) && recorded.at >= wait.since);
+                let planned = calendar.days_after(wait.since, days);
+                let spaced = last.map_or(planned, |last| planned.max(calendar.days_after(last.recorded_at, 2)));
+                timers.push((TimerKind::Nudge, spaced));
             }
         }
         if let (Status::Resolved, Some(resolved)) = (self.ticket.status, self.ticket.resolved_at) {

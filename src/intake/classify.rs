@@ -158,7 +158,9 @@ impl Case {
             self.record(unit, deed, Event::Categorised { to: category, warranty_of: None });
         }
         self.assign_by_skill(unit, deed, &[]).await?;
-        self.tell.push(Tell::Acknowledge { too_large: false });
+        if !self.ticket.automatic {
+            self.tell.push(Tell::Acknowledge { too_large: false });
+        }
         Ok(vec![Effect::Accepted { client: name }])
     }
 

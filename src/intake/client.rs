@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::action::{ActError, Action};
 use super::case::{Case, Deed, Opening, Unit};
-use super::process::{Decided, store};
+use super::process::{Decided, store, store_text};
 use super::read::Ready;
 use super::tell::Tell;
 use super::thread::Thread;
@@ -18,7 +18,7 @@ use crate::store::inbound::{Fate, LATE};
 use crate::store::people::{self, Contact};
 use crate::store::tickets::TimerKind;
 use crate::store::{StoreError, messages};
-use crate::words::{Actor, ClientKey, ContactId, Priority, Status};
+use crate::words::{Actor, ClientKey, ContactId, Status};
 
 pub(super) async fn mail(unit: &mut Unit<'_>, ready: &Ready, thread: &Thread) -> Result<Decided, ActError> {
     if let Some(decided) = super::approval::answer(unit, ready, thread).await? {
@@ -112,7 +112,8 @@ async fn join(
     if case.ticket.status.is_active() && case.ticket.assignee.is_none() {
         case.act(unit, &Deed::by_desk(deed.at, deed.cause.clone()), Action::AssignBySkill).await?;
     }
-    let vouched = authentic(ready) || (thread.token.is_some() && thread.token_counts());
+    let client_token = thread.token.as_ref().is_some_and(|token| token.tech.is_none());
+    let vouched = authentic(ready) || (client_token && thread.token_counts());
     add_copied(unit, ready, &mut case, &deed, vouched).await?;
     let number = case.save(unit).await?;
     Ok(Decided::on(Fate::Reply, number))
@@ -257,7 +258,8 @@ pub(super) async fn open_request(unit: &mut Unit<'_>, ready: &Ready, request: &N
     };
     let deed = Deed { actor: request.actor.clone(), at: ready.row.arrived_at, cause: ready.cause() };
     let mut case = Case::open(unit, &deed, opening).await?;
-    let message = store(unit, ready, &case, (true, request.actor.clone()), request.doubt.as_deref()).await?;
+    let message =
+        store_text(unit, ready, &case, (true, request.actor.clone()), request.doubt.as_deref(), &request.body).await?;
     case.first_message = Some(messages::Message {
         id: message,
         ticket: case.ticket.number,
@@ -283,9 +285,4 @@ pub(super) async fn open_request(unit: &mut Unit<'_>, ready: &Ready, request: &N
 fn winners(verdict: &Verdict) -> Vec<RuleFacts> {
     let gave = verdict.matches.iter().filter(|matched| !matched.gave.is_empty());
     gave.map(|matched| RuleFacts { name: matched.rule.clone(), words: matched.words.clone() }).collect()
-}
-
-/// P1 that nobody vouches for is told at once, not by the hour.
-pub(super) fn looks_urgent(priority: Priority) -> bool {
-    priority == Priority::P1
 }

@@ -45,7 +45,7 @@ async fn commit(db: &Db, batch: &[Keep], clock: &Clock, stop: &CancellationToken
     loop {
         let error = match keep_all(db, batch, clock).await {
             Ok(()) => return true,
-            Err(StoreError::Again { .. }) => continue,
+            Err(StoreError::Again { .. }) if !stop.is_cancelled() => continue,
             Err(error) => error,
         };
         tracing::error!(error = %crate::lifecycle::chain(&error), "mail cannot be kept; it stays at its source until the database is well again");

@@ -160,6 +160,7 @@ impl Case {
                 Event::TimeLogged { minutes, category, day, entry, .. } => {
                     what.push(format!("{minutes} {category}"));
                     entries.push((*entry, *minutes, *category, *day));
+                    seqs.push(recorded.seq);
                 }
                 Event::Merged { .. } => {
                     return Err(ActError::refused("a merge cannot be undone; open a new ticket from the mail instead"));
@@ -173,6 +174,8 @@ impl Case {
         }
         for (entry, minutes, category, day) in entries {
             self.take_back(unit, deed, &by, (entry, -minutes, category, day)).await?;
+            // Both leave the replay: the sum is the same, and a second #undo finds neither.
+            seqs.extend(self.history().last().map(|recorded| recorded.seq));
         }
         if !seqs.is_empty() {
             self.record(unit, deed, Event::Undone { seqs });

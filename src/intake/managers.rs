@@ -16,7 +16,7 @@ use crate::store::{StoreError, jobs, messages, outbox, tickets};
 use crate::words::TicketNumber;
 
 /// How many lines one list has at the most; the next one goes on.
-const LINES: usize = 50;
+const LINES: i64 = 50;
 
 /// The same mail to each manager, with an address of his or her own.
 async fn to_all<F>(
@@ -91,10 +91,10 @@ pub async fn undeliverable(unit: &mut Unit<'_>) -> Result<u64, StoreError> {
 /// Strangers' mail since the last list, P1 first. `period` names the hour.
 pub async fn unsorted_digest(unit: &mut Unit<'_>, period: &str) -> Result<bool, StoreError> {
     let after = jobs::counter(unit.tx, "unsorted_told").await?;
-    let numbers = tickets::unsorted_after(unit.tx, TicketNumber(after)).await?;
-    let Some(last) = numbers.iter().take(LINES).next_back().copied() else { return Ok(false) };
+    let numbers = tickets::unsorted_after(unit.tx, TicketNumber(after), LINES).await?;
+    let Some(last) = numbers.last().copied() else { return Ok(false) };
     let mut rows = Vec::new();
-    for number in numbers.into_iter().take(LINES) {
+    for number in numbers {
         let Some(row) = tickets::row(unit.tx, number).await? else { continue };
         let first = messages::of_ticket(unit.tx, number).await?.into_iter().next();
         rows.push((row, first));
@@ -123,7 +123,7 @@ pub async fn unsorted_digest(unit: &mut Unit<'_>, period: &str) -> Result<bool, 
 /// Whether strangers' mail waits to be told.
 pub async fn unsorted_waits(unit: &mut Unit<'_>) -> Result<bool, StoreError> {
     let after = jobs::counter(unit.tx, "unsorted_told").await?;
-    Ok(!tickets::unsorted_after(unit.tx, TicketNumber(after)).await?.is_empty())
+    Ok(!tickets::unsorted_after(unit.tx, TicketNumber(after), 1).await?.is_empty())
 }
 
 /// Whether old mail waits to be told.
@@ -135,13 +135,7 @@ pub async fn late_waits(unit: &mut Unit<'_>) -> Result<bool, StoreError> {
 /// Whether a stranger's mail that looks like an outage waits to be told.
 pub async fn unsorted_is_urgent(unit: &mut Unit<'_>) -> Result<bool, StoreError> {
     let after = jobs::counter(unit.tx, "unsorted_told").await?;
-    for number in tickets::unsorted_after(unit.tx, TicketNumber(after)).await? {
-        let row = tickets::row(unit.tx, number).await?;
-        if row.is_some_and(|row| super::client::looks_urgent(row.priority)) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    tickets::unsorted_outage_after(unit.tx, TicketNumber(after)).await
 }
 
 /// Tickets from mail that was over three days old when first seen, one list a source.

@@ -7,7 +7,7 @@ use super::case::{Case, Deed, Unit};
 use super::client::contact_for;
 use super::letter;
 use super::read::Ready;
-use super::relay::Relay;
+use super::relay::{self, Relay};
 use super::tell::{Answer, Tell};
 use crate::desk::directive::{Directive, Line, Reading, Refusal};
 use crate::desk::event::Touch;
@@ -62,10 +62,10 @@ pub(super) struct Orders<'a> {
     tech: &'a Tech,
     ready: &'a Ready,
     lines: Vec<(String, Directive)>,
-    /// What goes to the client; empty when everything is internal.
+    /// What goes to the client; `None` when everything is internal or nothing was said.
     relay: Option<Relay>,
     /// What stays with the firm.
-    internal: String,
+    internal: Option<String>,
 }
 
 pub(super) fn refusal(line: &str, why: Refusal) -> NotDone {
@@ -106,14 +106,17 @@ impl<'a> Orders<'a> {
         let is = |wanted: &Directive| lines.iter().any(|(_, directive)| directive == wanted);
         let public = !is(&Directive::Note) && (purpose == Purpose::Public || is(&Directive::Reply));
         let text = reading.rest.trim().to_owned();
-        let files = !ready.mail.attachments.is_empty() && !text.is_empty();
-        let (relay, internal) = match (public, text.is_empty()) {
-            (true, false) => {
+        let files = ready.mail.attachments.iter().any(|file| !file.inline);
+        // A bare signature says nothing: no answer, no first touch.
+        let says = files || !relay::words(&text).is_empty();
+        let (relay, internal) = match (public, says) {
+            (true, true) => {
                 let relay = Relay::filter(&text, ready.new.sure)
                     .map_err(|why| (first_line(&text), Refusal { why, suggestions: Vec::new() }))?;
-                (Some(relay).filter(|relay| files || !relay.is_empty()), String::new())
+                (Some(relay), None)
             }
-            _ => (None, text),
+            (false, true) => (None, Some(text)),
+            (_, false) => (None, None),
         };
         Ok(Orders { tech, ready, lines, relay, internal })
     }
@@ -172,7 +175,7 @@ async fn prepare_resolution(
     line: &str,
     done: &mut Done,
 ) -> Result<bool, NotDone> {
-    let text = orders.relay.as_ref().map_or(orders.internal.as_str(), Relay::text);
+    let text = orders.relay.as_ref().map_or(orders.internal.as_deref().unwrap_or_default(), Relay::text);
     if is_sentence(text) {
         let fix = Action::Fix { text: text.to_owned() };
         case.act(unit, deed, fix).await.map_err(by_line(line))?;
@@ -193,8 +196,8 @@ async fn speak(
     resolves: bool,
     done: &mut Done,
 ) -> Result<bool, NotDone> {
-    if !orders.internal.is_empty() {
-        let message = keep(unit, case, deed, orders, (&orders.internal, None)).await?;
+    if let Some(internal) = &orders.internal {
+        let message = keep(unit, case, deed, orders, (internal, None)).await?;
         let note = Action::Note { message, reason: None };
         done.effects.extend(case.act(unit, deed, note).await.map_err(by_line(""))?);
     }

@@ -69,8 +69,10 @@ impl<'a> Picture<'a> {
             language: language.unwrap_or_else(|| unit.firm().language.clone()),
             request: all.first().map(|message| message.text.clone()).unwrap_or_default(),
             latest: latest.map(|message| message.text.clone()).unwrap_or_default(),
+            // The words that opened the ticket are no answer, even where a tech typed them in.
             last_answer: all
                 .iter()
+                .skip(1)
                 .rev()
                 .find(|message| message.actor.starts_with("tech:") && message.is_public())
                 .map(|message| message.text.clone()),

@@ -78,10 +78,24 @@ async fn decide(unit: &mut Unit<'_>, ready: &Ready) -> Result<Decided, ActError>
     }
     let from_tech = unit.firm().tech_by_address(&sender).is_some();
     let tech_token = thread.token.as_ref().is_some_and(|token| token.tech.is_some());
-    if from_tech || tech_token {
+    if from_tech || (tech_token && !is_on_ticket(unit, &sender, &thread).await?) {
         return tech::mail(unit, ready, &thread).await;
     }
     client::mail(unit, ready, &thread).await
+}
+
+/// A client whom the tech had in Cc answers to all: the tech's token comes back from one of the ticket's own people.
+async fn is_on_ticket(unit: &mut Unit<'_>, sender: &str, thread: &Thread) -> Result<bool, StoreError> {
+    let Some(number) = thread.token.as_ref().and_then(|token| token.ticket) else { return Ok(false) };
+    let Some(contact) = people::by_address(unit.tx, sender).await? else { return Ok(false) };
+    match Case::load(unit, number).await {
+        Ok(case) => {
+            let same_client = contact.client.is_some() && contact.client == case.ticket.client;
+            Ok(case.ticket.has_on_it(contact.id) || same_client)
+        }
+        Err(StoreError::Missing { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Two of our own addresses never talk to each other, and nothing that we sent comes in again.
@@ -117,7 +131,12 @@ async fn bounce(unit: &mut Unit<'_>, ready: &Ready, thread: &Thread) -> Result<D
     }
     match original.or(thread.ticket()) {
         Some(number) => {
-            let mut case = Case::load(unit, number).await?;
+            let mut case = match Case::load(unit, number).await {
+                Ok(case) => case,
+                // A number that is not ours.
+                Err(StoreError::Missing { .. }) => return Ok(Decided::because(Fate::Bounce, reason)),
+                Err(error) => return Err(error.into()),
+            };
             let message = store(unit, ready, &case, (false, Actor::Desk), Some(&reason)).await?;
             let deed = Deed::by_desk(ready.row.arrived_at, ready.cause());
             case.act(unit, &deed, Action::KeepAutomatic { message }).await?;
@@ -149,8 +168,20 @@ pub(super) async fn store(
     unit: &mut Unit<'_>,
     ready: &Ready,
     case: &Case,
+    who: (bool, Actor),
+    reason: Option<&str>,
+) -> Result<MessageRow, StoreError> {
+    store_text(unit, ready, case, who, reason, &ready.new.text).await
+}
+
+/// The same with other words than the mail's new text: of a forwarded mail the client's, not the tech's.
+pub(super) async fn store_text(
+    unit: &mut Unit<'_>,
+    ready: &Ready,
+    case: &Case,
     (public, actor): (bool, Actor),
     reason: Option<&str>,
+    text: &str,
 ) -> Result<MessageRow, StoreError> {
     let files = ready.files();
     let sender = ready.sender();
@@ -164,7 +195,7 @@ pub(super) async fn store(
         subject: &ready.mail.subject,
         message_id: ready.mail.message_id.as_deref(),
         at: ready.row.arrived_at,
-        text: &ready.new.text,
+        text,
         files: &files,
         verdicts: ready.verdict_json(),
         reason,

@@ -10,8 +10,9 @@ pub(super) struct Relay(String);
 impl Relay {
     /// `text` is the new text without directive lines; `sure` says that it was told apart from quotes beyond doubt.
     pub(super) fn filter(text: &str, sure: bool) -> Result<Relay, String> {
-        let text = reply::without_signature(text).trim();
-        if !sure {
+        let text = words(text);
+        // Without any words there is nothing that could be a quote: a file alone goes.
+        if !sure && !text.is_empty() {
             return Err("the quoted text below your answer could not be told apart from it beyond doubt; \
                         send the answer once more without the quoted mail"
                 .to_owned());
@@ -30,11 +31,14 @@ impl Relay {
         Ok(Relay(text.to_owned()))
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     pub(super) fn text(&self) -> &str {
         &self.0
     }
+}
+
+/// The text without its signature; empty when there is nothing but a signature.
+pub(super) fn words(text: &str) -> &str {
+    let text = text.trim();
+    let bare = text.lines().next().is_some_and(|line| matches!(line.trim_end(), "--" | "\u{2014}" | "\u{2013}"));
+    if bare { "" } else { reply::without_signature(text).trim() }
 }

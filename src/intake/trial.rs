@@ -1,5 +1,6 @@
 //! A child process that reads a suspicious mail first, so that what would kill the daemon kills only the child.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -52,17 +53,22 @@ impl Trial {
                 return Tried::Fine;
             }
         };
-        if let Some(mut stdin) = child.stdin.take() {
-            // A child that died early closes its end; its exit tells the story.
-            let _ = stdin.write_all(&raw).await;
-        }
+        let mut stdin = child.stdin.take();
+        let reading = async {
+            if let Some(mut stdin) = stdin.take() {
+                // A child that died early closes its end; its exit tells the story.
+                let _ = stdin.write_all(&raw).await;
+            }
+            child.wait().await
+        };
         let ended = tokio::select! {
             () = stop.cancelled() => return Tried::Stopped,
-            ended = tokio::time::timeout(self.patience, child.wait()) => ended,
+            ended = tokio::time::timeout(self.patience, reading) => ended,
         };
         match ended {
             Ok(Ok(status)) if status.success() => Tried::Fine,
-            Ok(Ok(status)) if stop.is_cancelled() => {
+            // The service manager signals the whole group when it stops us: that says nothing about the mail.
+            Ok(Ok(status)) if stop.is_cancelled() || matches!(status.signal(), Some(2 | 15)) => {
                 tracing::debug!(%status, "a trial ended with the daemon");
                 Tried::Stopped
             }

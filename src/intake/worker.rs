@@ -79,8 +79,8 @@ impl Worker {
         let mut found = self.found_at_start().await;
         while !self.stop.is_cancelled() {
             self.beat.beat();
-            let step = match found.pop() {
-                Some(id) => self.alone(id, &mut deferred).await.map(|()| true),
+            let step = match found.last().copied() {
+                Some(id) => self.alone(id, &mut deferred).await.map(|()| found.pop().is_some()),
                 None => self.batch(&mut deferred).await,
             };
             match step {
@@ -130,7 +130,11 @@ impl Worker {
     /// One mail that an earlier run left behind: read in a child process before it may be read here.
     async fn alone(&self, id: InboundId, deferred: &mut Deferred) -> Result<(), StoreError> {
         let mut tx = self.db.write().await?;
-        let row = inbound::one(&mut tx, id).await?;
+        let row = match inbound::is_undecided(&mut tx, id).await? {
+            true => inbound::one(&mut tx, id).await?,
+            // The last commit went through although nobody told us.
+            false => None,
+        };
         inbound::count_attempt(&mut tx, id).await?;
         tx.commit().await?;
         let Some(row) = row else { return Ok(()) };
@@ -139,6 +143,11 @@ impl Worker {
                 .quarantine(&row, &format!("the daemon ended {} times while it was in hand", row.attempts))
                 .await;
         }
+        self.tried(row, deferred).await
+    }
+
+    /// Read in a child first; only what the child survives is read here.
+    async fn tried(&self, row: Unprocessed, deferred: &mut Deferred) -> Result<(), StoreError> {
         match self.trial.read(&row, &self.stop).await {
             Tried::Fine => self.process(vec![row], deferred).await,
             Tried::Stopped => Ok(()),
@@ -152,12 +161,22 @@ impl Worker {
         deferred.retain(|_, until| *until > now);
         let limit = BATCH + i64::try_from(deferred.len()).unwrap_or(0);
         let mut tx = self.db.read().await?;
-        let mut rows = inbound::unprocessed(&mut tx, InboundId(0), limit).await?;
+        let waiting = inbound::unprocessed(&mut tx, limit).await?;
+        let ids = fitting(waiting.into_iter().filter(|(id, _)| !deferred.contains_key(id)));
+        let mut rows = Vec::with_capacity(ids.len());
+        for id in ids {
+            rows.extend(inbound::one(&mut tx, id).await?);
+        }
         tx.rollback().await?;
-        rows.retain(|row| !deferred.contains_key(&row.id));
-        let rows = fitting(rows);
         if rows.is_empty() {
             return Ok(false);
+        }
+        // What was tried before (retried by a human, or left over) never joins a batch.
+        if let Some(first) = rows.iter().position(|row| row.attempts > 1) {
+            if first == 0 {
+                return self.tried(rows.swap_remove(0), deferred).await.map(|()| true);
+            }
+            rows.truncate(first);
         }
         self.process(rows, deferred).await?;
         Ok(true)
@@ -265,7 +284,12 @@ impl Worker {
     async fn commit(&self, office: &Office, ready: &[Ready]) -> Result<(), StoreError> {
         loop {
             match self.try_commit(office, ready).await {
-                Err(StoreError::Again { .. }) => {}
+                Err(error @ StoreError::Again { .. }) => {
+                    self.beat.beat();
+                    if self.stop.is_cancelled() {
+                        return Err(error);
+                    }
+                }
                 done => return done,
             }
         }
@@ -329,16 +353,16 @@ async fn set_aside(unit: &mut Unit<'_>, row: &Unprocessed, reason: &str) -> Resu
 }
 
 /// A batch of at most 4 MiB; large mails go alone.
-fn fitting(rows: Vec<Unprocessed>) -> Vec<Unprocessed> {
+fn fitting(waiting: impl Iterator<Item = (InboundId, i64)>) -> Vec<InboundId> {
     let mut bytes = 0;
     let mut taken = Vec::new();
-    for row in rows {
-        let large = row.size > ALONE;
-        if !taken.is_empty() && (large || bytes + row.size > BATCH_BYTES) {
+    for (id, size) in waiting {
+        let large = size > ALONE;
+        if !taken.is_empty() && (large || bytes + size > BATCH_BYTES) {
             break;
         }
-        bytes += row.size;
-        taken.push(row);
+        bytes += size;
+        taken.push(id);
         if large {
             break;
         }

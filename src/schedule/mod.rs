@@ -115,6 +115,11 @@ pub async fn fire_due(db: &Db, office: &Office, now: DateTime<Utc>) -> Result<us
 }
 
 async fn fire(unit: &mut Unit<'_>, timer: Timer) -> Result<(), StoreError> {
+    // What was due when we looked may have been changed since by a mail that was being worked on.
+    tickets::lock(unit.tx, timer.ticket).await?;
+    if !tickets::still_due(unit.tx, timer, unit.now).await? {
+        return Ok(());
+    }
     intake::fire_timer(unit, timer.ticket, timer.kind).await
 }
 

@@ -120,20 +120,12 @@ pub async fn keep(tx: &mut Tx, new: &NewInbound<'_>, now: DateTime<Utc>) -> Resu
     Ok(id)
 }
 
-/// The oldest arrivals without a fate, at most `limit`, with an id above `after`.
-pub async fn unprocessed(tx: &mut Tx, after: InboundId, limit: i64) -> Result<Vec<Unprocessed>, StoreError> {
-    on!(tx, |conn| {
-        sqlx::query_as(
-        "SELECT i.id, i.source, i.source_key, i.arrived_at, i.kept_at, i.size, i.junk, i.attempts, r.bytes AS compressed
-         FROM inbound i JOIN raw r ON r.inbound = i.id
-         WHERE i.fate IS NULL AND i.id > $1
-         ORDER BY i.id LIMIT $2"
-    )
-    .bind(after)
-    .bind(limit)
-    .fetch_all(conn)
-    .await
-    })
+/// The oldest arrivals without a fate, at most `limit`, with their sizes; their bytes are read one by one.
+pub async fn unprocessed(tx: &mut Tx, limit: i64) -> Result<Vec<(InboundId, i64)>, StoreError> {
+    on!(tx, |conn| sqlx::query_as("SELECT id, size FROM inbound WHERE fate IS NULL ORDER BY id LIMIT $1")
+        .bind(limit)
+        .fetch_all(conn)
+        .await)
     .during("look for kept mails")
 }
 
@@ -312,4 +304,15 @@ pub async fn listed(tx: &mut Tx, id: InboundId) -> Result<Option<Listed>, StoreE
     .fetch_optional(conn)
     .await)
     .during("read what arrived")
+}
+
+/// Whether an arrival still waits for its fate.
+pub async fn is_undecided(tx: &mut Tx, id: InboundId) -> Result<bool, StoreError> {
+    let found: Option<i64> =
+        on!(tx, |conn| sqlx::query_scalar("SELECT id FROM inbound WHERE id = $1 AND fate IS NULL")
+            .bind(id)
+            .fetch_optional(conn)
+            .await)
+        .during("look at a kept mail")?;
+    Ok(found.is_some())
 }

@@ -363,14 +363,27 @@ pub async fn add_participant(tx: &mut Tx, ticket: TicketNumber, contact: Contact
 }
 
 /// Unsorted tickets that no digest has told of: those with a number above `after`.
-pub async fn unsorted_after(tx: &mut Tx, after: TicketNumber) -> Result<Vec<TicketNumber>, StoreError> {
+pub async fn unsorted_after(tx: &mut Tx, after: TicketNumber, limit: i64) -> Result<Vec<TicketNumber>, StoreError> {
     on!(tx, |conn| sqlx::query_scalar(
-        "SELECT number FROM ticket WHERE status = 'unsorted' AND number > $1 ORDER BY number"
+        "SELECT number FROM ticket WHERE status = 'unsorted' AND number > $1 ORDER BY number LIMIT $2"
     )
     .bind(after)
+    .bind(limit)
     .fetch_all(conn)
     .await)
     .during("look for unsorted tickets")
+}
+
+/// Whether one of them looks like an outage.
+pub async fn unsorted_outage_after(tx: &mut Tx, after: TicketNumber) -> Result<bool, StoreError> {
+    let found: Option<i64> = on!(tx, |conn| sqlx::query_scalar(
+        "SELECT number FROM ticket WHERE status = 'unsorted' AND number > $1 AND priority = 'P1' LIMIT 1"
+    )
+    .bind(after)
+    .fetch_optional(conn)
+    .await)
+    .during("look for unsorted outages")?;
+    Ok(found.is_some())
 }
 
 /// Resolved tickets of a client with a resolution note or public answer, newest first: for "similar tickets".
@@ -457,4 +470,16 @@ pub async fn count_of(tx: &mut Tx, requester: ContactId, except: TicketNumber) -
     .fetch_one(conn)
     .await)
     .during("count somebody's tickets")
+}
+
+/// Whether a timer that was found due still is.
+pub async fn still_due(tx: &mut Tx, timer: Timer, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    let fire_at: Option<DateTime<Utc>> =
+        on!(tx, |conn| sqlx::query_scalar("SELECT fire_at FROM timer WHERE ticket = $1 AND kind = $2")
+            .bind(timer.ticket)
+            .bind(timer.kind.as_str())
+            .fetch_optional(conn)
+            .await)
+        .during("look at a timer again")?;
+    Ok(fire_at.is_some_and(|fire_at| fire_at <= now))
 }
