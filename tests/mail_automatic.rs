@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use deskd::mail::parse::parse as mail;
 
-use crate::harness::testdata;
+use crate::harness::{say, testdata};
 
 fn matches(label: &str, kind: Kind) -> bool {
     match label {
@@ -76,10 +76,10 @@ fn public_automatic_mails_are_recognised() {
             }
         }
     }
-    println!(
+    say(&format!(
         "automatic: label {right} of {}, answer {answers}, answered bounces {answered_bounces}, addresses {addresses} of {listed}, status {codes} of {coded}, hard {hard} of {graded}",
         labels.len()
-    );
+    ));
     if std::env::var_os("DESKD_SHOW").is_some() {
         println!("{wrong:#?}");
     }

@@ -4,7 +4,7 @@ use deskd::mail::Mail;
 use deskd::mail::forward::forwarded;
 use serde_json::Value;
 
-use crate::harness::testdata;
+use crate::harness::{say, testdata};
 
 fn fold(text: &str) -> String {
     text.replace(['\u{feff}', '>'], "").split_whitespace().collect::<Vec<_>>().join(" ")
@@ -67,9 +67,9 @@ fn public_forwards_are_taken_apart() {
             }
         }
     }
-    println!(
+    say(&format!(
         "forwards: {known} of {cases} recognised; of {named}: from, to, cc, subject, date, body, message {fields:?}"
-    );
+    ));
     if std::env::var_os("DESKD_SHOW").is_some() {
         println!("{wrong:#?}");
     }

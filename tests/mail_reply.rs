@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use deskd::mail::parse::parse as mail;
 
-use crate::harness::testdata;
+use crate::harness::{say, testdata};
 
 fn fold(text: &str) -> String {
     text.replace('\u{200b}', "").split_whitespace().collect::<Vec<_>>().join(" ")
@@ -63,7 +63,7 @@ fn public_replies_are_taken_apart() {
         }
         figures.unsure += usize::from(!found.sure);
     }
-    println!("reply text: {figures:?}");
+    say(&format!("reply text: {figures:?}"));
     assert!(figures.cases >= 191 && (figures.exact + figures.signed) * 100 >= figures.cases * 92, "{figures:?}");
     assert!(figures.leak * 100 <= figures.cases * 2 && figures.loss * 100 <= figures.cases * 4, "{figures:?}");
     // The one that is left is an author's own name below the text, which its case calls quoted.
@@ -93,7 +93,7 @@ fn answers_to_our_own_notices_hold_the_techs_words_alone() {
             wrong.push(format!("{name}: sure {}, {got:?}, want {want:?}", found.sure));
         }
     }
-    println!("own mails: {} of {count} hold exactly the words", count - wrong.len());
+    say(&format!("own mails: {} of {count} hold exactly the words", count - wrong.len()));
     assert!(count >= 40 && wrong.is_empty(), "{wrong:#?}");
 }
 
@@ -156,7 +156,7 @@ fn no_introduction_and_no_way_of_quoting_lets_a_notice_through() {
             }
         }
     }
-    println!("introductions and ways of quoting: sure in {sure} of {all}");
+    say(&format!("introductions and ways of quoting: sure in {sure} of {all}"));
     assert!(sure * 100 >= all * 85, "sure in {sure} of {all}");
 }
 

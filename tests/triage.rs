@@ -7,6 +7,8 @@ use deskd::words::{ClientKey, Priority};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
+use crate::harness::{say, testdata};
+
 #[derive(Deserialize)]
 struct Case {
     id: String,
@@ -62,18 +64,14 @@ fn measure(name: &str, text: &str) -> (usize, usize, usize, usize) {
         }
     }
     let each: Vec<String> = traps.iter().map(|(trap, (right, all))| format!("{trap} {right}/{all}")).collect();
-    println!("triage {name}: {right}/{} right, P1 {found}/{outages} found · {}", cases.len(), each.join(", "));
+    say(&format!("triage {name}: {right}/{} right, P1 {found}/{outages} found · {}", cases.len(), each.join(", ")));
     (right, cases.len(), found, outages)
 }
 
 #[test]
 fn the_default_rules_sort_the_public_requests() {
-    let folder = std::env::var("DESKD_TESTDATA")
-        .unwrap_or_else(|_| format!("{}/../shared/testdata", env!("CARGO_MANIFEST_DIR")));
-    let Ok(text) = std::fs::read_to_string(format!("{folder}/tickets/dev.jsonl")) else {
-        println!("skipped: no test data");
-        return;
-    };
+    let Some(file) = testdata("tickets/dev.jsonl") else { return };
+    let text = std::fs::read_to_string(file).unwrap();
     let (right, all, found, outages) = measure("dev", &text);
     assert!(found + 1 >= outages, "{found} of {outages} P1");
     assert!(right * 100 >= all * 85, "{right} of {all}");
