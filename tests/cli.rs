@@ -68,7 +68,7 @@ impl Firm {
         let policy = Policy::of(&self.config.firm, ticket.client.as_ref());
         let clocks = sla::clocks(&ticket, &history, &policy);
         for recorded in &history {
-            tickets::append(tx, number, recorded).await.unwrap();
+            tickets::append(tx, number, recorded);
         }
         tickets::save(tx, &ticket, &clocks, now).await.unwrap();
         tickets::save_clocks(tx, number, &clocks).await.unwrap();
@@ -277,14 +277,14 @@ async fn answered(firm: &Firm) -> TicketNumber {
         message_id: None,
         at: at(moment),
         text,
-        files: &[],
+        files: Vec::new(),
         verdicts: None,
         reason: None,
     };
     let asked = message(true, Actor::Contact(jane), "2026-11-02 15:00", "The server is down, nobody can work.");
-    messages::insert(&mut tx, &asked).await.unwrap();
+    messages::insert(&mut tx, asked).await.unwrap();
     let noted = message(false, tech("sam"), "2026-11-02 15:40", "Power supply.\nOld one.");
-    messages::insert(&mut tx, &noted).await.unwrap();
+    messages::insert(&mut tx, noted).await.unwrap();
     let key = ClientKey::from("acme");
     let new = NewEntry {
         ticket: Some(number),
@@ -398,9 +398,9 @@ async fn only_a_quarantined_arrival_can_be_tried_again() {
             arrived_at: moment,
             size: raw.len() as u64,
             junk: false,
-            compressed: &compressed,
+            compressed: compressed.clone(),
         };
-        let id = inbound::keep(&mut tx, &new, moment).await.unwrap().unwrap();
+        let id = inbound::keep(&mut tx, &[new], moment).await.unwrap()[0];
         let outcome = inbound::Outcome {
             fate,
             reason: Some("it took too long"),
@@ -410,7 +410,7 @@ async fn only_a_quarantined_arrival_can_be_tried_again() {
             sender: "a@b.example",
             subject: "odd",
         };
-        inbound::decide(&mut tx, id, &outcome, moment).await.unwrap();
+        inbound::decide(&mut tx, id, &outcome, moment);
     }
     tx.commit().await.unwrap();
     insta::assert_snapshot!(firm.says(&["inbound"]), @r##"

@@ -23,16 +23,15 @@ async fn known_keys_are_those_of_this_source_also_in_long_lists() {
     each_db("known_keys", async |db| {
         let mut tx = db.write().await.unwrap();
         for (source, source_key) in [("support", "7/1"), ("support", "7/1200"), ("sales", "7/2")] {
-            let compressed = b"x";
             let new = inbound::NewInbound {
                 source,
                 source_key,
                 arrived_at: at("2026-03-02 09:00"),
                 size: 1,
                 junk: false,
-                compressed,
+                compressed: b"x".to_vec(),
             };
-            inbound::keep(&mut tx, &new, at("2026-03-02 09:00")).await.unwrap();
+            inbound::keep(&mut tx, &[new], at("2026-03-02 09:00")).await.unwrap();
         }
         let asked: Vec<String> = (1..=1_300).map(|uid| format!("7/{uid}")).collect();
         let mut known: Vec<String> =

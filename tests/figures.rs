@@ -1,18 +1,18 @@
 //! The counts behind `/metrics`.
 
-use deskd::store::{Db, Tx, figures};
+use deskd::store::{Conn, Db, figures};
 
 use crate::harness::{at, each_db};
 
 const ROWS: &str = include_str!("migrations/0001_desk.sql");
 
 async fn fill(db: &Db) {
-    match db.write().await.unwrap() {
-        Tx::Sqlite(mut tx) => {
+    match db.write().await.unwrap().conn {
+        Conn::Sqlite(mut tx) => {
             sqlx::raw_sql(ROWS).execute(&mut *tx).await.unwrap();
             tx.commit().await.unwrap();
         }
-        Tx::Postgres(mut tx) => {
+        Conn::Postgres(mut tx) => {
             sqlx::raw_sql(ROWS).execute(&mut *tx).await.unwrap();
             tx.commit().await.unwrap();
         }

@@ -1,7 +1,7 @@
 //! The lease between daemons: one holder at a time, taken back at once by its own instance, fenced by its epoch.
 
 use chrono::{DateTime, Utc};
-use deskd::store::{Db, StoreError, Tx, lease};
+use deskd::store::{Conn, Db, StoreError, Tx, lease};
 
 use crate::harness::{at, each_db};
 
@@ -28,9 +28,9 @@ async fn let_it_run_out(db: &Db) {
 
 async fn set_expiry(tx: &mut Tx, moment: DateTime<Utc>) {
     let text = "UPDATE lease SET expires_at = $1";
-    match tx {
-        Tx::Sqlite(tx) => drop(sqlx::query(text).bind(moment).execute(&mut **tx).await.unwrap()),
-        Tx::Postgres(tx) => drop(sqlx::query(text).bind(moment).execute(&mut **tx).await.unwrap()),
+    match &mut tx.conn {
+        Conn::Sqlite(tx) => drop(sqlx::query(text).bind(moment).execute(&mut **tx).await.unwrap()),
+        Conn::Postgres(tx) => drop(sqlx::query(text).bind(moment).execute(&mut **tx).await.unwrap()),
     }
 }
 

@@ -41,11 +41,14 @@ fn mail(key: &str, class: Class) -> NewMail {
     }
 }
 
+/// `None` where a row with the same key was there before.
 async fn put(db: &Db, mail: &NewMail) -> Option<OutboxId> {
     let mut tx = db.write().await.unwrap();
-    let id = rows::insert(&mut tx, mail, start()).await.unwrap();
+    let before = rows::list(&mut tx, true, 1000).await.unwrap().len();
+    rows::insert(&mut tx, mail.clone(), start());
+    let after = rows::list(&mut tx, true, 1000).await.unwrap();
     tx.commit().await.unwrap();
-    id
+    (after.len() > before).then(|| after.iter().find(|row| row.dedupe_key == mail.dedupe_key).unwrap().id)
 }
 
 async fn row(db: &Db, id: OutboxId) -> Row {

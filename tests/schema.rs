@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use deskd::store::{Db, Tx};
+use deskd::store::{Conn, Db};
 use regex::Regex;
 use sqlx::Row;
 
@@ -42,9 +42,9 @@ async fn ask(db: &Db, sql: &'static str) -> Vec<Vec<String>> {
     {
         (0..row.len()).map(|column| row.get::<String, _>(column)).collect()
     }
-    match db.read().await.unwrap() {
-        Tx::Sqlite(mut tx) => sqlx::query(sql).fetch_all(&mut *tx).await.unwrap().iter().map(texts).collect(),
-        Tx::Postgres(mut tx) => sqlx::query(sql).fetch_all(&mut *tx).await.unwrap().iter().map(texts).collect(),
+    match db.read().await.unwrap().conn {
+        Conn::Sqlite(mut tx) => sqlx::query(sql).fetch_all(&mut *tx).await.unwrap().iter().map(texts).collect(),
+        Conn::Postgres(mut tx) => sqlx::query(sql).fetch_all(&mut *tx).await.unwrap().iter().map(texts).collect(),
     }
 }
 

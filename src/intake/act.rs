@@ -38,6 +38,9 @@ pub async fn fire_timer(unit: &mut Unit<'_>, number: TicketNumber, timer: TimerK
 impl Case {
     /// Does one thing to the ticket, or says why not. Nothing is written before `save`, except rows that hang on the ticket.
     pub async fn act(&mut self, unit: &mut Unit<'_>, deed: &Deed, action: Action) -> Result<Vec<Effect>, ActError> {
+        if !action.is_plain() {
+            unit.forget();
+        }
         match action {
             Action::ClientWrote { message } => self.client_wrote(unit, deed, message),
             Action::Answer { message, by } => self.answer(unit, deed, message, by),
@@ -182,7 +185,7 @@ impl Case {
     }
 
     pub(super) async fn note_assignment(&self, unit: &mut Unit<'_>, to: &Login) -> Result<(), ActError> {
-        tickets::note_assignment(unit.tx, to, unit.now).await?;
+        tickets::note_assignment(unit.tx, to, unit.now);
         let now = unit.now;
         if let Some(load) = unit.loads.iter_mut().flatten().find(|load| load.tech == *to) {
             load.open += 1;

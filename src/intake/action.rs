@@ -113,6 +113,20 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// It changes nothing of what is true beyond its own ticket, and nothing that is looked up of others.
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(
+            self,
+            Action::ClientWrote { .. }
+                | Action::KeepAutomatic { .. }
+                | Action::Note { .. }
+                | Action::AssignBySkill
+                | Action::AddParticipant { .. }
+        )
+    }
+}
+
 /// Why nothing was done.
 #[derive(Debug, thiserror::Error)]
 pub enum ActError {

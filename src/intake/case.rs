@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::memo::Memo;
 use super::tell::Tell;
 use crate::desk::assign::Load;
 use crate::desk::event::{Event, Recorded, Waiting};
@@ -13,7 +14,7 @@ use crate::desk::ticket::Ticket;
 use crate::mail::Mail;
 use crate::notice::{RuleFacts, Texts};
 use crate::store::messages::Message;
-use crate::store::tickets::{self, TimerKind};
+use crate::store::tickets::{self, Recent, TimerKind};
 use crate::store::{StoreError, Tx};
 use crate::words::{Actor, Category, ClientKey, ContactId, Priority, Status, TicketNumber};
 
@@ -31,6 +32,7 @@ pub struct Unit<'a> {
     pub now: DateTime<Utc>,
     /// The techs' loads, read once a batch and kept up to date by our own assignments.
     pub loads: Option<Vec<Load>>,
+    pub(super) memo: Memo,
 }
 
 /// Who did it, when it counts as done, and what brought it about.
@@ -81,7 +83,7 @@ const CLOSE_AFTER: TimeDelta = TimeDelta::days(7);
 
 impl<'a> Unit<'a> {
     pub fn new(tx: &'a mut Tx, office: &'a Office, now: DateTime<Utc>) -> Unit<'a> {
-        Unit { tx, office, now, loads: None }
+        Unit { tx, office, now, loads: None, memo: Memo::default() }
     }
 
     pub fn firm(&self) -> &'a Firm {
@@ -201,15 +203,18 @@ impl Case {
     /// Writes events, projection, clocks, timers, and what people are told of it.
     pub async fn save(mut self, unit: &mut Unit<'_>) -> Result<TicketNumber, StoreError> {
         for recorded in &self.history[self.stored..] {
-            tickets::append(unit.tx, self.ticket.number, recorded).await?;
+            tickets::append(unit.tx, self.ticket.number, recorded);
         }
         self.stored = self.history.len();
         let clocks = self.clocks(unit.firm());
         tickets::save(unit.tx, &self.ticket, &clocks, unit.now).await?;
         tickets::save_clocks(unit.tx, self.ticket.number, &clocks).await?;
         let timers = self.timers(unit.firm(), &clocks);
-        tickets::save_timers(unit.tx, self.ticket.number, &timers, self.fresh).await?;
+        tickets::save_timers(unit.tx, self.ticket.number, &timers).await?;
         super::tell::write(unit, &self, &clocks).await?;
+        if let Some(requester) = self.ticket.requester.filter(|_| self.fresh) {
+            unit.note_opened(requester, Recent::of(&self.ticket));
+        }
         Ok(self.ticket.number)
     }
 

@@ -75,7 +75,7 @@ fn dmarc_failure(ready: &Ready) -> Option<String> {
 
 /// The contact with this address; a new one if nobody has it yet.
 pub(super) async fn contact_for(unit: &mut Unit<'_>, address: &str, name: &str) -> Result<Contact, StoreError> {
-    if let Some(contact) = people::by_address(unit.tx, address).await? {
+    if let Some(contact) = unit.contact_by_address(address).await? {
         return Ok(contact);
     }
     let client = unit.firm().client_by_domain(address).map(|client| client.key.clone());

@@ -59,18 +59,18 @@ async fn commit(db: &Db, batch: &[Keep], clock: &Clock, stop: &CancellationToken
 
 async fn keep_all(db: &Db, batch: &[Keep], clock: &Clock) -> Result<(), StoreError> {
     let now = clock.now();
-    let mut compressed = Vec::with_capacity(batch.len());
-    for arrival in batch.iter().flat_map(|keep| &keep.arrivals) {
-        let bytes = zstd::bulk::compress(&arrival.raw, 1).map_err(|source| StoreError::Compress { source })?;
-        compressed.push((arrival, bytes));
+    let mut rows = Vec::with_capacity(batch.len());
+    for Arrival { source, key, arrived_at, raw, junk, oversize } in batch.iter().flat_map(|keep| &keep.arrivals) {
+        rows.push(NewInbound {
+            source,
+            source_key: key,
+            arrived_at: (*arrived_at).min(now),
+            size: oversize.unwrap_or(raw.len() as u64),
+            junk: *junk,
+            compressed: zstd::bulk::compress(raw, 1).map_err(|source| StoreError::Compress { source })?,
+        });
     }
     let mut tx = db.write().await?;
-    for (arrival, bytes) in &compressed {
-        let size = arrival.oversize.unwrap_or(arrival.raw.len() as u64);
-        let Arrival { source, key, junk, .. } = arrival;
-        let arrived_at = arrival.arrived_at.min(now);
-        let new = NewInbound { source, source_key: key, arrived_at, size, junk: *junk, compressed: bytes };
-        inbound::keep(&mut tx, &new, now).await?;
-    }
+    inbound::keep(&mut tx, &rows, now).await?;
     tx.commit().await
 }

@@ -130,8 +130,9 @@ pub(super) async fn issue(
         context,
         created_at: unit.now,
     };
-    tokens::insert(unit.tx, &token).await?;
-    Ok(token.token)
+    let word = token.token.clone();
+    tokens::insert(unit.tx, token);
+    Ok(word)
 }
 
 /// One client token a ticket.
@@ -170,11 +171,12 @@ pub(super) fn links(unit: &Unit<'_>, case: &Case, address: &TechAddress) -> Mail
 
 /// Rule 11: automatic mail to one person is limited; a manager hears of it when the limit is met.
 pub(super) async fn may_write_automatically(unit: &mut Unit<'_>, address: &str) -> Result<bool, StoreError> {
-    for (length, limit) in [(TimeDelta::hours(1), AUTOMATIC_AN_HOUR), (TimeDelta::hours(24), AUTOMATIC_A_DAY)] {
-        let since = unit.now - length;
-        let count = outbox::automatic_since(unit.tx, address, since).await?;
+    let (hour, day) = unit.automatic_to(address).await?;
+    for (length, count, limit) in
+        [(TimeDelta::hours(1), hour, AUTOMATIC_AN_HOUR), (TimeDelta::hours(24), day, AUTOMATIC_A_DAY)]
+    {
         if count >= limit {
-            super::managers::storm(unit, address, count, (since, unit.now + length)).await?;
+            super::managers::storm(unit, address, count, (unit.now - length, unit.now + length)).await?;
             return Ok(false);
         }
     }
@@ -251,7 +253,10 @@ pub(super) async fn to_client(
             bytes: bytes.clone(),
             next_at: unit.now,
         };
-        outbox::insert(unit.tx, &mail, unit.now).await?;
+        outbox::insert(unit.tx, mail, unit.now);
+        if automatic {
+            unit.note_automatic(&person.address);
+        }
     }
     Ok(())
 }
@@ -296,7 +301,8 @@ pub(super) async fn to_tech(
         bytes: written(build::build(&outgoing))?,
         next_at: unit.now,
     };
-    outbox::insert(unit.tx, &mail, unit.now).await.map(drop)
+    outbox::insert(unit.tx, mail, unit.now);
+    Ok(())
 }
 
 fn written(built: Result<Vec<u8>, build::BuildError>) -> Result<Vec<u8>, StoreError> {

@@ -11,6 +11,7 @@ mod door;
 mod fire;
 mod letter;
 mod managers;
+mod memo;
 mod orders;
 mod picture;
 mod process;

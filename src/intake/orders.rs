@@ -255,7 +255,6 @@ async fn keep(
     orders: &Orders<'_>,
     (text, public_id): (&str, Option<&str>),
 ) -> Result<crate::words::MessageRow, StoreError> {
-    let files = orders.ready.files();
     let address = orders.ready.sender();
     let new = NewMessage {
         ticket: case.ticket.number,
@@ -268,11 +267,11 @@ async fn keep(
         message_id: public_id.or(orders.ready.mail.message_id.as_deref()),
         at: orders.ready.row.arrived_at,
         text,
-        files: &files,
+        files: orders.ready.files(),
         verdicts: orders.ready.verdict_json(),
         reason: None,
     };
-    messages::insert(unit.tx, &new).await
+    messages::insert(unit.tx, new).await
 }
 
 /// Minutes, category, day, note of one entry.

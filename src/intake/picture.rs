@@ -16,8 +16,8 @@ use crate::notice::{
 use crate::store::messages::Message;
 use crate::store::people::Contact;
 use crate::store::tokens::Purpose;
-use crate::store::{StoreError, messages, people, tickets, time};
-use crate::words::{Login, Minutes, TicketNumber};
+use crate::store::{StoreError, messages, tickets};
+use crate::words::{Login, TicketNumber};
 
 /// Read inside the transaction of the change, so that it shows what the change made.
 pub struct Picture<'a> {
@@ -46,12 +46,12 @@ impl<'a> Picture<'a> {
     ) -> Result<Picture<'a>, StoreError> {
         let ticket = &case.ticket;
         let requester = match ticket.requester {
-            Some(id) => people::one(unit.tx, id).await?,
+            Some(id) => unit.contact(id).await?,
             None => None,
         };
         let mut participants = Vec::new();
         for id in &ticket.participants {
-            participants.extend(people::one(unit.tx, *id).await?);
+            participants.extend(unit.contact(*id).await?);
         }
         let client = ticket.client.as_ref().and_then(|key| unit.firm().client(key)).cloned();
         let language = client.as_ref().and_then(|client| client.language.clone());
@@ -221,7 +221,7 @@ impl<'a> Picture<'a> {
 
     async fn contact(&self, unit: &mut Unit<'_>) -> Result<Option<ContactFacts>, StoreError> {
         let Some(contact) = &self.requester else { return Ok(None) };
-        let earlier = tickets::count_of(unit.tx, contact.id, self.case.ticket.number).await?;
+        let earlier = unit.earlier(contact.id, self.case.ticket.number).await?.count;
         let listed = |list: &Vec<String>| list.contains(&contact.address);
         let person = self.client.as_ref().and_then(|client| {
             client.contacts.iter().find(|person| person.email.as_deref() == Some(contact.address.as_str()))
@@ -238,7 +238,7 @@ impl<'a> Picture<'a> {
 
     async fn recent(&self, unit: &mut Unit<'_>, tech: &Tech) -> Result<Vec<RecentTicket>, StoreError> {
         let Some(contact) = &self.requester else { return Ok(Vec::new()) };
-        let rows = tickets::recent_of(unit.tx, contact.id, self.case.ticket.number, 3).await?;
+        let rows = unit.earlier(contact.id, self.case.ticket.number).await?.recent;
         let zoned = |row: tickets::Recent| RecentTicket {
             number: row.number,
             subject: row.subject,
@@ -253,16 +253,16 @@ impl<'a> Picture<'a> {
         let ticket = &self.case.ticket;
         let Some(client) = &ticket.client else { return Ok(Vec::new()) };
         let words = telling_words(&ticket.subject);
-        let mut ranked: Vec<(usize, TicketNumber, String)> =
-            tickets::resolved_of_client(unit.tx, client, ticket.number, 200)
-                .await?
-                .into_iter()
-                .map(|(number, subject)| {
-                    let shared = telling_words(&subject).iter().filter(|word| words.contains(word)).count();
-                    (shared, number, subject)
-                })
-                .filter(|(shared, ..)| *shared > 0)
-                .collect();
+        let mut ranked: Vec<(usize, TicketNumber, String)> = unit
+            .resolved_of(client, ticket.number)
+            .await?
+            .iter()
+            .map(|(number, subject)| {
+                let shared = telling_words(subject).iter().filter(|word| words.contains(word)).count();
+                (shared, *number, subject.clone())
+            })
+            .filter(|(shared, ..)| *shared > 0)
+            .collect();
         ranked.sort_by_key(|(shared, number, _)| (std::cmp::Reverse(*shared), std::cmp::Reverse(*number)));
         let mut similar = Vec::new();
         for (_, number, subject) in ranked.into_iter().take(3) {
@@ -297,8 +297,7 @@ pub(super) async fn retainer(
     let Some(client) = client.and_then(|key| unit.firm().client(key)) else { return Ok(None) };
     let today = unit.now.with_timezone(&client.time_zone).date_naive();
     let Some(term) = client.retainer_on(today) else { return Ok(None) };
-    let (from, to) = crate::money::month_of(today);
-    let used: Minutes = time::retainer_minutes(unit.tx, &client.key, from, to).await?;
+    let used = unit.retainer_used(&client.key, crate::money::month_of(today)).await?;
     Ok(Some(RetainerFacts {
         client_name: client.name.clone(),
         used,

@@ -8,7 +8,7 @@ use super::{client, tech};
 use crate::mail::automatic::Kind;
 use crate::store::inbound::{self, Fate, Outcome};
 use crate::store::messages::{self, NewMessage};
-use crate::store::{StoreError, outbox, people};
+use crate::store::{StoreError, outbox};
 use crate::words::{Actor, MessageRow, TicketNumber};
 
 /// A fate, with the reason in words.
@@ -51,12 +51,13 @@ pub(super) async fn process(unit: &mut Unit<'_>, ready: &Ready) -> Result<Decide
         sender: &sender,
         subject: &ready.mail.subject,
     };
-    inbound::decide(unit.tx, ready.row.id, &outcome, unit.now).await?;
+    inbound::decide(unit.tx, ready.row.id, &outcome, unit.now);
+    unit.note_content(ready.row.id, &ready.mail.content_hash, decided.ticket);
     Ok(decided)
 }
 
 async fn decide(unit: &mut Unit<'_>, ready: &Ready) -> Result<Decided, ActError> {
-    let same = inbound::same_content(unit.tx, ready.row.id, &ready.mail.content_hash).await?;
+    let same = unit.same_content(ready.row.id, &ready.mail.content_hash).await?;
     if let Some((earlier, ticket)) = same {
         let decided = Decided::because(Fate::Duplicate, format!("the same content as inbound {}", earlier.0));
         return Ok(Decided { ticket, ..decided });
@@ -65,7 +66,7 @@ async fn decide(unit: &mut Unit<'_>, ready: &Ready) -> Result<Decided, ActError>
         return Ok(Decided::because(Fate::Refused, why));
     }
     let sender = ready.sender();
-    if !sender.is_empty() && people::is_muted(unit.tx, &sender).await? {
+    if !sender.is_empty() && unit.is_muted(&sender).await? {
         return Ok(Decided::because(Fate::Refused, "the sender was muted with #spam"));
     }
     let thread = Thread::of(unit, ready).await?;
@@ -87,7 +88,7 @@ async fn decide(unit: &mut Unit<'_>, ready: &Ready) -> Result<Decided, ActError>
 /// A client whom the tech had in Cc answers to all: the tech's token comes back from one of the ticket's own people.
 async fn is_on_ticket(unit: &mut Unit<'_>, sender: &str, thread: &Thread) -> Result<bool, StoreError> {
     let Some(number) = thread.token.as_ref().and_then(|token| token.ticket) else { return Ok(false) };
-    let Some(contact) = people::by_address(unit.tx, sender).await? else { return Ok(false) };
+    let Some(contact) = unit.contact_by_address(sender).await? else { return Ok(false) };
     match Case::load(unit, number).await {
         Ok(case) => {
             let same_client = contact.client.is_some() && contact.client == case.ticket.client;
@@ -183,7 +184,6 @@ pub(super) async fn store_text(
     reason: Option<&str>,
     text: &str,
 ) -> Result<MessageRow, StoreError> {
-    let files = ready.files();
     let sender = ready.sender();
     let new = NewMessage {
         ticket: case.ticket.number,
@@ -196,9 +196,9 @@ pub(super) async fn store_text(
         message_id: ready.mail.message_id.as_deref(),
         at: ready.row.arrived_at,
         text,
-        files: &files,
+        files: ready.files(),
         verdicts: ready.verdict_json(),
         reason,
     };
-    messages::insert(unit.tx, &new).await
+    messages::insert(unit.tx, new).await
 }

@@ -12,9 +12,9 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::case::{Office, Unit};
-use super::process;
 use super::read::{self, Ready};
 use super::trial::{Trial, Tried};
+use super::{memo, process};
 use crate::clock::Clock;
 use crate::lifecycle::{Pulse, chain};
 use crate::mail::authentic::{Authentic, Border, Verifier};
@@ -163,10 +163,11 @@ impl Worker {
         let mut tx = self.db.read().await?;
         let waiting = inbound::unprocessed(&mut tx, limit).await?;
         let ids = fitting(waiting.into_iter().filter(|(id, _)| !deferred.contains_key(id)));
-        let mut rows = Vec::with_capacity(ids.len());
-        for id in ids {
-            rows.extend(inbound::one(&mut tx, id).await?);
-        }
+        let mut rows = match (ids.first(), ids.last()) {
+            (Some(first), Some(last)) => inbound::between(&mut tx, *first, *last).await?,
+            _ => Vec::new(),
+        };
+        rows.retain(|row| ids.contains(&row.id));
         tx.rollback().await?;
         if rows.is_empty() {
             return Ok(false);
@@ -201,23 +202,25 @@ impl Worker {
             return Ok(());
         }
         match AssertUnwindSafe(self.commit(&office, &ready)).catch_unwind().await {
-            Ok(done) => done?,
-            Err(_) if ready.len() > 1 => {
-                // One of them made us panic: each for itself then.
-                for mail in ready {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) if !is_of_a_mail(&error) => return Err(error),
+            // One of them made us panic, or the database refuses what it brings: each for itself then.
+            _ => {
+                for mail in &ready {
                     self.one(&office, mail).await?;
                 }
             }
-            Err(_) => self.panicked(&ready[0]).await?,
         }
         self.changed.tell();
         Ok(())
     }
 
-    async fn one(&self, office: &Office, mail: Ready) -> Result<(), StoreError> {
-        match AssertUnwindSafe(self.commit(office, std::slice::from_ref(&mail))).catch_unwind().await {
+    /// One mail in a transaction of its own; where that cannot be, the mail is set aside and nothing of it is left.
+    async fn one(&self, office: &Office, mail: &Ready) -> Result<(), StoreError> {
+        match AssertUnwindSafe(self.commit(office, std::slice::from_ref(mail))).catch_unwind().await {
+            Ok(Err(error)) if is_of_a_mail(&error) => self.quarantine(&mail.row, &chain(&error)).await,
             Ok(done) => done,
-            Err(_) => self.panicked(&mail).await,
+            Err(_) => self.panicked(mail).await,
         }
     }
 
@@ -280,7 +283,7 @@ impl Worker {
         }
     }
 
-    /// One transaction for the batch, a savepoint a mail.
+    /// One transaction for the batch.
     async fn commit(&self, office: &Office, ready: &[Ready]) -> Result<(), StoreError> {
         loop {
             match self.try_commit(office, ready).await {
@@ -298,31 +301,23 @@ impl Worker {
     async fn try_commit(&self, office: &Office, ready: &[Ready]) -> Result<(), StoreError> {
         let mut tx = self.db.write().await?;
         let mut unit = Unit::new(&mut tx, office, self.clock.now());
+        memo::prepare(&mut unit, ready).await?;
+        let mut decided = Vec::with_capacity(ready.len());
         for mail in ready {
-            unit.tx.savepoint().await?;
-            match process::process(&mut unit, mail).await {
-                Ok(decided) => {
-                    unit.tx.release().await?;
-                    tracing::info!(
-                        inbound.id = mail.row.id.0,
-                        source.name = %mail.row.source,
-                        fate = decided.fate.as_str(),
-                        ticket.number = decided.ticket.map(|number| number.0),
-                        "inbound {} became {}",
-                        mail.row.id.0,
-                        decided.fate.as_str()
-                    );
-                }
-                Err(error @ (StoreError::Refused(_) | StoreError::Missing { .. } | StoreError::Broken { .. })) => {
-                    // The mail's own fault as far as we can tell: it is set aside alone.
-                    unit.tx.back_to_savepoint().await?;
-                    unit.loads = None;
-                    set_aside(&mut unit, &mail.row, &chain(&error)).await?;
-                }
-                Err(error) => return Err(error),
-            }
+            decided.push(process::process(&mut unit, mail).await?);
         }
         tx.commit().await?;
+        for (mail, decided) in ready.iter().zip(decided) {
+            tracing::info!(
+                inbound.id = mail.row.id.0,
+                source.name = %mail.row.source,
+                fate = decided.fate.as_str(),
+                ticket.number = decided.ticket.map(|number| number.0),
+                "inbound {} became {}",
+                mail.row.id.0,
+                decided.fate.as_str()
+            );
+        }
         tracing::info!(target: "deskd::trace", mails = ready.len(), "committed");
         Ok(())
     }
@@ -334,6 +329,11 @@ impl Worker {
         set_aside(&mut unit, row, reason).await?;
         tx.commit().await
     }
+}
+
+/// The fault of a mail as far as we can tell, not of the database.
+fn is_of_a_mail(error: &StoreError) -> bool {
+    matches!(error, StoreError::Refused(_) | StoreError::Missing { .. } | StoreError::Broken { .. })
 }
 
 /// Quarantined, and a manager told, in one transaction.
@@ -348,7 +348,7 @@ async fn set_aside(unit: &mut Unit<'_>, row: &Unprocessed, reason: &str) -> Resu
         sender: "",
         subject: "",
     };
-    inbound::decide(unit.tx, row.id, &outcome, unit.now).await?;
+    inbound::decide(unit.tx, row.id, &outcome, unit.now);
     super::managers::quarantined(unit, row, reason).await
 }
 

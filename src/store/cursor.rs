@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
+use sqlx::QueryBuilder;
 
+use super::pending::{any_of, pieces};
 use super::{During, StoreError, Tx, on};
 
 /// The state that the source saved last; `None` before its first save.
@@ -29,32 +31,18 @@ pub async fn save(tx: &mut Tx, source: &str, state: &str, now: DateTime<Utc>) ->
     .during("save where a source stands")
 }
 
-/// Keys of one statement of `known_keys`; the text below lists as many places.
-const AT_ONCE: usize = 32;
-
 /// Those of `keys` that are kept already: fetching their bodies again would be work for nothing.
 pub async fn known_keys(tx: &mut Tx, source: &str, keys: &[String]) -> Result<HashSet<String>, StoreError> {
     let mut known = HashSet::new();
-    for some in keys.chunks(AT_ONCE) {
-        known.extend(known_of(tx, source, some).await?);
+    for piece in pieces(keys) {
+        let found: Vec<String> = on!(tx, |conn| {
+            let mut sql = QueryBuilder::new("SELECT source_key FROM inbound WHERE source = ");
+            sql.push_bind(source).push(" AND source_key IN (");
+            any_of(&mut sql, piece);
+            sql.build_query_scalar().fetch_all(conn).await
+        })
+        .during("look which keys of a source are kept")?;
+        known.extend(found);
     }
     Ok(known)
-}
-
-/// One statement of a fixed shape: a short list is filled up with its own first key.
-async fn known_of(tx: &mut Tx, source: &str, keys: &[String]) -> Result<Vec<String>, StoreError> {
-    let Some(first) = keys.first() else { return Ok(Vec::new()) };
-    on!(tx, |conn| {
-        let mut query = sqlx::query_scalar(
-            "SELECT source_key FROM inbound WHERE source = $1 AND source_key IN (
-                $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-                $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)",
-        )
-        .bind(source);
-        for place in 0..AT_ONCE {
-            query = query.bind(keys.get(place).unwrap_or(first));
-        }
-        query.fetch_all(conn).await
-    })
-    .during("look which keys of a source are kept")
 }

@@ -1,10 +1,10 @@
 //! What arrived: kept raw before anything looks into it, and the one fate of each.
 
-use std::collections::HashSet;
-
 use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::QueryBuilder;
 
-use super::{During, StoreError, Tx, on};
+use super::pending::{any_of, pieces};
+use super::{Conn, During, StoreError, Tx, on};
 use crate::words::{InboundId, TicketNumber};
 
 /// What is over three days old when first seen becomes a ticket without acknowledgement.
@@ -45,7 +45,7 @@ pub struct NewInbound<'a> {
     pub size: u64,
     pub junk: bool,
     /// zstd
-    pub compressed: &'a [u8],
+    pub compressed: Vec<u8>,
 }
 
 /// A kept arrival that has no fate yet.
@@ -90,34 +90,51 @@ pub struct Listed {
     pub ticket: Option<TicketNumber>,
 }
 
-/// Keeps one arrival; `None` when this source key is there already.
-pub async fn keep(tx: &mut Tx, new: &NewInbound<'_>, now: DateTime<Utc>) -> Result<Option<InboundId>, StoreError> {
-    let id: Option<InboundId> = on!(tx, |conn| sqlx::query_scalar(
-        "INSERT INTO inbound (source, source_key, arrived_at, kept_at, size, junk, late, attempts)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 1)
-         ON CONFLICT (source, source_key) DO NOTHING
-         RETURNING id"
-    )
-    .bind(new.source)
-    .bind(new.source_key)
-    .bind(new.arrived_at)
-    .bind(now)
-    .bind(i64::try_from(new.size).unwrap_or(i64::MAX))
-    .bind(new.junk)
-    .bind(now - new.arrived_at > LATE)
-    .fetch_optional(conn)
-    .await)
-    .during("keep a mail")?;
-    if let Some(id) = id {
-        on!(tx, |conn| sqlx::query("INSERT INTO raw (inbound, bytes) VALUES ($1, $2)")
-            .bind(id)
-            .bind(new.compressed)
-            .execute(conn)
-            .await
-            .map(drop))
-        .during("keep the raw bytes of a mail")?;
+/// Keeps arrivals and tells their ids; those whose source key is there already are left as they are.
+pub async fn keep(tx: &mut Tx, arrivals: &[NewInbound<'_>], now: DateTime<Utc>) -> Result<Vec<InboundId>, StoreError> {
+    let mut ids = Vec::with_capacity(arrivals.len());
+    for piece in pieces(arrivals) {
+        let kept: Vec<(InboundId, String, String)> = on!(tx, |conn| {
+            let mut sql = QueryBuilder::new(
+                "INSERT INTO inbound (source, source_key, arrived_at, kept_at, size, junk, late, attempts) ",
+            );
+            sql.push_values(piece, |mut row, new| {
+                row.push_bind(new.source)
+                    .push_bind(new.source_key)
+                    .push_bind(new.arrived_at)
+                    .push_bind(now)
+                    .push_bind(i64::try_from(new.size).unwrap_or(i64::MAX))
+                    .push_bind(new.junk)
+                    .push_bind(now - new.arrived_at > LATE)
+                    .push_bind(1i64);
+            });
+            sql.push(" ON CONFLICT (source, source_key) DO NOTHING RETURNING id, source, source_key");
+            sql.build_query_as().fetch_all(conn).await
+        })
+        .during("keep mails")?;
+        let bytes = |source: &str, key: &str| {
+            piece.iter().find(|new| new.source == source && new.source_key == key).map(|new| &new.compressed)
+        };
+        let raw: Vec<(InboundId, &Vec<u8>)> =
+            kept.iter().filter_map(|(id, source, key)| Some((*id, bytes(source, key)?))).collect();
+        keep_raw(tx, &raw).await?;
+        ids.extend(kept.into_iter().map(|(id, ..)| id));
     }
-    Ok(id)
+    Ok(ids)
+}
+
+async fn keep_raw(tx: &mut Tx, rows: &[(InboundId, &Vec<u8>)]) -> Result<(), StoreError> {
+    for piece in pieces(rows) {
+        on!(tx, |conn| {
+            let mut sql = QueryBuilder::new("INSERT INTO raw (inbound, bytes) ");
+            sql.push_values(piece, |mut row, (id, bytes)| {
+                row.push_bind(*id).push_bind(bytes.as_slice());
+            });
+            sql.build().execute(conn).await.map(drop)
+        })
+        .during("keep the raw bytes of mails")?;
+    }
+    Ok(())
 }
 
 /// The oldest arrivals without a fate, at most `limit`, with their sizes; their bytes are read one by one.
@@ -148,6 +165,22 @@ pub async fn one(tx: &mut Tx, id: InboundId) -> Result<Option<Unprocessed>, Stor
     .during("read a kept mail")
 }
 
+/// What has no fate from `first` to `last`, oldest first, with its bytes.
+pub async fn between(tx: &mut Tx, first: InboundId, last: InboundId) -> Result<Vec<Unprocessed>, StoreError> {
+    on!(tx, |conn| {
+        sqlx::query_as(
+        "SELECT i.id, i.source, i.source_key, i.arrived_at, i.kept_at, i.size, i.junk, i.attempts, r.bytes AS compressed
+         FROM inbound i JOIN raw r ON r.inbound = i.id
+         WHERE i.fate IS NULL AND i.id >= $1 AND i.id <= $2 ORDER BY i.id"
+    )
+    .bind(first)
+    .bind(last)
+    .fetch_all(conn)
+    .await
+    })
+    .during("read kept mails")
+}
+
 pub async fn count_attempt(tx: &mut Tx, id: InboundId) -> Result<(), StoreError> {
     on!(tx, |conn| sqlx::query("UPDATE inbound SET attempts = attempts + 1 WHERE id = $1")
         .bind(id)
@@ -157,30 +190,66 @@ pub async fn count_attempt(tx: &mut Tx, id: InboundId) -> Result<(), StoreError>
     .during("count an attempt")
 }
 
-/// Gives an arrival its fate. Refused when it has one: a fate is decided once.
-pub async fn decide(tx: &mut Tx, id: InboundId, outcome: &Outcome<'_>, now: DateTime<Utc>) -> Result<(), StoreError> {
-    let hit = on!(tx, |conn| sqlx::query(
-        "UPDATE inbound SET fate = $2, reason = $3, ticket = $4, message_id = $5, content_hash = $6, sender = $7,
-                subject = $8, processed_at = $9
-         WHERE id = $1 AND fate IS NULL"
-    )
-    .bind(id)
-    .bind(outcome.fate.as_str())
-    .bind(outcome.reason)
-    .bind(outcome.ticket)
-    .bind(outcome.message_id)
-    .bind(outcome.content_hash)
-    .bind(outcome.sender)
-    .bind(outcome.subject)
-    .bind(now)
-    .execute(conn)
-    .await
-    .map(|done| done.rows_affected()))
-    .during("record the fate of a mail")?;
-    match hit {
-        1 => Ok(()),
-        _ => Err(StoreError::Missing { what: format!("unprocessed mail {}", id.0) }),
+/// Gives an arrival its fate; it is written with the next ones. A fate is decided once: the transaction fails where there is one.
+pub fn decide(tx: &mut Tx, id: InboundId, outcome: &Outcome<'_>, now: DateTime<Utc>) {
+    tx.pending.decisions.push(Decision {
+        id,
+        fate: outcome.fate,
+        reason: outcome.reason.map(str::to_owned),
+        ticket: outcome.ticket,
+        message_id: outcome.message_id.map(str::to_owned),
+        content_hash: outcome.content_hash.map(str::to_owned),
+        sender: outcome.sender.to_owned(),
+        subject: outcome.subject.to_owned(),
+        at: now,
+    });
+}
+
+/// A fate that waits to be written.
+#[derive(Debug)]
+pub(super) struct Decision {
+    id: InboundId,
+    fate: Fate,
+    reason: Option<String>,
+    ticket: Option<TicketNumber>,
+    message_id: Option<String>,
+    content_hash: Option<String>,
+    sender: String,
+    subject: String,
+    at: DateTime<Utc>,
+}
+
+pub(super) async fn decide_all(conn: &mut Conn, rows: &[Decision]) -> Result<(), StoreError> {
+    for piece in pieces(rows) {
+        let hit = on!(conn, |conn| {
+            let mut sql = QueryBuilder::new(
+                "WITH decided (id, fate, reason, ticket, message_id, content_hash, sender, subject, processed_at) AS (",
+            );
+            sql.push_values(piece, |mut row, decision| {
+                row.push_bind(decision.id)
+                    .push_bind(decision.fate.as_str())
+                    .push_bind(&decision.reason)
+                    .push_bind(decision.ticket)
+                    .push_bind(&decision.message_id)
+                    .push_bind(&decision.content_hash)
+                    .push_bind(&decision.sender)
+                    .push_bind(&decision.subject)
+                    .push_bind(decision.at);
+            });
+            sql.push(
+                ") UPDATE inbound SET fate = decided.fate, reason = decided.reason, ticket = decided.ticket,
+                    message_id = decided.message_id, content_hash = decided.content_hash, sender = decided.sender,
+                    subject = decided.subject, processed_at = decided.processed_at
+                 FROM decided WHERE inbound.id = decided.id AND inbound.fate IS NULL",
+            );
+            sql.build().execute(conn).await.map(|done| done.rows_affected())
+        })
+        .during("record the fates of mails")?;
+        if hit != piece.len() as u64 {
+            return Err(StoreError::Refused("a mail has its fate already; it is decided once".to_owned()));
+        }
     }
+    Ok(())
 }
 
 /// Takes a quarantined arrival back for another try.
@@ -214,22 +283,27 @@ pub async fn same_content(
     .during("look for the same mail")
 }
 
-/// Which of these keys of a source are kept already.
-pub async fn known_keys(tx: &mut Tx, source: &str, keys: &[String]) -> Result<HashSet<String>, StoreError> {
-    let mut known = HashSet::new();
-    for key in keys {
-        let found: Option<i64> =
-            on!(tx, |conn| sqlx::query_scalar("SELECT id FROM inbound WHERE source = $1 AND source_key = $2")
-                .bind(source)
-                .bind(key)
-                .fetch_optional(conn)
-                .await)
-            .during("look for known mails")?;
-        if found.is_some() {
-            known.insert(key.clone());
-        }
+/// The earliest arrivals with one of these contents that became something: hash, arrival, its ticket if it has one.
+pub async fn same_contents(
+    tx: &mut Tx,
+    hashes: &[String],
+) -> Result<Vec<(String, InboundId, Option<TicketNumber>)>, StoreError> {
+    let mut all = Vec::new();
+    for piece in pieces(hashes) {
+        let found: Vec<(String, InboundId, Option<TicketNumber>)> = on!(tx, |conn| {
+            let mut sql = QueryBuilder::new(
+                "SELECT content_hash, id, ticket FROM inbound
+                 WHERE fate IS NOT NULL AND fate <> 'quarantined' AND content_hash IN (",
+            );
+            any_of(&mut sql, piece);
+            sql.push(" ORDER BY id DESC");
+            sql.build_query_as().fetch_all(conn).await
+        })
+        .during("look for the same mails")?;
+        // The earliest comes last, so that it is the one that stays.
+        all.extend(found);
     }
-    Ok(known)
+    Ok(all)
 }
 
 /// The newest first; `fate` narrows.

@@ -2,7 +2,12 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{During, StoreError, Tx, on};
+use super::{Conn, During, StoreError, Tx, on};
+
+/// The last number that a ticket got.
+pub(super) const TICKETS: &str = "ticket";
+/// The last row of the messages.
+pub(super) const MESSAGES: &str = "message";
 
 /// Marks a period of a job as done; false when it was done before.
 pub async fn claim(tx: &mut Tx, job: &str, period: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
@@ -37,4 +42,33 @@ pub async fn set_counter(tx: &mut Tx, name: &str, value: i64) -> Result<(), Stor
     .await
     .map(drop))
     .during("set a counter")
+}
+
+/// The next number of a counter. Its row stays locked until the transaction ends, so that nobody else takes the same one.
+pub(super) async fn next(tx: &mut Tx, name: &'static str) -> Result<i64, StoreError> {
+    if let Some(last) = tx.pending.counters.get_mut(name) {
+        *last += 1;
+        return Ok(*last);
+    }
+    let first: Option<i64> = on!(tx.stored(), |conn| sqlx::query_scalar(
+        "UPDATE counter SET value = value + 1 WHERE name = $1 RETURNING value"
+    )
+    .bind(name)
+    .fetch_optional(conn)
+    .await)
+    .during("take a number")?;
+    let first = first.ok_or_else(|| StoreError::Missing { what: format!("counter {name}") })?;
+    tx.pending.counters.insert(name, first);
+    Ok(first)
+}
+
+/// Writes how far a counter was taken.
+pub(super) async fn leave_counter(conn: &mut Conn, name: &str, last: i64) -> Result<(), StoreError> {
+    on!(conn, |conn| sqlx::query("UPDATE counter SET value = $2 WHERE name = $1")
+        .bind(name)
+        .bind(last)
+        .execute(conn)
+        .await
+        .map(drop))
+    .during("leave a counter")
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
-use super::{During, StoreError, Tx, on};
+use super::{Conn, During, StoreError, Tx, on};
 
 /// The lease of the daemon that does the work; the others serve HTTP and wait.
 pub const DESK: &str = "desk";
@@ -81,9 +81,9 @@ pub async fn release(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
 /// The fence: refuses the transaction of an owner that has lost the lease without noticing. On Postgres it also keeps
 /// the lease from changing hands until the transaction ends; on SQLite there is only one writer.
 pub async fn check(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
-    let text = match tx {
-        Tx::Sqlite(_) => "SELECT epoch FROM lease WHERE name = $1 AND owner = $2",
-        Tx::Postgres(_) => "SELECT epoch FROM lease WHERE name = $1 AND owner = $2 FOR SHARE",
+    let text = match &tx.conn {
+        Conn::Sqlite(_) => "SELECT epoch FROM lease WHERE name = $1 AND owner = $2",
+        Conn::Postgres(_) => "SELECT epoch FROM lease WHERE name = $1 AND owner = $2 FOR SHARE",
     };
     let epoch: Option<i64> =
         on!(tx, |conn| sqlx::query_scalar(text).bind(lease.name).bind(&lease.owner).fetch_optional(conn).await)
@@ -114,11 +114,11 @@ async fn expire_at(tx: &mut Tx, lease: &Lease, moment: DateTime<Utc>, doing: &'s
 
 /// Read before waiting for anybody: a moment that is too early makes the lease end earlier, never later.
 async fn database_time(tx: &mut Tx) -> Result<DateTime<Utc>, StoreError> {
-    let now: DateTime<Utc> = match tx {
-        Tx::Sqlite(tx) => {
+    let now: DateTime<Utc> = match &mut tx.conn {
+        Conn::Sqlite(tx) => {
             sqlx::query_scalar("SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')").fetch_one(&mut **tx).await
         }
-        Tx::Postgres(tx) => sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(&mut **tx).await,
+        Conn::Postgres(tx) => sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(&mut **tx).await,
     }
     .during("ask the database for the time")?;
     Ok(now.trunc_subsecs(3))

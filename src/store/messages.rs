@@ -2,9 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use sqlx::QueryBuilder;
 use sqlx::types::Json;
 
-use super::{During, StoreError, Tx, on};
+use super::pending::pieces;
+use super::{Conn, During, StoreError, Tx, jobs, on};
 use crate::words::{InboundId, MessageRow, TicketNumber};
 
 /// A file that came with a message; its bytes are in the raw mail.
@@ -29,7 +31,7 @@ pub struct NewMessage<'a> {
     pub message_id: Option<&'a str>,
     pub at: DateTime<Utc>,
     pub text: &'a str,
-    pub files: &'a [FileNote],
+    pub files: Vec<FileNote>,
     /// What was checked of the sender, as JSON.
     pub verdicts: Option<serde_json::Value>,
     /// Why it is internal although somebody may have meant it otherwise.
@@ -60,29 +62,56 @@ impl Message {
     }
 }
 
-pub async fn insert(tx: &mut Tx, new: &NewMessage<'_>) -> Result<MessageRow, StoreError> {
-    on!(tx, |conn| sqlx::query_scalar(
-        "INSERT INTO message (ticket, inbound, visibility, actor, sender_name, sender_address, subject, message_id, at,
-                text, attachments, verdicts, reason)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-         RETURNING id"
-    )
-    .bind(new.ticket)
-    .bind(new.inbound)
-    .bind(if new.public { "public" } else { "internal" })
-    .bind(&new.actor)
-    .bind(new.sender_name)
-    .bind(new.sender_address)
-    .bind(new.subject)
-    .bind(new.message_id)
-    .bind(new.at)
-    .bind(new.text)
-    .bind(Json(new.files))
-    .bind(new.verdicts.as_ref().map(Json))
-    .bind(new.reason)
-    .fetch_one(conn)
-    .await)
-    .during("store a message")
+/// Stores a message; its row is written with the next ones.
+pub async fn insert(tx: &mut Tx, new: NewMessage<'_>) -> Result<MessageRow, StoreError> {
+    let id = MessageRow(jobs::next(tx, jobs::MESSAGES).await?);
+    tx.pending.messages.push(Message {
+        id,
+        ticket: new.ticket,
+        inbound: new.inbound,
+        visibility: if new.public { "public" } else { "internal" }.to_owned(),
+        actor: new.actor,
+        sender_name: new.sender_name.to_owned(),
+        sender_address: new.sender_address.to_owned(),
+        subject: new.subject.to_owned(),
+        message_id: new.message_id.map(str::to_owned),
+        at: new.at,
+        text: new.text.to_owned(),
+        attachments: Json(new.files),
+        verdicts: new.verdicts.map(Json),
+        reason: new.reason.map(str::to_owned),
+    });
+    Ok(id)
+}
+
+pub(super) async fn insert_all(conn: &mut Conn, rows: &[Message]) -> Result<(), StoreError> {
+    for piece in pieces(rows) {
+        on!(conn, |conn| {
+            let mut sql = QueryBuilder::new(
+                "INSERT INTO message (id, ticket, inbound, visibility, actor, sender_name, sender_address, subject,
+                    message_id, at, text, attachments, verdicts, reason) ",
+            );
+            sql.push_values(piece, |mut row, message| {
+                row.push_bind(message.id)
+                    .push_bind(message.ticket)
+                    .push_bind(message.inbound)
+                    .push_bind(&message.visibility)
+                    .push_bind(&message.actor)
+                    .push_bind(&message.sender_name)
+                    .push_bind(&message.sender_address)
+                    .push_bind(&message.subject)
+                    .push_bind(&message.message_id)
+                    .push_bind(message.at)
+                    .push_bind(&message.text)
+                    .push_bind(&message.attachments)
+                    .push_bind(&message.verdicts)
+                    .push_bind(&message.reason);
+            });
+            sql.build().execute(conn).await.map(drop)
+        })
+        .during("store messages")?;
+    }
+    Ok(())
 }
 
 /// All messages of a ticket, oldest first.

@@ -16,6 +16,7 @@ pub mod jobs;
 pub mod lease;
 pub mod messages;
 pub mod outbox;
+mod pending;
 pub mod people;
 pub mod queue;
 pub mod tickets;
@@ -24,17 +25,19 @@ pub mod tokens;
 mod version;
 
 pub use error::{During, StoreError};
+use pending::Pending;
 pub use version::Schema;
 
 /// Runs the same query text on whichever database the transaction is on: `on!(tx, |conn| sqlx::query(…).execute(conn).await)`.
+/// On `tx` all that waits is written first; on `tx.stored()` it is not.
 macro_rules! on {
-    ($tx:expr, |$conn:ident| $body:expr) => {
-        match $tx {
-            $crate::store::Tx::Sqlite(tx) => {
+    ($on:expr, |$conn:ident| $body:expr) => {
+        match $on.settled().await? {
+            $crate::store::Conn::Sqlite(tx) => {
                 let $conn = &mut **tx;
                 $body
             }
-            $crate::store::Tx::Postgres(tx) => {
+            $crate::store::Conn::Postgres(tx) => {
                 let $conn = &mut **tx;
                 $body
             }
@@ -55,9 +58,17 @@ pub enum Db {
     Postgres(PgPool),
 }
 
-/// One transaction; dropped without `commit` it is rolled back.
+/// One transaction; dropped without `commit` it is rolled back. Rows that it inserts wait in `pending`, so that many go in by
+/// one statement; whatever else is asked of it writes them first.
 #[derive(Debug)]
-pub enum Tx {
+pub struct Tx {
+    pub conn: Conn,
+    pending: Pending,
+}
+
+/// The transaction as the database knows it.
+#[derive(Debug)]
+pub enum Conn {
     Sqlite(Transaction<'static, Sqlite>),
     Postgres(Transaction<'static, Postgres>),
 }
@@ -106,18 +117,20 @@ impl Db {
     /// A transaction that only reads: a consistent picture, blocking nobody.
     pub async fn read(&self) -> Result<Tx, StoreError> {
         match self {
-            Db::Sqlite { read, .. } => read.begin().await.map(Tx::Sqlite),
-            Db::Postgres(pool) => pool.begin().await.map(Tx::Postgres),
+            Db::Sqlite { read, .. } => read.begin().await.map(Conn::Sqlite),
+            Db::Postgres(pool) => pool.begin().await.map(Conn::Postgres),
         }
+        .map(Tx::new)
         .during("begin a transaction")
     }
 
     /// A transaction that may write; on SQLite it is the only one at a time.
     pub async fn write(&self) -> Result<Tx, StoreError> {
         match self {
-            Db::Sqlite { write, .. } => write.begin_with("BEGIN IMMEDIATE").await.map(Tx::Sqlite),
-            Db::Postgres(pool) => pool.begin().await.map(Tx::Postgres),
+            Db::Sqlite { write, .. } => write.begin_with("BEGIN IMMEDIATE").await.map(Conn::Sqlite),
+            Db::Postgres(pool) => pool.begin().await.map(Conn::Postgres),
         }
+        .map(Tx::new)
         .during("begin a transaction")
     }
 
@@ -142,57 +155,94 @@ impl Db {
 }
 
 impl Tx {
-    pub async fn commit(self) -> Result<(), StoreError> {
-        match self {
-            Tx::Sqlite(tx) => tx.commit().await,
-            Tx::Postgres(tx) => tx.commit().await,
+    fn new(conn: Conn) -> Tx {
+        Tx { conn, pending: Pending::default() }
+    }
+
+    /// Writes what waits. Every statement on `tx` begins here.
+    async fn settled(&mut self) -> Result<&mut Conn, StoreError> {
+        if !self.pending.is_empty() {
+            Box::pin(self.pending.write(&mut self.conn)).await?;
+        }
+        Ok(&mut self.conn)
+    }
+
+    /// The rows as they are stored, without those that wait: for reading what cannot be among them.
+    pub(crate) fn stored(&mut self) -> &mut Conn {
+        &mut self.conn
+    }
+
+    /// Writes all that waits, so that what the database has against it is known now.
+    pub async fn settle(&mut self) -> Result<(), StoreError> {
+        self.settled().await?;
+        self.pending.write_counters(&mut self.conn).await
+    }
+
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        self.settle().await?;
+        match self.conn {
+            Conn::Sqlite(tx) => tx.commit().await,
+            Conn::Postgres(tx) => tx.commit().await,
         }
         .during("commit")
     }
 
     pub async fn rollback(self) -> Result<(), StoreError> {
-        match self {
-            Tx::Sqlite(tx) => tx.rollback().await,
-            Tx::Postgres(tx) => tx.rollback().await,
+        match self.conn {
+            Conn::Sqlite(tx) => tx.rollback().await,
+            Conn::Postgres(tx) => tx.rollback().await,
         }
         .during("roll back")
     }
 
-    /// Marks a point to come back to, so that one mail of a batch can fail alone. Not nested.
+    /// Marks a point to come back to, so that one of many can fail alone. Not nested.
     pub async fn savepoint(&mut self) -> Result<(), StoreError> {
+        self.settle().await?;
         self.plain("SAVEPOINT unit").await.during("set a savepoint")
     }
 
     /// Keeps what was done since `savepoint`.
     pub async fn release(&mut self) -> Result<(), StoreError> {
+        self.settle().await?;
         self.plain("RELEASE SAVEPOINT unit").await.during("release a savepoint")
     }
 
     /// Takes back what was done since `savepoint`.
     pub async fn back_to_savepoint(&mut self) -> Result<(), StoreError> {
+        self.pending = Pending::default();
         self.plain("ROLLBACK TO SAVEPOINT unit").await.during("go back to a savepoint")?;
         self.release().await
     }
 
     /// A second, inner mark: what a tech's mail does happens whole or not at all, and the refusal is still written.
     pub async fn deed(&mut self) -> Result<(), StoreError> {
+        self.settle().await?;
         self.plain("SAVEPOINT deed").await.during("set a savepoint")
     }
 
     pub async fn deed_done(&mut self) -> Result<(), StoreError> {
+        self.settle().await?;
         self.plain("RELEASE SAVEPOINT deed").await.during("release a savepoint")
     }
 
     pub async fn deed_undone(&mut self) -> Result<(), StoreError> {
+        self.pending = Pending::default();
         self.plain("ROLLBACK TO SAVEPOINT deed").await.during("go back to a savepoint")?;
         self.deed_done().await
     }
 
     async fn plain(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
-        match self {
-            Tx::Sqlite(tx) => tx.execute(sql).await.map(drop),
-            Tx::Postgres(tx) => tx.execute(sql).await.map(drop),
+        match &mut self.conn {
+            Conn::Sqlite(tx) => tx.execute(sql).await.map(drop),
+            Conn::Postgres(tx) => tx.execute(sql).await.map(drop),
         }
+    }
+}
+
+impl Conn {
+    /// Nothing waits here: it makes `on!` serve both.
+    async fn settled(&mut self) -> Result<&mut Conn, StoreError> {
+        Ok(self)
     }
 }
 

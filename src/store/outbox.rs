@@ -1,39 +1,52 @@
 //! All SQL of the outbox: write, claim, mark, record, take back, and what the command line shows.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::QueryBuilder;
 
-use super::{During, StoreError, Tx, on};
+use super::pending::{any_of, pieces};
+use super::{Conn, During, StoreError, Tx, on};
 use crate::words::{OutboxId, TicketNumber};
 
 mod row;
 
 pub use row::{Claimed, Class, NEVER, NewMail, Outcome, Row, State, UNCERTAIN_RETRIES};
 
-/// Writes a mail into the outbox; `None` when a row with its dedupe key is there already.
-pub async fn insert(tx: &mut Tx, mail: &NewMail, now: DateTime<Utc>) -> Result<Option<OutboxId>, StoreError> {
-    on!(tx, |conn| sqlx::query_scalar(
-        "INSERT INTO outbox (dedupe_key, class, state, kind, automatic, ticket, envelope_from, recipient, message_id,
-             subject, bytes, created_at, next_at, attempts, uncertain_attempts, notified)
-         VALUES ($1, $2, 'queued', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, 0, $13)
-         ON CONFLICT (dedupe_key) DO NOTHING
-         RETURNING id"
-    )
-    .bind(&mail.dedupe_key)
-    .bind(mail.class)
-    .bind(mail.kind)
-    .bind(mail.automatic)
-    .bind(mail.ticket)
-    .bind(&mail.envelope_from)
-    .bind(&mail.recipient)
-    .bind(&mail.message_id)
-    .bind(&mail.subject)
-    .bind(&mail.bytes)
-    .bind(now)
-    .bind(mail.next_at)
-    .bind(false)
-    .fetch_optional(conn)
-    .await)
-    .during("write a mail into the outbox")
+/// Puts a mail into the outbox; where a row with its dedupe key is there already, nothing is written.
+pub fn insert(tx: &mut Tx, mail: NewMail, now: DateTime<Utc>) {
+    tx.pending.mails.push((mail, now));
+}
+
+pub(super) async fn insert_all(conn: &mut Conn, rows: &[(NewMail, DateTime<Utc>)]) -> Result<(), StoreError> {
+    for piece in pieces(rows) {
+        on!(conn, |conn| {
+            let mut sql = QueryBuilder::new(
+                "INSERT INTO outbox (dedupe_key, class, state, kind, automatic, ticket, envelope_from, recipient,
+                    message_id, subject, bytes, created_at, next_at, attempts, uncertain_attempts, notified) ",
+            );
+            sql.push_values(piece, |mut row, (mail, now)| {
+                row.push_bind(&mail.dedupe_key)
+                    .push_bind(mail.class)
+                    .push_bind(State::Queued)
+                    .push_bind(mail.kind)
+                    .push_bind(mail.automatic)
+                    .push_bind(mail.ticket)
+                    .push_bind(&mail.envelope_from)
+                    .push_bind(&mail.recipient)
+                    .push_bind(&mail.message_id)
+                    .push_bind(&mail.subject)
+                    .push_bind(&*mail.bytes)
+                    .push_bind(*now)
+                    .push_bind(mail.next_at)
+                    .push_bind(0i64)
+                    .push_bind(0i64)
+                    .push_bind(false);
+            });
+            sql.push(" ON CONFLICT (dedupe_key) DO NOTHING");
+            sql.build().execute(conn).await.map(|_| ())
+        })
+        .during("write mails into the outbox")?;
+    }
+    Ok(())
 }
 
 /// Takes back what is queued and no longer true (a reminder after the touch). What is in hand or sent stays.
@@ -216,6 +229,32 @@ pub async fn automatic_since(tx: &mut Tx, recipient: &str, since: DateTime<Utc>)
     .fetch_one(conn)
     .await)
     .during("count automatic mails")
+}
+
+/// The same for many recipients, since two moments; those without any are left out.
+pub async fn automatic_of(
+    tx: &mut Tx,
+    recipients: &[String],
+    late: DateTime<Utc>,
+    early: DateTime<Utc>,
+) -> Result<Vec<(String, i64, i64)>, StoreError> {
+    let mut all = Vec::new();
+    for piece in pieces(recipients) {
+        let found: Vec<(String, i64, i64)> = on!(tx, |conn| {
+            let mut sql = QueryBuilder::new("SELECT recipient, CAST(SUM(CASE WHEN created_at > ");
+            sql.push_bind(late).push(
+                " THEN 1 ELSE 0 END) AS BIGINT), CAST(COUNT(*) AS BIGINT) FROM outbox
+                 WHERE automatic AND state NOT IN ('withdrawn', 'dropped') AND created_at > ",
+            );
+            sql.push_bind(early).push(" AND recipient IN (");
+            any_of(&mut sql, piece);
+            sql.push(" GROUP BY recipient");
+            sql.build_query_as().fetch_all(conn).await
+        })
+        .during("count automatic mails")?;
+        all.extend(found);
+    }
+    Ok(all)
 }
 
 /// What a manager must still be told: refused for good, or uncertain without a further try though it must arrive.

@@ -1,7 +1,9 @@
 //! Clients, contacts, their addresses, and the techs: mirrored from the config so that foreign keys and reports work.
 
 use chrono::{DateTime, Utc};
+use sqlx::QueryBuilder;
 
+use super::pending::{any_of, pieces};
 use super::{During, StoreError, Tx, on};
 use crate::desk::firm::Firm;
 use crate::words::{ClientKey, ContactId};
@@ -124,6 +126,25 @@ pub async fn by_address(tx: &mut Tx, address: &str) -> Result<Option<Contact>, S
     .during("look for a contact")
 }
 
+/// The contacts with these mail addresses (lower case).
+pub async fn by_addresses(tx: &mut Tx, addresses: &[String]) -> Result<Vec<Contact>, StoreError> {
+    let mut all = Vec::new();
+    for piece in pieces(addresses) {
+        let found: Vec<Contact> = on!(tx, |conn| {
+            let mut sql = QueryBuilder::new(
+                "SELECT c.id, c.client, c.name, a.value AS address, a.verified_at
+                 FROM address a JOIN contact c ON c.id = a.contact
+                 WHERE a.kind = 'mail' AND a.value IN (",
+            );
+            any_of(&mut sql, piece);
+            sql.build_query_as().fetch_all(conn).await
+        })
+        .during("look for contacts")?;
+        all.extend(found);
+    }
+    Ok(all)
+}
+
 pub async fn one(tx: &mut Tx, id: ContactId) -> Result<Option<Contact>, StoreError> {
     on!(tx, |conn| sqlx::query_as(
         "SELECT c.id, c.client, c.name, a.value AS address, a.verified_at
@@ -196,6 +217,21 @@ pub async fn is_muted(tx: &mut Tx, address: &str) -> Result<bool, StoreError> {
         .await)
     .during("look for a muted sender")?;
     Ok(found.is_some())
+}
+
+/// Those of these addresses that are heard no more.
+pub async fn muted(tx: &mut Tx, addresses: &[String]) -> Result<Vec<String>, StoreError> {
+    let mut all = Vec::new();
+    for piece in pieces(addresses) {
+        let found: Vec<String> = on!(tx, |conn| {
+            let mut sql = QueryBuilder::new("SELECT address FROM mute WHERE address IN (");
+            any_of(&mut sql, piece);
+            sql.build_query_scalar().fetch_all(conn).await
+        })
+        .during("look for muted senders")?;
+        all.extend(found);
+    }
+    Ok(all)
 }
 
 /// A human said that this contact is known: further mail is served at once.

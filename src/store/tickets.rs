@@ -3,12 +3,18 @@
 use chrono::{DateTime, Utc};
 use sqlx::types::Json;
 
-use super::{During, StoreError, Tx, on};
+use super::{During, StoreError, Tx, jobs, on};
 use crate::desk::assign::Load;
 use crate::desk::event::{ClockKind, Event, Recorded};
 use crate::desk::sla::SlaClock;
 use crate::desk::ticket::Ticket;
 use crate::words::{Category, ClientKey, ContactId, Login, Priority, Status, TicketNumber};
+
+pub(super) mod fresh;
+mod many;
+
+pub(super) use fresh::Fresh;
+pub use many::{counts_of, recents_of, resolved_of_clients};
 
 /// A row of the queue.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -87,30 +93,12 @@ pub struct Timer {
     pub fire_at: DateTime<Utc>,
 }
 
-/// A new number for a ticket whose row follows with `save`.
+/// A number for a new ticket; its row is written with what `save` makes of it.
 pub async fn create(tx: &mut Tx, ticket: &Ticket, now: DateTime<Utc>) -> Result<TicketNumber, StoreError> {
-    on!(tx, |conn| sqlx::query_scalar(
-        "INSERT INTO ticket (revision, subject, status, priority, first_priority, category, client, requester, source,
-                skill, tags, automatic, received_at, updated_at)
-         VALUES (1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-         RETURNING number"
-    )
-    .bind(&ticket.subject)
-    .bind(ticket.status)
-    .bind(ticket.priority)
-    .bind(ticket.first_priority)
-    .bind(ticket.category)
-    .bind(&ticket.client)
-    .bind(ticket.requester)
-    .bind(&ticket.source)
-    .bind(&ticket.skill)
-    .bind(Json(&ticket.tags))
-    .bind(ticket.automatic)
-    .bind(ticket.received_at)
-    .bind(now)
-    .fetch_one(conn)
-    .await)
-    .during("create a ticket")
+    let number = TicketNumber(jobs::next(tx, jobs::TICKETS).await?);
+    let ticket = Ticket { number, ..ticket.clone() };
+    tx.pending.tickets.push(Fresh::new(&ticket, &[], now));
+    Ok(number)
 }
 
 /// Takes the ticket for change: on Postgres its row is locked until the transaction ends.
@@ -155,28 +143,17 @@ pub async fn history(tx: &mut Tx, number: TicketNumber) -> Result<Vec<Recorded>,
         .collect()
 }
 
-pub async fn append(tx: &mut Tx, number: TicketNumber, recorded: &Recorded) -> Result<(), StoreError> {
-    on!(tx, |conn| sqlx::query(
-        "INSERT INTO ticket_event (ticket, seq, at, recorded_at, actor, cause, kind, data)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
-    )
-    .bind(number)
-    .bind(recorded.seq)
-    .bind(recorded.at)
-    .bind(recorded.recorded_at)
-    .bind(recorded.actor.to_string())
-    .bind(&recorded.cause)
-    .bind(recorded.event.kind())
-    .bind(Json(&recorded.event))
-    .execute(conn)
-    .await
-    .map(drop))
-    .during("write an event")
+pub fn append(tx: &mut Tx, number: TicketNumber, recorded: &Recorded) {
+    tx.pending.events.push((number, recorded.clone()));
 }
 
 /// Writes the projection of a ticket.
 pub async fn save(tx: &mut Tx, ticket: &Ticket, clocks: &[SlaClock], now: DateTime<Utc>) -> Result<(), StoreError> {
-    let due = |kind| clocks.iter().find(|clock| clock.kind == kind).map(|clock| clock.due);
+    let row = Fresh::new(ticket, clocks, now);
+    if let Some(waiting) = tx.pending.ticket(ticket.number) {
+        *waiting = row;
+        return Ok(());
+    }
     let hit = on!(tx, |conn| sqlx::query(
         "UPDATE ticket SET subject = $2, status = $3, priority = $4, category = $5, client = $6, requester = $7,
                 assignee = $8, skill = $9, tags = $10, received_at = $11, first_touch_due = $12, first_touch_at = $13,
@@ -194,10 +171,10 @@ pub async fn save(tx: &mut Tx, ticket: &Ticket, clocks: &[SlaClock], now: DateTi
     .bind(&ticket.skill)
     .bind(Json(&ticket.tags))
     .bind(ticket.received_at)
-    .bind(due(ClockKind::FirstTouch))
+    .bind(row.first_touch_due)
     .bind(ticket.first_touch.as_ref().map(|touch| touch.at))
     .bind(ticket.first_touch.as_ref().map(|touch| &touch.by))
-    .bind(due(ClockKind::Resolve))
+    .bind(row.resolve_due)
     .bind(ticket.resolved_at)
     .bind(ticket.merged_into)
     .bind(now)
@@ -213,57 +190,32 @@ pub async fn save(tx: &mut Tx, ticket: &Ticket, clocks: &[SlaClock], now: DateTi
 
 /// Replaces the clock rows of a ticket.
 pub async fn save_clocks(tx: &mut Tx, number: TicketNumber, clocks: &[SlaClock]) -> Result<(), StoreError> {
-    for clock in clocks {
-        on!(tx, |conn| sqlx::query(
-            "INSERT INTO sla_clock (ticket, kind, started_at, due, paused_at, stopped_at, breached)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)
-             ON CONFLICT (ticket, kind) DO UPDATE SET started_at = EXCLUDED.started_at, due = EXCLUDED.due,
-                paused_at = EXCLUDED.paused_at, stopped_at = EXCLUDED.stopped_at, breached = EXCLUDED.breached"
-        )
-        .bind(number)
-        .bind(clock.kind.as_str())
-        .bind(clock.started_at)
-        .bind(clock.due)
-        .bind(clock.paused_at)
-        .bind(clock.stopped_at)
-        .bind(clock.breached)
-        .execute(conn)
-        .await
-        .map(drop))
-        .during("save a clock")?;
-    }
-    if clocks.is_empty() {
-        on!(tx, |conn| sqlx::query("DELETE FROM sla_clock WHERE ticket = $1")
+    if clocks.is_empty() && tx.pending.ticket(number).is_none() {
+        return on!(tx, |conn| sqlx::query("DELETE FROM sla_clock WHERE ticket = $1")
             .bind(number)
             .execute(conn)
             .await
             .map(drop))
-        .during("clear clocks")?;
+        .during("clear clocks");
     }
+    tx.pending.clocks.retain(|(of, clock)| *of != number || !clocks.iter().any(|new| new.kind == clock.kind));
+    tx.pending.clocks.extend(clocks.iter().map(|clock| (number, clock.clone())));
     Ok(())
 }
 
-/// Replaces the timers of a ticket; `fresh` says that it has none yet.
+/// Replaces the timers of a ticket.
 pub async fn save_timers(
     tx: &mut Tx,
     number: TicketNumber,
     timers: &[(TimerKind, DateTime<Utc>)],
-    fresh: bool,
 ) -> Result<(), StoreError> {
-    if !fresh {
+    if tx.pending.ticket(number).is_some() {
+        tx.pending.timers.retain(|(of, ..)| *of != number);
+    } else {
         on!(tx, |conn| sqlx::query("DELETE FROM timer WHERE ticket = $1").bind(number).execute(conn).await.map(drop))
             .during("clear timers")?;
     }
-    for (kind, fire_at) in timers {
-        on!(tx, |conn| sqlx::query("INSERT INTO timer (ticket, kind, fire_at) VALUES ($1, $2, $3)")
-            .bind(number)
-            .bind(kind.as_str())
-            .bind(fire_at)
-            .execute(conn)
-            .await
-            .map(drop))
-        .during("set a timer")?;
-    }
+    tx.pending.timers.extend(timers.iter().map(|(kind, fire_at)| (number, *kind, *fire_at)));
     Ok(())
 }
 
@@ -340,14 +292,8 @@ pub async fn loads(tx: &mut Tx) -> Result<Vec<Load>, StoreError> {
         .collect())
 }
 
-pub async fn note_assignment(tx: &mut Tx, tech: &Login, now: DateTime<Utc>) -> Result<(), StoreError> {
-    on!(tx, |conn| sqlx::query("UPDATE tech SET last_assigned_at = $2 WHERE login = $1")
-        .bind(tech)
-        .bind(now)
-        .execute(conn)
-        .await
-        .map(drop))
-    .during("note an assignment")
+pub fn note_assignment(tx: &mut Tx, tech: &Login, now: DateTime<Utc>) {
+    tx.pending.assigned.insert(tech.clone(), now);
 }
 
 pub async fn add_participant(tx: &mut Tx, ticket: TicketNumber, contact: ContactId) -> Result<(), StoreError> {
@@ -413,6 +359,13 @@ pub struct Recent {
     pub subject: String,
     pub status: Status,
     pub received_at: DateTime<Utc>,
+}
+
+impl Recent {
+    pub fn of(ticket: &Ticket) -> Recent {
+        let Ticket { number, subject, status, received_at, .. } = ticket;
+        Recent { number: *number, subject: subject.clone(), status: *status, received_at: *received_at }
+    }
 }
 
 /// A contact's latest other tickets, newest first.

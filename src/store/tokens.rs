@@ -1,8 +1,10 @@
 //! Reply tokens: 130 random bits, looked up here, each for one person and one purpose.
 
 use chrono::{DateTime, Utc};
+use sqlx::QueryBuilder;
 
-use super::{During, StoreError, Tx, on};
+use super::pending::pieces;
+use super::{Conn, During, StoreError, Tx, on};
 use crate::words::{Login, TicketNumber};
 
 /// What a mail that carries the token answers, and so what a plain reply to it means.
@@ -33,21 +35,28 @@ pub struct Token {
     pub created_at: DateTime<Utc>,
 }
 
-pub async fn insert(tx: &mut Tx, token: &Token) -> Result<(), StoreError> {
-    on!(tx, |conn| sqlx::query(
-        "INSERT INTO reply_token (token, ticket, tech, purpose, context, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6)"
-    )
-    .bind(&token.token)
-    .bind(token.ticket)
-    .bind(&token.tech)
-    .bind(token.purpose)
-    .bind(&token.context)
-    .bind(token.created_at)
-    .execute(conn)
-    .await
-    .map(drop))
-    .during("issue a reply token")
+pub fn insert(tx: &mut Tx, token: Token) {
+    tx.pending.tokens.push(token);
+}
+
+pub(super) async fn insert_all(conn: &mut Conn, rows: &[Token]) -> Result<(), StoreError> {
+    for piece in pieces(rows) {
+        on!(conn, |conn| {
+            let mut sql =
+                QueryBuilder::new("INSERT INTO reply_token (token, ticket, tech, purpose, context, created_at) ");
+            sql.push_values(piece, |mut row, token| {
+                row.push_bind(&token.token)
+                    .push_bind(token.ticket)
+                    .push_bind(&token.tech)
+                    .push_bind(token.purpose)
+                    .push_bind(&token.context)
+                    .push_bind(token.created_at);
+            });
+            sql.build().execute(conn).await.map(drop)
+        })
+        .during("issue reply tokens")?;
+    }
+    Ok(())
 }
 
 pub async fn find(tx: &mut Tx, token: &str) -> Result<Option<Token>, StoreError> {
@@ -76,6 +85,13 @@ pub async fn of_tech(
     tech: &Login,
     purpose: Purpose,
 ) -> Result<Option<String>, StoreError> {
+    if tx.pending.ticket(ticket).is_some() {
+        // All tokens of a ticket that is not written yet wait with it.
+        let same = |token: &&Token| {
+            token.ticket == Some(ticket) && token.tech.as_ref() == Some(tech) && token.purpose == purpose
+        };
+        return Ok(tx.pending.tokens.iter().find(same).map(|token| token.token.clone()));
+    }
     on!(tx, |conn| sqlx::query_scalar(
         "SELECT token FROM reply_token WHERE ticket = $1 AND tech = $2 AND purpose = $3 LIMIT 1"
     )

@@ -2,7 +2,7 @@
 
 use sqlx::migrate::Migrator;
 
-use super::{Db, During, StoreError, Tx, on};
+use super::{Conn, Db, During, StoreError, Tx, on};
 
 static SQLITE: Migrator = sqlx::migrate!("./migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("./migrations/postgres");
@@ -36,11 +36,11 @@ impl Db {
 
 async fn compare(tx: &mut Tx) -> Result<Schema, StoreError> {
     const DOING: &str = "look up the version of the schema";
-    let (own, table) = match tx {
-        Tx::Sqlite(_) => {
+    let (own, table) = match &tx.conn {
+        Conn::Sqlite(_) => {
             (&SQLITE, "SELECT CAST(COUNT(*) AS BIGINT) FROM sqlite_master WHERE name = '_sqlx_migrations'")
         }
-        Tx::Postgres(_) => (
+        Conn::Postgres(_) => (
             &POSTGRES,
             "SELECT CAST(COUNT(*) AS BIGINT) FROM pg_catalog.pg_class
              WHERE oid = CAST(to_regclass('_sqlx_migrations') AS OID)",

@@ -85,7 +85,7 @@ async fn keep(mut door: mpsc::Receiver<Keep>, db: Db, send: watch::Sender<Vec<Ar
     while let Some(Keep { arrivals, kept }) = door.recv().await {
         let mut tx = db.write().await.unwrap();
         for arrival in &arrivals {
-            inbound::keep(&mut tx, &row(arrival), arrival.arrived_at).await.unwrap();
+            inbound::keep(&mut tx, &[row(arrival)], arrival.arrived_at).await.unwrap();
         }
         tx.commit().await.unwrap();
         send.send_modify(|list| {
@@ -102,6 +102,6 @@ fn row(arrival: &Arrival) -> inbound::NewInbound<'_> {
         arrived_at: arrival.arrived_at,
         size: arrival.raw.len() as u64,
         junk: arrival.junk,
-        compressed: &arrival.raw,
+        compressed: arrival.raw.clone(),
     }
 }

@@ -1,0 +1,207 @@
+//! What a batch of mails needs to know, looked up for all of them at once and kept true by what the batch itself does.
+//! What is not here is read when it is asked for: the memo saves statements and decides nothing.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use super::case::Unit;
+use super::read::Ready;
+use crate::store::people::{self, Contact};
+use crate::store::tickets::{self, Recent};
+use crate::store::{StoreError, inbound, outbox, time};
+use crate::words::{ClientKey, ContactId, InboundId, Minutes, TicketNumber};
+
+#[derive(Debug, Default)]
+pub struct Memo {
+    /// Earlier mails by the hash of their content; `None` for a hash that is new.
+    contents: HashMap<String, Option<(InboundId, Option<TicketNumber>)>>,
+    muted: HashMap<String, bool>,
+    contacts: HashMap<String, Contact>,
+    /// Each contact's other tickets.
+    earlier: HashMap<ContactId, Earlier>,
+    /// Automatic mails to an address in the last hour and day.
+    automatic: HashMap<String, (i64, i64)>,
+    resolved: HashMap<ClientKey, Arc<Vec<(TicketNumber, String)>>>,
+    used: HashMap<ClientKey, Minutes>,
+}
+
+/// A contact's tickets so far.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Earlier {
+    pub count: i64,
+    /// The newest first.
+    pub recent: Vec<Recent>,
+}
+
+/// How many of a contact's tickets are shown.
+const RECENT: i64 = 3;
+/// Among so many resolved tickets of a client similar ones are looked for.
+const RESOLVED: i64 = 200;
+
+/// Looks up what a batch will ask for. One mail alone asks for itself.
+pub(super) async fn prepare(unit: &mut Unit<'_>, batch: &[Ready]) -> Result<(), StoreError> {
+    if batch.len() < 2 {
+        return Ok(());
+    }
+    let hashes: Vec<String> = batch.iter().map(|mail| mail.mail.content_hash.clone()).collect();
+    let senders: Vec<String> = batch.iter().map(Ready::sender).collect::<BTreeSet<_>>().into_iter().collect();
+    let mut memo = Memo::default();
+    memo.contents = hashes.iter().map(|hash| (hash.clone(), None)).collect();
+    for (hash, id, ticket) in inbound::same_contents(unit.tx, &hashes).await? {
+        memo.contents.insert(hash, Some((id, ticket)));
+    }
+    memo.muted = senders.iter().map(|sender| (sender.clone(), false)).collect();
+    memo.muted.extend(people::muted(unit.tx, &senders).await?.into_iter().map(|sender| (sender, true)));
+    for contact in people::by_addresses(unit.tx, &senders).await? {
+        memo.contacts.insert(contact.address.clone(), contact);
+    }
+    memo.automatic = senders.iter().map(|sender| (sender.clone(), (0, 0))).collect();
+    let (hour, day) = (unit.now - TimeDelta::hours(1), unit.now - TimeDelta::hours(24));
+    for (recipient, in_hour, in_day) in outbox::automatic_of(unit.tx, &senders, hour, day).await? {
+        memo.automatic.insert(recipient, (in_hour, in_day));
+    }
+    memo.tickets(unit).await?;
+    unit.memo = memo;
+    Ok(())
+}
+
+impl Memo {
+    /// The other tickets of the contacts and clients that are known by now.
+    async fn tickets(&mut self, unit: &mut Unit<'_>) -> Result<(), StoreError> {
+        let ids: Vec<ContactId> = self.contacts.values().map(|contact| contact.id).collect();
+        self.earlier = ids.iter().map(|id| (*id, Earlier::default())).collect();
+        for (id, count) in tickets::counts_of(unit.tx, &ids).await? {
+            self.earlier.entry(id).or_default().count = count;
+        }
+        for (id, recent) in tickets::recents_of(unit.tx, &ids, RECENT).await? {
+            self.earlier.entry(id).or_default().recent.push(recent);
+        }
+        let clients: HashSet<&ClientKey> =
+            self.contacts.values().filter_map(|contact| contact.client.as_ref()).collect();
+        let clients: Vec<ClientKey> = clients.into_iter().cloned().collect();
+        let mut resolved: HashMap<ClientKey, Vec<(TicketNumber, String)>> =
+            clients.iter().map(|key| (key.clone(), Vec::new())).collect();
+        for (client, number, subject) in tickets::resolved_of_clients(unit.tx, &clients, RESOLVED).await? {
+            resolved.entry(client).or_default().push((number, subject));
+        }
+        self.resolved = resolved.into_iter().map(|(client, list)| (client, Arc::new(list))).collect();
+        Ok(())
+    }
+}
+
+impl Unit<'_> {
+    /// Something may have changed that the memo holds.
+    pub(super) fn forget(&mut self) {
+        self.memo = Memo::default();
+    }
+
+    /// An earlier mail with the same content.
+    pub(super) async fn same_content(
+        &mut self,
+        id: InboundId,
+        hash: &str,
+    ) -> Result<Option<(InboundId, Option<TicketNumber>)>, StoreError> {
+        match self.memo.contents.get(hash) {
+            Some(known) => Ok(known.filter(|(earlier, _)| *earlier != id)),
+            None => inbound::same_content(self.tx, id, hash).await,
+        }
+    }
+
+    /// A mail of this batch got its fate.
+    pub(super) fn note_content(&mut self, id: InboundId, hash: &str, ticket: Option<TicketNumber>) {
+        if let Some(known) = self.memo.contents.get_mut(hash) {
+            known.get_or_insert((id, ticket));
+        }
+    }
+
+    pub(super) async fn is_muted(&mut self, address: &str) -> Result<bool, StoreError> {
+        match self.memo.muted.get(address) {
+            Some(muted) => Ok(*muted),
+            None => people::is_muted(self.tx, address).await,
+        }
+    }
+
+    pub(super) async fn contact_by_address(&mut self, address: &str) -> Result<Option<Contact>, StoreError> {
+        if let Some(contact) = self.memo.contacts.get(address) {
+            return Ok(Some(contact.clone()));
+        }
+        let found = people::by_address(self.tx, address).await?;
+        if let Some(contact) = &found {
+            self.memo.contacts.insert(address.to_owned(), contact.clone());
+        }
+        Ok(found)
+    }
+
+    /// With the address that the contact wrote from, where it wrote in this batch.
+    pub(super) async fn contact(&mut self, id: ContactId) -> Result<Option<Contact>, StoreError> {
+        match self.memo.contacts.values().find(|contact| contact.id == id) {
+            Some(contact) => Ok(Some(contact.clone())),
+            None => people::one(self.tx, id).await,
+        }
+    }
+
+    /// A contact's tickets before this one.
+    pub(super) async fn earlier(&mut self, contact: ContactId, except: TicketNumber) -> Result<Earlier, StoreError> {
+        match self.memo.earlier.get(&contact) {
+            Some(earlier) => Ok(earlier.clone()),
+            None => Ok(Earlier {
+                count: tickets::count_of(self.tx, contact, except).await?,
+                recent: tickets::recent_of(self.tx, contact, except, RECENT).await?,
+            }),
+        }
+    }
+
+    /// A ticket was opened, and all that is told of it is written.
+    pub(super) fn note_opened(&mut self, contact: ContactId, recent: Recent) {
+        if let Some(earlier) = self.memo.earlier.get_mut(&contact) {
+            earlier.count += 1;
+            earlier.recent.insert(0, recent);
+            earlier.recent.truncate(RECENT as usize);
+        }
+    }
+
+    /// Automatic mails to an address in the last hour and in the last day.
+    pub(super) async fn automatic_to(&mut self, address: &str) -> Result<(i64, i64), StoreError> {
+        if let Some(counts) = self.memo.automatic.get(address) {
+            return Ok(*counts);
+        }
+        let hour = outbox::automatic_since(self.tx, address, self.now - TimeDelta::hours(1)).await?;
+        let day = outbox::automatic_since(self.tx, address, self.now - TimeDelta::hours(24)).await?;
+        Ok((hour, day))
+    }
+
+    pub(super) fn note_automatic(&mut self, address: &str) {
+        if let Some((hour, day)) = self.memo.automatic.get_mut(address) {
+            *hour += 1;
+            *day += 1;
+        }
+    }
+
+    /// A client's resolved tickets, the newest first.
+    pub(super) async fn resolved_of(
+        &mut self,
+        client: &ClientKey,
+        except: TicketNumber,
+    ) -> Result<Arc<Vec<(TicketNumber, String)>>, StoreError> {
+        match self.memo.resolved.get(client) {
+            Some(list) => Ok(Arc::clone(list)),
+            None => tickets::resolved_of_client(self.tx, client, except, RESOLVED).await.map(Arc::new),
+        }
+    }
+
+    /// What a client has used of its retainer this month, by the client's own calendar.
+    pub(super) async fn retainer_used(
+        &mut self,
+        client: &ClientKey,
+        (from, to): (chrono::NaiveDate, chrono::NaiveDate),
+    ) -> Result<Minutes, StoreError> {
+        if let Some(used) = self.memo.used.get(client) {
+            return Ok(*used);
+        }
+        let used = time::retainer_minutes(self.tx, client, from, to).await?;
+        self.memo.used.insert(client.clone(), used);
+        Ok(used)
+    }
+}

@@ -1,0 +1,104 @@
+//! Rows that a transaction is going to insert: they wait here, and many go in by one statement before anything else is asked.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use sqlx::{Database, Encode, QueryBuilder, Type};
+
+use super::inbound::Decision;
+use super::messages::Message;
+use super::outbox::NewMail;
+use super::tickets::{Fresh, TimerKind};
+use super::tokens::Token;
+use super::{Conn, StoreError, inbound, jobs, messages, outbox, tickets, tokens};
+use crate::desk::event::Recorded;
+use crate::desk::sla::SlaClock;
+use crate::words::{Login, TicketNumber};
+
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    pub tickets: Vec<Fresh>,
+    pub events: Vec<(TicketNumber, Recorded)>,
+    pub messages: Vec<Message>,
+    /// At most one row for each ticket and kind.
+    pub clocks: Vec<(TicketNumber, SlaClock)>,
+    pub timers: Vec<(TicketNumber, TimerKind, DateTime<Utc>)>,
+    pub tokens: Vec<Token>,
+    pub mails: Vec<(NewMail, DateTime<Utc>)>,
+    /// Fates of mails that were kept before.
+    pub decisions: Vec<Decision>,
+    /// When each tech was last given a ticket.
+    pub assigned: BTreeMap<Login, DateTime<Utc>>,
+    /// Counters that this transaction has locked, each with the last number taken.
+    pub counters: BTreeMap<&'static str, i64>,
+}
+
+impl Pending {
+    /// No rows wait. Counters are no rows: nobody else reads them while they are locked.
+    pub fn is_empty(&self) -> bool {
+        self.tickets.is_empty()
+            && self.events.is_empty()
+            && self.messages.is_empty()
+            && self.clocks.is_empty()
+            && self.timers.is_empty()
+            && self.tokens.is_empty()
+            && self.mails.is_empty()
+            && self.decisions.is_empty()
+            && self.assigned.is_empty()
+    }
+
+    /// The row of a ticket that was opened in this transaction and is not written yet.
+    pub fn ticket(&mut self, number: TicketNumber) -> Option<&mut Fresh> {
+        self.tickets.iter_mut().rev().find(|fresh| fresh.ticket.number == number)
+    }
+
+    /// Writes all rows, those first that others refer to. After an error the transaction is of no use any more.
+    pub async fn write(&mut self, conn: &mut Conn) -> Result<(), StoreError> {
+        let counters = std::mem::take(&mut self.counters);
+        let rows = std::mem::replace(self, Pending { counters, ..Pending::default() });
+        tickets::fresh::insert(conn, &rows.tickets).await?;
+        tickets::fresh::append(conn, &rows.events).await?;
+        messages::insert_all(conn, &rows.messages).await?;
+        tickets::fresh::set_clocks(conn, &rows.clocks).await?;
+        tickets::fresh::set_timers(conn, &rows.timers).await?;
+        tokens::insert_all(conn, &rows.tokens).await?;
+        outbox::insert_all(conn, &rows.mails).await?;
+        inbound::decide_all(conn, &rows.decisions).await?;
+        for (tech, at) in &rows.assigned {
+            tickets::fresh::note_assignment(conn, tech, *at).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes how far the counters were taken, and lets go of them: after a savepoint is taken back they are asked for anew.
+    pub async fn write_counters(&mut self, conn: &mut Conn) -> Result<(), StoreError> {
+        for (name, last) in std::mem::take(&mut self.counters) {
+            jobs::leave_counter(conn, name, last).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The rows in pieces of 64, 16, 4 and 1: a few texts only, so that each stays a prepared statement.
+pub(super) fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let size = [64, 16, 4, 1].into_iter().find(|size| rows.len() >= *size)?;
+        let (piece, rest) = rows.split_at(size);
+        rows = rest;
+        Some(piece)
+    })
+}
+
+/// The rest of `… IN (`: the values and the closing bracket.
+pub(super) fn any_of<DB, T>(sql: &mut QueryBuilder<DB>, values: &[T])
+where
+    DB: Database,
+    T: Type<DB>,
+    for<'q> &'q T: Encode<'q, DB> + Type<DB>,
+{
+    let mut values_of = sql.separated(", ");
+    for value in values {
+        values_of.push_bind(value);
+    }
+    sql.push(")");
+}

@@ -1,0 +1,80 @@
+//! Reads about the tickets of many contacts and clients at once: what a batch of mails asks for.
+
+use chrono::{DateTime, Utc};
+use sqlx::QueryBuilder;
+
+use super::Recent;
+use crate::store::pending::{any_of, pieces};
+use crate::store::{During, StoreError, Tx, on};
+use crate::words::{ClientKey, ContactId, Status, TicketNumber};
+
+/// How many tickets each of these contacts has had; those without any are left out.
+pub async fn counts_of(tx: &mut Tx, requesters: &[ContactId]) -> Result<Vec<(ContactId, i64)>, StoreError> {
+    let mut all = Vec::new();
+    for piece in pieces(requesters) {
+        let found: Vec<(ContactId, i64)> = on!(tx, |conn| {
+            let mut sql =
+                QueryBuilder::new("SELECT requester, CAST(COUNT(*) AS BIGINT) FROM ticket WHERE requester IN (");
+            any_of(&mut sql, piece);
+            sql.push(" GROUP BY requester");
+            sql.build_query_as().fetch_all(conn).await
+        })
+        .during("count people's tickets")?;
+        all.extend(found);
+    }
+    Ok(all)
+}
+
+/// The latest tickets of each of these contacts, newest first.
+pub async fn recents_of(
+    tx: &mut Tx,
+    requesters: &[ContactId],
+    limit: i64,
+) -> Result<Vec<(ContactId, Recent)>, StoreError> {
+    type Found = (ContactId, TicketNumber, String, Status, DateTime<Utc>);
+    let mut all = Vec::new();
+    for piece in pieces(requesters) {
+        let found: Vec<Found> = on!(tx, |conn| {
+            let mut sql = QueryBuilder::new(
+                "SELECT c.id, t.number, t.subject, t.status, t.received_at
+                 FROM contact c JOIN ticket t ON t.number IN
+                    (SELECT own.number FROM ticket own WHERE own.requester = c.id ORDER BY own.number DESC LIMIT ",
+            );
+            sql.push_bind(limit).push(") WHERE c.id IN (");
+            any_of(&mut sql, piece);
+            sql.push(" ORDER BY t.number DESC");
+            sql.build_query_as().fetch_all(conn).await
+        })
+        .during("read people's tickets")?;
+        all.extend(found.into_iter().map(|(requester, number, subject, status, received_at)| {
+            (requester, Recent { number, subject, status, received_at })
+        }));
+    }
+    Ok(all)
+}
+
+/// The latest resolved tickets of each of these clients, newest first.
+pub async fn resolved_of_clients(
+    tx: &mut Tx,
+    clients: &[ClientKey],
+    limit: i64,
+) -> Result<Vec<(ClientKey, TicketNumber, String)>, StoreError> {
+    let mut all = Vec::new();
+    for piece in pieces(clients) {
+        let found: Vec<(ClientKey, TicketNumber, String)> = on!(tx, |conn| {
+            let mut sql = QueryBuilder::new(
+                "SELECT c.key, t.number, t.subject
+                 FROM client c JOIN ticket t ON t.number IN
+                    (SELECT own.number FROM ticket own
+                     WHERE own.client = c.key AND own.status IN ('resolved', 'closed') ORDER BY own.number DESC LIMIT ",
+            );
+            sql.push_bind(limit).push(") WHERE c.key IN (");
+            any_of(&mut sql, piece);
+            sql.push(" ORDER BY t.number DESC");
+            sql.build_query_as().fetch_all(conn).await
+        })
+        .during("look for similar tickets")?;
+        all.extend(found);
+    }
+    Ok(all)
+}
