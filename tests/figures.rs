@@ -7,7 +7,7 @@ use crate::harness::{at, each_db};
 const ROWS: &str = include_str!("migrations/0001_desk.sql");
 
 async fn fill(db: &Db) {
-    match db.write().await.unwrap().conn {
+    match db.write().await.unwrap().into_conn().await.unwrap() {
         Conn::Sqlite(mut tx) => {
             sqlx::raw_sql(ROWS).execute(&mut *tx).await.unwrap();
             tx.commit().await.unwrap();

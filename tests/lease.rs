@@ -28,7 +28,7 @@ async fn let_it_run_out(db: &Db) {
 
 async fn set_expiry(tx: &mut Tx, moment: DateTime<Utc>) {
     let text = "UPDATE lease SET expires_at = $1";
-    match &mut tx.conn {
+    match tx.conn().await.unwrap() {
         Conn::Sqlite(tx) => drop(sqlx::query(text).bind(moment).execute(&mut **tx).await.unwrap()),
         Conn::Postgres(tx) => drop(sqlx::query(text).bind(moment).execute(&mut **tx).await.unwrap()),
     }

@@ -42,7 +42,7 @@ async fn ask(db: &Db, sql: &'static str) -> Vec<Vec<String>> {
     {
         (0..row.len()).map(|column| row.get::<String, _>(column)).collect()
     }
-    match db.read().await.unwrap().conn {
+    match db.read().await.unwrap().into_conn().await.unwrap() {
         Conn::Sqlite(mut tx) => sqlx::query(sql).fetch_all(&mut *tx).await.unwrap().iter().map(texts).collect(),
         Conn::Postgres(mut tx) => sqlx::query(sql).fetch_all(&mut *tx).await.unwrap().iter().map(texts).collect(),
     }

@@ -59,6 +59,8 @@ async fn commit(db: &Db, batch: &[Keep], clock: &Clock, stop: &CancellationToken
 
 async fn keep_all(db: &Db, batch: &[Keep], clock: &Clock) -> Result<(), StoreError> {
     let now = clock.now();
+    let broken = |source| StoreError::Compress { source };
+    let mut zstd = zstd::bulk::Compressor::new(1).map_err(broken)?;
     let mut rows = Vec::with_capacity(batch.len());
     for Arrival { source, key, arrived_at, raw, junk, oversize } in batch.iter().flat_map(|keep| &keep.arrivals) {
         rows.push(NewInbound {
@@ -67,7 +69,7 @@ async fn keep_all(db: &Db, batch: &[Keep], clock: &Clock) -> Result<(), StoreErr
             arrived_at: (*arrived_at).min(now),
             size: oversize.unwrap_or(raw.len() as u64),
             junk: *junk,
-            compressed: zstd::bulk::compress(raw, 1).map_err(|source| StoreError::Compress { source })?,
+            compressed: zstd.compress(raw).map_err(broken)?,
         });
     }
     let mut tx = db.write().await?;

@@ -64,6 +64,7 @@ pub(super) async fn prepare(unit: &mut Unit<'_>, batch: &[Ready]) -> Result<(), 
     }
     memo.tickets(unit).await?;
     unit.memo = memo;
+    unit.loads = Some(tickets::loads(unit.tx).await?);
     Ok(())
 }
 

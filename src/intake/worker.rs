@@ -55,6 +55,8 @@ impl Changed {
 }
 
 const BATCH: i64 = 64;
+/// So many outgoing mails of a batch are written while the next inbound ones are worked on.
+const WRITTEN_BEHIND: usize = 32;
 const BATCH_BYTES: i64 = 4 << 20;
 /// A mail over this size goes alone.
 const ALONE: i64 = 1 << 20;
@@ -69,6 +71,14 @@ const ENDS: i64 = 20;
 /// Mails that wait for DNS, and until when.
 type Deferred = HashMap<InboundId, DateTime<Utc>>;
 
+/// What is next, read and verified.
+enum Next {
+    Nothing,
+    /// Tried before (retried by a human, or left over): read in a child first, and never in a batch.
+    Alone(Box<Unprocessed>),
+    Batch(Arc<Office>, Vec<Ready>),
+}
+
 /// How long look-ups may take for a whole batch.
 const VERIFY: Duration = Duration::from_secs(8);
 
@@ -77,11 +87,12 @@ impl Worker {
     pub async fn run(self) {
         let mut deferred = Deferred::new();
         let mut found = self.found_at_start().await;
+        let mut ahead = None;
         while !self.stop.is_cancelled() {
             self.beat.beat();
             let step = match found.last().copied() {
                 Some(id) => self.alone(id, &mut deferred).await.map(|()| found.pop().is_some()),
-                None => self.batch(&mut deferred).await,
+                None => self.batch(&mut ahead, &mut deferred).await,
             };
             match step {
                 Ok(true) => {}
@@ -149,19 +160,45 @@ impl Worker {
     /// Read in a child first; only what the child survives is read here.
     async fn tried(&self, row: Unprocessed, deferred: &mut Deferred) -> Result<(), StoreError> {
         match self.trial.read(&row, &self.stop).await {
-            Tried::Fine => self.process(vec![row], deferred).await,
+            Tried::Fine => {
+                let (office, ready) = self.prepared(vec![row], deferred).await?;
+                self.process(&office, &ready).await
+            }
             Tried::Stopped => Ok(()),
             Tried::Died { how } => self.quarantine(&row, &format!("reading it {how}")).await,
         }
     }
 
-    /// The next batch; false when there is nothing to do.
-    async fn batch(&self, deferred: &mut Deferred) -> Result<bool, StoreError> {
+    /// Works on what is next, and reads meanwhile what comes after it; false when there is nothing to do.
+    async fn batch(&self, ahead: &mut Option<Next>, deferred: &mut Deferred) -> Result<bool, StoreError> {
+        let next = match ahead.take() {
+            Some(next) => next,
+            None => self.next(InboundId(0), deferred).await?,
+        };
+        match next {
+            Next::Nothing => return Ok(false),
+            Next::Alone(row) => self.tried(*row, deferred).await?,
+            Next::Batch(office, ready) => {
+                let last = ready.iter().map(|mail| mail.row.id).max().unwrap_or(InboundId(0));
+                let (done, after) = tokio::join!(self.process(&office, &ready), self.next(last, deferred));
+                done?;
+                *ahead = match after? {
+                    // Something may have been kept since.
+                    Next::Nothing => None,
+                    next => Some(next),
+                };
+            }
+        }
+        Ok(true)
+    }
+
+    /// The oldest mails without a fate that came after this one.
+    async fn next(&self, after: InboundId, deferred: &mut Deferred) -> Result<Next, StoreError> {
         let now = self.clock.now();
         deferred.retain(|_, until| *until > now);
         let limit = BATCH + i64::try_from(deferred.len()).unwrap_or(0);
         let mut tx = self.db.read().await?;
-        let waiting = inbound::unprocessed(&mut tx, limit).await?;
+        let waiting = inbound::unprocessed(&mut tx, after, limit).await?;
         let ids = fitting(waiting.into_iter().filter(|(id, _)| !deferred.contains_key(id)));
         let mut rows = match (ids.first(), ids.last()) {
             (Some(first), Some(last)) => inbound::between(&mut tx, *first, *last).await?,
@@ -170,25 +207,25 @@ impl Worker {
         rows.retain(|row| ids.contains(&row.id));
         tx.rollback().await?;
         if rows.is_empty() {
-            return Ok(false);
+            return Ok(Next::Nothing);
         }
-        // What was tried before (retried by a human, or left over) never joins a batch.
-        if let Some(first) = rows.iter().position(|row| row.attempts > 1) {
-            if first == 0 {
-                return self.tried(rows.swap_remove(0), deferred).await.map(|()| true);
-            }
-            rows.truncate(first);
+        match rows.iter().position(|row| row.attempts > 1) {
+            Some(0) => return Ok(Next::Alone(Box::new(rows.swap_remove(0)))),
+            Some(first) => rows.truncate(first),
+            None => {}
         }
-        self.process(rows, deferred).await?;
-        Ok(true)
+        let (office, ready) = self.prepared(rows, deferred).await?;
+        Ok(Next::Batch(office, ready))
     }
 
-    async fn process(&self, rows: Vec<Unprocessed>, deferred: &mut Deferred) -> Result<(), StoreError> {
+    /// Reads mails and verifies their senders, with no transaction open.
+    async fn prepared(
+        &self,
+        rows: Vec<Unprocessed>,
+        deferred: &mut Deferred,
+    ) -> Result<(Arc<Office>, Vec<Ready>), StoreError> {
         let office = self.office.borrow().clone();
-        let mut ready = Vec::with_capacity(rows.len());
-        for row in self.read_all(rows).await? {
-            ready.push(row);
-        }
+        let mut ready = self.read_all(rows).await?;
         self.verify(&office, &mut ready).await;
         let now = self.clock.now();
         ready.retain(|mail| {
@@ -198,16 +235,20 @@ impl Worker {
             }
             !wait
         });
+        Ok((office, ready))
+    }
+
+    async fn process(&self, office: &Office, ready: &[Ready]) -> Result<(), StoreError> {
         if ready.is_empty() {
             return Ok(());
         }
-        match AssertUnwindSafe(self.commit(&office, &ready)).catch_unwind().await {
+        match AssertUnwindSafe(self.commit(office, ready)).catch_unwind().await {
             Ok(Ok(())) => {}
             Ok(Err(error)) if !is_of_a_mail(&error) => return Err(error),
             // One of them made us panic, or the database refuses what it brings: each for itself then.
             _ => {
-                for mail in &ready {
-                    self.one(&office, mail).await?;
+                for mail in ready {
+                    self.one(office, mail).await?;
                 }
             }
         }
@@ -305,6 +346,7 @@ impl Worker {
         let mut decided = Vec::with_capacity(ready.len());
         for mail in ready {
             decided.push(process::process(&mut unit, mail).await?);
+            unit.tx.write_behind(WRITTEN_BEHIND);
         }
         tx.commit().await?;
         for (mail, decided) in ready.iter().zip(decided) {

@@ -1,5 +1,7 @@
 //! Writing mail: an `Outgoing` becomes the final bytes that the outbox keeps and every attempt sends.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 
 use lettre::message::header::{
@@ -203,7 +205,7 @@ fn body(mail: &Outgoing) -> Vec<u8> {
     let text = SinglePart::plain(lines(&mail.text));
     let (inline, attached): (Vec<_>, Vec<_>) =
         mail.attachments.iter().partition(|file| mail.html.is_some() && file.inline && file.content_id.is_some());
-    let html = mail.html.as_deref().map(|html| SinglePart::html(lines(html)));
+    let html = mail.html.as_deref().map(|html| html_part(html));
     let content = match html {
         None => Content::Single(text),
         Some(html) if inline.is_empty() => Content::Multi(MultiPart::alternative().singlepart(text).singlepart(html)),
@@ -234,8 +236,49 @@ enum Content {
 
 /// CRLF line ends, no NUL or other control characters.
 fn lines(text: &str) -> String {
-    let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    text.chars().filter(|&ch| ch == '\n' || ch == '\t' || !ch.is_control()).collect::<String>().replace('\n', "\r\n")
+    let plain = |&byte: &u8| (byte >= b' ' && byte < 0x7f) || byte == b'\n' || byte == b'\t';
+    let cleaned = match text.as_bytes().iter().all(plain) {
+        true => Cow::Borrowed(text),
+        false => {
+            let text = text.replace("\r\n", "\n").replace('\r', "\n");
+            Cow::Owned(text.chars().filter(|&ch| ch == '\n' || ch == '\t' || !ch.is_control()).collect())
+        }
+    };
+    let mut out = String::with_capacity(cleaned.len() + cleaned.len() / 16);
+    for line in cleaned.split_inclusive('\n') {
+        match line.strip_suffix('\n') {
+            Some(line) => out.extend([line, "\r\n"]),
+            None => out.push_str(line),
+        }
+    }
+    out
+}
+
+/// The part of a mail that is HTML. In ASCII and short lines it needs no transfer encoding.
+fn html_part(html: &str) -> SinglePart {
+    let html = lines(&ascii(html));
+    if html.is_ascii() && html.lines().all(|line| line.len() <= MAX_LINE) {
+        let body = Body::dangerous_pre_encoded(html.into_bytes(), ContentTransferEncoding::SevenBit);
+        return SinglePart::builder().header(ContentType::TEXT_HTML).body(body);
+    }
+    SinglePart::html(html)
+}
+
+/// HTML in ASCII: every other character as its number, so that the part needs no transfer encoding. A style sheet knows no
+/// such numbers; one that is not ASCII leaves the whole as it is.
+fn ascii(html: &str) -> Cow<'_, str> {
+    let style = html.split_once("<style").and_then(|(_, rest)| rest.split_once("</style>"));
+    if html.is_ascii() || style.is_some_and(|(style, _)| !style.is_ascii()) {
+        return Cow::Borrowed(html);
+    }
+    let mut out = String::with_capacity(html.len() + 64);
+    for ch in html.chars() {
+        match ch.is_ascii() {
+            true => out.push(ch),
+            false => out.push_str(&format!("&#{};", u32::from(ch))),
+        }
+    }
+    Cow::Owned(out)
 }
 
 fn attachment(file: &Attachment, inline: bool) -> SinglePart {

@@ -28,6 +28,13 @@ pub enum StoreError {
     Broken { doing: &'static str, source: sqlx::Error },
 }
 
+impl StoreError {
+    /// A transaction whose rows could not be written behind the caller's back, which heard of it before.
+    pub(super) fn lost() -> StoreError {
+        StoreError::Refused("the transaction failed before".to_owned())
+    }
+}
+
 /// Says what was being done when the database failed, in words that fit behind "could not".
 pub trait During<T> {
     fn during(self, doing: &'static str) -> Result<T, StoreError>;

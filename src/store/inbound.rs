@@ -137,9 +137,10 @@ async fn keep_raw(tx: &mut Tx, rows: &[(InboundId, &Vec<u8>)]) -> Result<(), Sto
     Ok(())
 }
 
-/// The oldest arrivals without a fate, at most `limit`, with their sizes; their bytes are read one by one.
-pub async fn unprocessed(tx: &mut Tx, limit: i64) -> Result<Vec<(InboundId, i64)>, StoreError> {
-    on!(tx, |conn| sqlx::query_as("SELECT id, size FROM inbound WHERE fate IS NULL ORDER BY id LIMIT $1")
+/// The oldest arrivals without a fate after this one, at most `limit`, with their sizes.
+pub async fn unprocessed(tx: &mut Tx, after: InboundId, limit: i64) -> Result<Vec<(InboundId, i64)>, StoreError> {
+    on!(tx, |conn| sqlx::query_as("SELECT id, size FROM inbound WHERE fate IS NULL AND id > $1 ORDER BY id LIMIT $2")
+        .bind(after)
         .bind(limit)
         .fetch_all(conn)
         .await)

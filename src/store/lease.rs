@@ -81,7 +81,7 @@ pub async fn release(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
 /// The fence: refuses the transaction of an owner that has lost the lease without noticing. On Postgres it also keeps
 /// the lease from changing hands until the transaction ends; on SQLite there is only one writer.
 pub async fn check(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
-    let text = match &tx.conn {
+    let text = match tx.conn().await? {
         Conn::Sqlite(_) => "SELECT epoch FROM lease WHERE name = $1 AND owner = $2",
         Conn::Postgres(_) => "SELECT epoch FROM lease WHERE name = $1 AND owner = $2 FOR SHARE",
     };
@@ -114,7 +114,7 @@ async fn expire_at(tx: &mut Tx, lease: &Lease, moment: DateTime<Utc>, doing: &'s
 
 /// Read before waiting for anybody: a moment that is too early makes the lease end earlier, never later.
 async fn database_time(tx: &mut Tx) -> Result<DateTime<Utc>, StoreError> {
-    let now: DateTime<Utc> = match &mut tx.conn {
+    let now: DateTime<Utc> = match tx.conn().await? {
         Conn::Sqlite(tx) => {
             sqlx::query_scalar("SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')").fetch_one(&mut **tx).await
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Executor, Transaction};
+use tokio::task::JoinHandle;
 
 pub mod cursor;
 mod error;
@@ -62,7 +63,7 @@ pub enum Db {
 /// one statement; whatever else is asked of it writes them first.
 #[derive(Debug)]
 pub struct Tx {
-    pub conn: Conn,
+    conn: Place,
     pending: Pending,
 }
 
@@ -72,6 +73,19 @@ pub enum Conn {
     Sqlite(Transaction<'static, Sqlite>),
     Postgres(Transaction<'static, Postgres>),
 }
+
+/// Where the connection of a transaction is.
+#[derive(Debug)]
+enum Place {
+    Here(Conn),
+    /// A task writes rows that waited, and brings it back.
+    Away(JoinHandle<Result<Conn, StoreError>>),
+    /// That task failed: the transaction is lost.
+    Nowhere,
+}
+
+/// The rows of a transaction without those that wait: for reading what cannot be among them.
+pub(crate) struct Stored<'a>(&'a mut Tx);
 
 impl Db {
     /// Opens `sqlite:FILE` (created when absent, 0600) or `postgres://…`. Does not migrate.
@@ -156,31 +170,59 @@ impl Db {
 
 impl Tx {
     fn new(conn: Conn) -> Tx {
-        Tx { conn, pending: Pending::default() }
+        Tx { conn: Place::Here(conn), pending: Pending::default() }
+    }
+
+    /// The connection, once it is back from writing.
+    pub async fn conn(&mut self) -> Result<&mut Conn, StoreError> {
+        if let Place::Away(writing) = &mut self.conn {
+            let written = writing.await;
+            self.conn = Place::Nowhere;
+            self.conn = Place::Here(written.map_err(|_| StoreError::lost())??);
+        }
+        match &mut self.conn {
+            Place::Here(conn) => Ok(conn),
+            _ => Err(StoreError::lost()),
+        }
     }
 
     /// Writes what waits. Every statement on `tx` begins here.
     async fn settled(&mut self) -> Result<&mut Conn, StoreError> {
         if !self.pending.is_empty() {
-            Box::pin(self.pending.write(&mut self.conn)).await?;
+            let mut rows = self.pending.take_rows();
+            Box::pin(rows.write(self.conn().await?)).await?;
         }
-        Ok(&mut self.conn)
+        self.conn().await
     }
 
-    /// The rows as they are stored, without those that wait: for reading what cannot be among them.
-    pub(crate) fn stored(&mut self) -> &mut Conn {
-        &mut self.conn
+    pub(crate) fn stored(&mut self) -> Stored<'_> {
+        Stored(self)
+    }
+
+    /// Begins to write what waits once it is so many mails, while the caller goes on with what asks nothing of the database.
+    pub fn write_behind(&mut self, mails: usize) {
+        if self.pending.mails.len() < mails {
+            return;
+        }
+        self.conn = match std::mem::replace(&mut self.conn, Place::Nowhere) {
+            Place::Here(mut conn) => {
+                let mut rows = self.pending.take_rows();
+                Place::Away(tokio::spawn(async move { rows.write(&mut conn).await.map(|()| conn) }))
+            }
+            elsewhere => elsewhere,
+        };
     }
 
     /// Writes all that waits, so that what the database has against it is known now.
     pub async fn settle(&mut self) -> Result<(), StoreError> {
         self.settled().await?;
-        self.pending.write_counters(&mut self.conn).await
+        let counters = std::mem::take(&mut self.pending.counters);
+        pending::write_counters(self.conn().await?, counters).await
     }
 
     pub async fn commit(mut self) -> Result<(), StoreError> {
         self.settle().await?;
-        match self.conn {
+        match self.into_conn().await? {
             Conn::Sqlite(tx) => tx.commit().await,
             Conn::Postgres(tx) => tx.commit().await,
         }
@@ -188,54 +230,70 @@ impl Tx {
     }
 
     pub async fn rollback(self) -> Result<(), StoreError> {
-        match self.conn {
+        match self.into_conn().await? {
             Conn::Sqlite(tx) => tx.rollback().await,
             Conn::Postgres(tx) => tx.rollback().await,
         }
         .during("roll back")
     }
 
+    /// The connection alone; what waits is forgotten.
+    pub async fn into_conn(mut self) -> Result<Conn, StoreError> {
+        self.conn().await?;
+        match self.conn {
+            Place::Here(conn) => Ok(conn),
+            _ => Err(StoreError::lost()),
+        }
+    }
+
     /// Marks a point to come back to, so that one of many can fail alone. Not nested.
     pub async fn savepoint(&mut self) -> Result<(), StoreError> {
         self.settle().await?;
-        self.plain("SAVEPOINT unit").await.during("set a savepoint")
+        self.plain("SAVEPOINT unit", "set a savepoint").await
     }
 
     /// Keeps what was done since `savepoint`.
     pub async fn release(&mut self) -> Result<(), StoreError> {
         self.settle().await?;
-        self.plain("RELEASE SAVEPOINT unit").await.during("release a savepoint")
+        self.plain("RELEASE SAVEPOINT unit", "release a savepoint").await
     }
 
     /// Takes back what was done since `savepoint`.
     pub async fn back_to_savepoint(&mut self) -> Result<(), StoreError> {
         self.pending = Pending::default();
-        self.plain("ROLLBACK TO SAVEPOINT unit").await.during("go back to a savepoint")?;
+        self.plain("ROLLBACK TO SAVEPOINT unit", "go back to a savepoint").await?;
         self.release().await
     }
 
     /// A second, inner mark: what a tech's mail does happens whole or not at all, and the refusal is still written.
     pub async fn deed(&mut self) -> Result<(), StoreError> {
         self.settle().await?;
-        self.plain("SAVEPOINT deed").await.during("set a savepoint")
+        self.plain("SAVEPOINT deed", "set a savepoint").await
     }
 
     pub async fn deed_done(&mut self) -> Result<(), StoreError> {
         self.settle().await?;
-        self.plain("RELEASE SAVEPOINT deed").await.during("release a savepoint")
+        self.plain("RELEASE SAVEPOINT deed", "release a savepoint").await
     }
 
     pub async fn deed_undone(&mut self) -> Result<(), StoreError> {
         self.pending = Pending::default();
-        self.plain("ROLLBACK TO SAVEPOINT deed").await.during("go back to a savepoint")?;
+        self.plain("ROLLBACK TO SAVEPOINT deed", "go back to a savepoint").await?;
         self.deed_done().await
     }
 
-    async fn plain(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
-        match &mut self.conn {
+    async fn plain(&mut self, sql: &'static str, doing: &'static str) -> Result<(), StoreError> {
+        match self.conn().await? {
             Conn::Sqlite(tx) => tx.execute(sql).await.map(drop),
             Conn::Postgres(tx) => tx.execute(sql).await.map(drop),
         }
+        .during(doing)
+    }
+}
+
+impl<'a> Stored<'a> {
+    async fn settled(self) -> Result<&'a mut Conn, StoreError> {
+        self.0.conn().await
     }
 }
 

@@ -52,31 +52,35 @@ impl Pending {
         self.tickets.iter_mut().rev().find(|fresh| fresh.ticket.number == number)
     }
 
+    /// All rows, to be written; the counters stay.
+    pub fn take_rows(&mut self) -> Pending {
+        let counters = std::mem::take(&mut self.counters);
+        std::mem::replace(self, Pending { counters, ..Pending::default() })
+    }
+
     /// Writes all rows, those first that others refer to. After an error the transaction is of no use any more.
     pub async fn write(&mut self, conn: &mut Conn) -> Result<(), StoreError> {
-        let counters = std::mem::take(&mut self.counters);
-        let rows = std::mem::replace(self, Pending { counters, ..Pending::default() });
-        tickets::fresh::insert(conn, &rows.tickets).await?;
-        tickets::fresh::append(conn, &rows.events).await?;
-        messages::insert_all(conn, &rows.messages).await?;
-        tickets::fresh::set_clocks(conn, &rows.clocks).await?;
-        tickets::fresh::set_timers(conn, &rows.timers).await?;
-        tokens::insert_all(conn, &rows.tokens).await?;
-        outbox::insert_all(conn, &rows.mails).await?;
-        inbound::decide_all(conn, &rows.decisions).await?;
-        for (tech, at) in &rows.assigned {
+        tickets::fresh::insert(conn, &self.tickets).await?;
+        tickets::fresh::append(conn, &self.events).await?;
+        messages::insert_all(conn, &self.messages).await?;
+        tickets::fresh::set_clocks(conn, &self.clocks).await?;
+        tickets::fresh::set_timers(conn, &self.timers).await?;
+        tokens::insert_all(conn, &self.tokens).await?;
+        outbox::insert_all(conn, &self.mails).await?;
+        inbound::decide_all(conn, &self.decisions).await?;
+        for (tech, at) in &self.assigned {
             tickets::fresh::note_assignment(conn, tech, *at).await?;
         }
         Ok(())
     }
+}
 
-    /// Writes how far the counters were taken, and lets go of them: after a savepoint is taken back they are asked for anew.
-    pub async fn write_counters(&mut self, conn: &mut Conn) -> Result<(), StoreError> {
-        for (name, last) in std::mem::take(&mut self.counters) {
-            jobs::leave_counter(conn, name, last).await?;
-        }
-        Ok(())
+/// Writes how far counters were taken, and lets go of them: after a savepoint is taken back they are asked for anew.
+pub(super) async fn write_counters(conn: &mut Conn, counters: BTreeMap<&'static str, i64>) -> Result<(), StoreError> {
+    for (name, last) in counters {
+        jobs::leave_counter(conn, name, last).await?;
     }
+    Ok(())
 }
 
 /// The rows in pieces of 64, 16, 4 and 1: a few texts only, so that each stays a prepared statement.

@@ -36,7 +36,7 @@ impl Db {
 
 async fn compare(tx: &mut Tx) -> Result<Schema, StoreError> {
     const DOING: &str = "look up the version of the schema";
-    let (own, table) = match &tx.conn {
+    let (own, table) = match tx.conn().await? {
         Conn::Sqlite(_) => {
             (&SQLITE, "SELECT CAST(COUNT(*) AS BIGINT) FROM sqlite_master WHERE name = '_sqlx_migrations'")
         }
