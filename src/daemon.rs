@@ -21,7 +21,7 @@ use crate::notice::Texts;
 use crate::store::{Db, people};
 use crate::{lifecycle, web};
 
-pub use desk::Desk;
+pub use desk::{Desk, shorten_log};
 
 /// What a start may replace: the real thing for `deskd run`, other parts in tests and in `demo`.
 pub struct Start {

@@ -35,6 +35,7 @@ mod mta;
 mod notice;
 mod oauth;
 mod outbox;
+mod pending;
 mod schema;
 mod story;
 mod story_clock;

@@ -63,6 +63,7 @@ impl Desk {
             stop: stop.clone(),
         };
         tasks.spawn(schedule.run());
+        tasks.spawn(deskd::daemon::shorten_log(db.clone(), stop.clone()));
         let login = Login::Password { user: user.to_owned(), password: "secret".to_owned().into() };
         let settings = Settings::new("support", "localhost", server.imaps, Tls::Implicit(server.tls.clone()), login);
         let health = Health::default();

@@ -115,6 +115,8 @@ impl Db {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5))
             .pragma("journal_size_limit", "67108864")
+            // `shorten_log` does it beside the writer; this is the bound for when it falls behind or does not run. 64 MiB.
+            .pragma("wal_autocheckpoint", "16384")
             // A savepoint keeps the pages as they were: in memory, not in a file below /var/tmp.
             .pragma("temp_store", "memory");
         // A whole batch stays in the cache of the one that writes: what does not fit would be written twice.
@@ -155,6 +157,17 @@ impl Db {
             Db::Postgres(pool) => sqlx::migrate!("./migrations/postgres").run(pool).await,
         }
         .map_err(StoreError::Migration)
+    }
+
+    /// Copies what SQLite's log holds into the database file, as far as no reader needs it, and hinders no writer. Gives the
+    /// length of the log in pages; 0 on Postgres, which does this by itself.
+    pub async fn shorten_log(&self) -> Result<i64, StoreError> {
+        let Db::Sqlite { read, .. } = self else { return Ok(0) };
+        let (_busy, pages, _copied): (i64, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(PASSIVE)")
+            .fetch_one(read)
+            .await
+            .during("copy the log into the database")?;
+        Ok(pages)
     }
 
     pub async fn close(&self) {
