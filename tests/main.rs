@@ -9,6 +9,7 @@
 mod harness;
 
 mod authentic;
+mod batch;
 mod calendar;
 mod cli;
 mod cli_demo;
@@ -35,7 +36,7 @@ mod mta;
 mod notice;
 mod oauth;
 mod outbox;
-mod pending;
+
 mod schema;
 mod story;
 mod story_clock;
