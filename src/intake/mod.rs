@@ -12,6 +12,7 @@ mod fire;
 mod letter;
 mod managers;
 mod orders;
+mod pending;
 mod picture;
 mod process;
 mod read;
@@ -34,5 +35,6 @@ pub use door::{Arrival, Closed, Intake, Keep};
 pub use managers::{
     late_list, late_waits, source_down, undeliverable, unsorted_digest, unsorted_is_urgent, unsorted_waits,
 };
+pub use pending::PendingChecks;
 pub use trial::{Trial, Tried};
 pub use worker::{Changed, Worker};

@@ -5,7 +5,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use tokio::sync::{Notify, watch};
@@ -17,7 +16,7 @@ use super::read::{self, Ready};
 use super::trial::{Trial, Tried};
 use crate::clock::Clock;
 use crate::lifecycle::{Pulse, chain};
-use crate::mail::authentic::{Authentic, Border, Verifier};
+use crate::mail::authentic::{Border, Verifier};
 use crate::store::inbound::{self, Fate, Outcome, Unprocessed};
 use crate::store::{Db, StoreError};
 use crate::words::InboundId;
@@ -26,7 +25,7 @@ use crate::words::InboundId;
 pub struct Worker {
     pub db: Db,
     pub office: watch::Receiver<Arc<Office>>,
-    /// `None`: nothing is looked up in DNS.
+    /// `None`: no sender is verified.
     pub verifier: Option<Arc<Verifier>>,
     pub clock: Clock,
     /// Something was kept.
@@ -58,16 +57,10 @@ const BATCH: i64 = 64;
 const BATCH_BYTES: i64 = 4 << 20;
 /// A mail over this size goes alone.
 const ALONE: i64 = 1 << 20;
-/// A tech's mail that DNS left open is tried again for so long.
-const DNS_PATIENCE: TimeDelta = TimeDelta::hours(4);
-const DNS_AGAIN: TimeDelta = TimeDelta::minutes(5);
 /// A mail that made us panic this often is set aside.
 const PANICS: u32 = 2;
 /// So many ends of the daemon while one mail was in hand cannot be chance.
 const ENDS: i64 = 20;
-
-/// Mails that wait for DNS, and until when.
-type Deferred = HashMap<InboundId, DateTime<Utc>>;
 
 /// How long look-ups may take for a whole batch.
 const VERIFY: Duration = Duration::from_secs(8);
@@ -75,13 +68,12 @@ const VERIFY: Duration = Duration::from_secs(8);
 impl Worker {
     /// Runs until stopped. What a start finds unprocessed is tried alone in a child process first.
     pub async fn run(self) {
-        let mut deferred = Deferred::new();
         let mut found = self.found_at_start().await;
         while !self.stop.is_cancelled() {
             self.beat.beat();
             let step = match found.last().copied() {
-                Some(id) => self.alone(id, &mut deferred).await.map(|()| found.pop().is_some()),
-                None => self.batch(&mut deferred).await,
+                Some(id) => self.alone(id).await.map(|()| found.pop().is_some()),
+                None => self.batch().await,
             };
             match step {
                 Ok(true) => {}
@@ -128,7 +120,7 @@ impl Worker {
     }
 
     /// One mail that an earlier run left behind: read in a child process before it may be read here.
-    async fn alone(&self, id: InboundId, deferred: &mut Deferred) -> Result<(), StoreError> {
+    async fn alone(&self, id: InboundId) -> Result<(), StoreError> {
         let mut tx = self.db.write().await?;
         let row = match inbound::is_undecided(&mut tx, id).await? {
             true => inbound::one(&mut tx, id).await?,
@@ -143,26 +135,23 @@ impl Worker {
                 .quarantine(&row, &format!("the daemon ended {} times while it was in hand", row.attempts))
                 .await;
         }
-        self.tried(row, deferred).await
+        self.tried(row).await
     }
 
     /// Read in a child first; only what the child survives is read here.
-    async fn tried(&self, row: Unprocessed, deferred: &mut Deferred) -> Result<(), StoreError> {
+    async fn tried(&self, row: Unprocessed) -> Result<(), StoreError> {
         match self.trial.read(&row, &self.stop).await {
-            Tried::Fine => self.process(vec![row], deferred).await,
+            Tried::Fine => self.process(vec![row]).await,
             Tried::Stopped => Ok(()),
             Tried::Died { how } => self.quarantine(&row, &format!("reading it {how}")).await,
         }
     }
 
     /// The next batch; false when there is nothing to do.
-    async fn batch(&self, deferred: &mut Deferred) -> Result<bool, StoreError> {
-        let now = self.clock.now();
-        deferred.retain(|_, until| *until > now);
-        let limit = BATCH + i64::try_from(deferred.len()).unwrap_or(0);
+    async fn batch(&self) -> Result<bool, StoreError> {
         let mut tx = self.db.read().await?;
-        let waiting = inbound::unprocessed(&mut tx, limit).await?;
-        let ids = fitting(waiting.into_iter().filter(|(id, _)| !deferred.contains_key(id)));
+        let waiting = inbound::unprocessed(&mut tx, BATCH).await?;
+        let ids = fitting(waiting.into_iter());
         let mut rows = Vec::with_capacity(ids.len());
         for id in ids {
             rows.extend(inbound::one(&mut tx, id).await?);
@@ -174,29 +163,23 @@ impl Worker {
         // What was tried before (retried by a human, or left over) never joins a batch.
         if let Some(first) = rows.iter().position(|row| row.attempts > 1) {
             if first == 0 {
-                return self.tried(rows.swap_remove(0), deferred).await.map(|()| true);
+                return self.tried(rows.swap_remove(0)).await.map(|()| true);
             }
             rows.truncate(first);
         }
-        self.process(rows, deferred).await?;
+        self.process(rows).await?;
         Ok(true)
     }
 
-    async fn process(&self, rows: Vec<Unprocessed>, deferred: &mut Deferred) -> Result<(), StoreError> {
+    async fn process(&self, rows: Vec<Unprocessed>) -> Result<(), StoreError> {
         let office = self.office.borrow().clone();
         let mut ready = Vec::with_capacity(rows.len());
         for row in self.read_all(rows).await? {
             ready.push(row);
         }
-        self.verify(&office, &mut ready).await;
-        let now = self.clock.now();
-        ready.retain(|mail| {
-            let wait = waits_for_dns(&office, mail, now);
-            if wait {
-                deferred.insert(mail.row.id, now + DNS_AGAIN);
-            }
-            !wait
-        });
+        if let Some(verifier) = &self.verifier {
+            verify(verifier, &office, ready.iter_mut().collect()).await;
+        }
         if ready.is_empty() {
             return Ok(());
         }
@@ -251,33 +234,6 @@ impl Worker {
             }
         }
         Ok(ready)
-    }
-
-    /// Checks the senders of a batch, all at once, in a few seconds for the whole batch.
-    async fn verify(&self, office: &Office, ready: &mut [Ready]) {
-        let Some(verifier) = &self.verifier else { return };
-        let checks = ready.iter().map(|mail| {
-            let desk = office.firm.desk_of_source(&mail.row.source);
-            let border = Border {
-                trusted_authserv: desk.and_then(|desk| desk.trusted_authserv.clone()),
-                exchange_online: desk.is_some_and(|desk| desk.exchange_online),
-            };
-            let (raw, parsed) = (Arc::clone(&mail.raw), Arc::clone(&mail.mail));
-            async move { verifier.verify(&raw, &parsed, &border).await }
-        });
-        match tokio::time::timeout(VERIFY, join_all(checks)).await {
-            Ok(verdicts) => {
-                for (mail, verdict) in ready.iter_mut().zip(verdicts) {
-                    mail.verdict = Some(verdict);
-                }
-            }
-            Err(_) => {
-                tracing::warn!("DNS did not answer in {} s; senders stay unverified", VERIFY.as_secs());
-                for mail in ready.iter_mut() {
-                    mail.verdict = Some(crate::mail::authentic::Verdict::unknown("DNS did not answer in time"));
-                }
-            }
-        }
     }
 
     /// One transaction for the batch, a savepoint a mail.
@@ -370,8 +326,28 @@ fn fitting(waiting: impl Iterator<Item = (InboundId, i64)>) -> Vec<InboundId> {
     taken
 }
 
-/// A mail that claims to be a tech's and that DNS could not judge yet.
-fn waits_for_dns(office: &Office, mail: &Ready, now: DateTime<Utc>) -> bool {
-    let unknown = mail.verdict.as_ref().is_some_and(|verdict| matches!(verdict.authentic, Authentic::Unknown { .. }));
-    unknown && now - mail.row.kept_at < DNS_PATIENCE && office.firm.tech_by_address(&mail.sender()).is_some()
+/// Checks the senders of a batch, all at once, in a few seconds for the whole batch.
+pub(super) async fn verify(verifier: &Verifier, office: &Office, ready: Vec<&mut Ready>) {
+    let checks = ready.iter().map(|mail| {
+        let desk = office.firm.desk_of_source(&mail.row.source);
+        let border = Border {
+            trusted_authserv: desk.and_then(|desk| desk.trusted_authserv.clone()),
+            exchange_online: desk.is_some_and(|desk| desk.exchange_online),
+        };
+        let (raw, parsed) = (Arc::clone(&mail.raw), Arc::clone(&mail.mail));
+        async move { verifier.verify(&raw, &parsed, &border).await }
+    });
+    match tokio::time::timeout(VERIFY, join_all(checks)).await {
+        Ok(verdicts) => {
+            for (mail, verdict) in ready.into_iter().zip(verdicts) {
+                mail.verdict = Some(verdict);
+            }
+        }
+        Err(_) => {
+            tracing::warn!("DNS did not answer in {} s; senders stay unverified", VERIFY.as_secs());
+            for mail in ready {
+                mail.verdict = Some(crate::mail::authentic::Verdict::unknown("DNS did not answer in time"));
+            }
+        }
+    }
 }
