@@ -40,6 +40,7 @@ mod schema;
 mod story;
 mod story_clock;
 mod story_intake;
+mod story_retainer;
 mod story_techs;
 mod systemd;
 mod triage;

@@ -287,8 +287,7 @@ fn spf_cannot_align(mail: &Mail, from: &str) -> bool {
 
 /// The last two labels. Wider than an organisation under `co.uk`: in doubt a mail does not fail its policy.
 fn family(domain: &str) -> &str {
-    let dots = domain.rmatch_indices('.').map(|(at, _)| at);
-    dots.skip(1).next().map_or(domain, |at| &domain[at + 1..])
+    domain.rmatch_indices('.').nth(1).map_or(domain, |(at, _)| &domain[at + 1..])
 }
 
 /// By DKIM alone; `verify` weighs in what the border says and whether SPF may have passed.
