@@ -29,8 +29,10 @@ const PATIENCE: TimeDelta = TimeDelta::hours(4);
 const AGAIN: TimeDelta = TimeDelta::minutes(5);
 /// Mails looked at in one pass.
 const BATCH: i64 = 64;
-/// Nothing that is written by others in between may wait longer for a look.
+/// Nothing that is written in between waits longer than that for its turn.
 const LOOK: TimeDelta = TimeDelta::minutes(1);
+/// The loop shows that often that it lives, whatever the clock of the business says.
+const ALIVE: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// Keeps the mail where people see it; it relays nothing and does nothing until it is verified.
 pub(super) async fn wait(
@@ -77,32 +79,41 @@ impl PendingChecks {
     pub async fn run(self) {
         while !self.stop.is_cancelled() {
             self.beat.beat();
-            let next = match self.pass().await {
-                Ok(next) => next,
+            let pause = match self.pass().await {
+                Ok(true) => {
+                    self.changed.tell();
+                    continue;
+                }
+                Ok(false) => self.next().await,
                 Err(error) => {
                     tracing::error!(error = %chain(&error), "mails that wait for DNS cannot be looked at; tried again");
-                    None
+                    self.clock.now() + LOOK
                 }
             };
-            let soon = self.clock.now() + LOOK;
             tokio::select! {
                 () = self.stop.cancelled() => {}
-                () = self.clock.sleep_until(next.map_or(soon, |next| next.min(soon))) => {}
-                // The loop shows that it lives, whatever the clock of the business says.
-                () = tokio::time::sleep(std::time::Duration::from_secs(10)) => {}
+                () = self.clock.sleep_until(pause) => {}
+                () = tokio::time::sleep(ALIVE) => {}
             }
         }
     }
 
-    /// Looks at what is due; gives the moment of the next one.
-    async fn pass(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+    /// When the next one is due, or soon, so that nothing that is written in between waits long.
+    async fn next(&self) -> DateTime<Utc> {
+        let next = async {
+            let mut tx = self.db.read().await?;
+            checks::next(&mut tx).await
+        };
+        let soon = self.clock.now() + LOOK;
+        next.await.ok().flatten().map_or(soon, |next| next.min(soon))
+    }
+
+    /// Looks at what is due; true when something was.
+    async fn pass(&self) -> Result<bool, StoreError> {
         let mut tx = self.db.read().await?;
         let due = checks::due(&mut tx, self.clock.now(), BATCH).await?;
-        let next = checks::next(&mut tx).await?;
         tx.rollback().await?;
-        if due.is_empty() {
-            return Ok(next);
-        }
+        let any = !due.is_empty();
         let office = self.office.borrow().clone();
         for (check, ready) in self.read_and_verify(&office, due).await? {
             if self.stop.is_cancelled() {
@@ -114,9 +125,7 @@ impl PendingChecks {
                 None => self.set_aside(check, "its bytes cannot be read back").await?,
             }
         }
-        self.changed.tell();
-        let mut tx = self.db.read().await?;
-        checks::next(&mut tx).await
+        Ok(any)
     }
 
     /// With no transaction open, as the worker does.
