@@ -2,6 +2,7 @@
 
 use deskd::words::Status;
 
+use crate::harness::dns::Mood;
 use crate::harness::signer::Signer;
 use crate::harness::story::{Sent, Story, told_by_dns};
 use crate::story::from_jane;
@@ -47,11 +48,14 @@ async fn a_yes_that_nothing_shows_to_be_the_approvers_clears_nothing_and_the_tec
         let yes = |id: &str, from: &str| dated(&story, id, &question.answer(from, "ok"));
         let tampered = acme.sign(&yes("t", JANE)).replacen("\r\n\r\nok", "\r\n\r\nyes", 1);
         for (mail, why) in [
+            (acme.sign(&yes("d", JANE)), "DNS gave no answer for the signature of acme-dental.example"),
             (yes("u", JANE), "nothing vouches for acme-dental.example"),
             (tampered, "the signature of acme-dental.example does not verify"),
             (acme.sign(&yes("tom", TOM)), "the question went to jane@acme-dental.example, and the answer is from tom@"),
         ] {
+            dns.turns(if why.starts_with("DNS") { Mood::ServFail } else { Mood::Well });
             let inbound = story.mail(&mail).await;
+            dns.turns(Mood::Well);
             assert_eq!((inbound.fate.as_deref(), inbound.ticket), (Some("reply"), Some(number)));
             let mailed = story.mailed();
             assert_eq!(mailed.len(), 1, "the approver hears nothing of it: {mailed:?}");
