@@ -47,7 +47,6 @@ async fn it_waits_as_an_internal_comment_and_counts_from_its_arrival_once_verifi
 
         dns.turns(Mood::Well);
         story.advance(FIVE).await;
-        story.quiet_after("relay").await;
         let mailed = story.mailed();
         assert!(to(&mailed, "jane")[0].mail.text.contains("I clean the glass today."));
         assert_eq!(to(&mailed, "sam").iter().map(|sent| sent.kind.as_str()).collect::<Vec<_>>(), ["receipt"]);
@@ -76,7 +75,6 @@ async fn after_four_hours_without_an_answer_it_has_failed_and_its_tech_is_told()
         story.advance(TimeDelta::minutes(239)).await;
         assert!(story.mailed().iter().all(|sent| sent.kind != "unverified" && sent.kind != "relay"));
         story.advance(TimeDelta::minutes(1)).await;
-        story.quiet_after("unverified").await;
         let mailed = story.mailed();
         assert!(to(&mailed, "jane").is_empty());
         let told = mailed.iter().find(|sent| sent.kind == "unverified").unwrap();
@@ -104,7 +102,7 @@ async fn after_a_downtime_longer_than_the_four_hours_it_counts_no_more() {
         dns.turns(Mood::Well);
         let clock = story.clock.clone();
         let story = story.restart_after(&url, "", || clock.advance(TimeDelta::hours(5))).await;
-        story.quiet_after("unverified").await;
+        story.advance(TimeDelta::zero()).await;
         assert!(to(&story.mailed(), "jane").is_empty());
         assert_eq!(story.ticket(number).await.first_touch_at, None);
         story.end().await;
@@ -124,7 +122,6 @@ async fn a_forged_one_is_told_as_soon_as_dns_answers() {
         assert!(story.mailed().is_empty());
         dns.turns(Mood::Well);
         story.advance(FIVE).await;
-        story.quiet_after("unverified").await;
         assert!(to(&story.mailed(), "jane").is_empty());
         let messages = story.messages(number).await;
         assert_eq!(messages.len(), 2);
@@ -146,7 +143,6 @@ async fn of_two_copies_that_both_wait_one_counts() {
         story.mail(&signed.replacen("Subject: Re: ", "Subject: Re: Re: ", 1)).await;
         dns.turns(Mood::Well);
         story.advance(FIVE).await;
-        story.quiet_after("unverified").await;
         assert_eq!(to(&story.mailed(), "jane").len(), 1);
         assert_eq!(story.ticket(number).await.minutes, 20);
         story.end().await;
@@ -167,7 +163,6 @@ async fn a_new_mail_of_a_techs_waits_without_a_ticket_and_opens_it_at_its_arriva
         assert!(story.mailed().is_empty());
         dns.turns(Mood::Well);
         story.advance(FIVE).await;
-        story.quiet_after("receipt").await;
         let opened = story.inbound(waiting.id).await;
         assert_eq!(opened.fate.as_deref(), Some("ticket"));
         let ticket = story.ticket(opened.ticket.unwrap()).await;
@@ -184,7 +179,6 @@ async fn a_new_mail_of_a_techs_that_is_never_verified_is_confirmed_like_any_othe
         dns.turns(Mood::ServFail);
         let (arrived, waiting) = (story.now(), story.mail(&signer.sign(&call(&story))).await);
         story.advance(TimeDelta::hours(4)).await;
-        story.quiet_after("confirmation").await;
         let question = story.mailed_one("confirmation");
         // DNS still keeps silent: the token alone came from the tech's own mailbox.
         let yes = story.mail(&signer.sign(&dated(&story, "yes", &question.answer(SAM, "yes")))).await;
@@ -208,7 +202,6 @@ async fn time_in_it_is_logged_on_the_day_it_arrived() {
         dns.turns(Mood::Well);
         story.mailed();
         story.advance(FIVE).await;
-        story.quiet_after("receipt").await;
         let mut tx = story.daemon.db.read().await.unwrap();
         let entries = time::of_tech_on(&mut tx, number, &Login("sam".to_owned())).await.unwrap();
         tx.rollback().await.unwrap();
