@@ -27,7 +27,7 @@ pub use desk::{Desk, shorten_log};
 pub struct Start {
     pub config: Config,
     pub clock: Clock,
-    /// `None`: nothing is looked up in DNS.
+    /// `None`: no sender is verified.
     pub verifier: Option<Arc<Verifier>>,
     /// The deskd binary, for reading suspicious mail in a child process; `None` reads it here.
     pub program: Option<PathBuf>,
@@ -139,7 +139,7 @@ pub fn texts(config: &Config) -> anyhow::Result<Texts> {
 /// `deskd run`: until SIGTERM; SIGHUP reloads.
 pub async fn run(path: PathBuf, config: Config) -> anyhow::Result<()> {
     let mut signals = lifecycle::signals()?;
-    let verifier = verifier(config.dns);
+    let verifier = Some(Arc::new(verifier(config.dns)));
     let program = std::env::current_exe().ok();
     let daemon = Daemon::start(Start { config, clock: Clock::System, verifier, program }).await?;
     lifecycle::ready("running");
@@ -164,20 +164,17 @@ pub async fn run(path: PathBuf, config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A resolver that cannot be set up stops nobody's mail: its senders stay unverified.
-fn verifier(dns: Dns) -> Option<Arc<Verifier>> {
+/// A resolver that cannot be set up stops nobody's mail: its senders stay unverified but for what the mailbox's own border says.
+fn verifier(dns: Dns) -> Verifier {
     let verifier = match dns {
         Dns::System => Verifier::system(),
-        Dns::None => return None,
+        Dns::None => return Verifier::border_only(),
         Dns::Server(server) => Verifier::with_dns(server),
     };
-    match verifier {
-        Ok(verifier) => Some(Arc::new(verifier)),
-        Err(error) => {
-            tracing::warn!(%error, "no DNS: senders stay unverified but for what the mailbox's own border says");
-            None
-        }
-    }
+    verifier.unwrap_or_else(|error| {
+        tracing::warn!(%error, "no DNS: senders stay unverified but for what the mailbox's own border says");
+        Verifier::border_only()
+    })
 }
 
 async fn reload(daemon: &Daemon, path: &std::path::Path) {

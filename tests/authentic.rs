@@ -64,7 +64,10 @@ async fn a_mail_signed_by_its_own_domain_is_authentic_and_one_signed_by_another_
     assert!(yes(&own), "{own:?}");
     assert_eq!(own.dmarc, Dmarc::Pass);
     assert!(own.signatures[0].date_signed && own.signatures[0].timestamp.is_some() && !own.signatures[0].b.is_empty());
-    let other = verdict(&sign("evil.example", false, &dns), &dns, &Border::default()).await;
+    let raw = sign("evil.example", false, &dns);
+    let from_evil = Mail { return_path: Some("x@evil.example".to_owned()), ..mail(&raw) };
+    let verifier = Verifier::with_dns(dns.address).unwrap();
+    let other = verifier.verify(raw.as_bytes(), &from_evil, &Border::default()).await;
     assert!(!yes(&other));
     assert!(other.dmarc.breaks_policy(), "{other:?}");
     assert!(other.signatures[0].passed && !other.signatures[0].aligned);
@@ -126,6 +129,26 @@ async fn the_same_tenant_header_is_believed_with_the_exchange_profile_only() {
     assert!(!yes(&verdict(&raw, &dns, &trusting()).await));
     let border = Border { exchange_online: true, ..Border::default() };
     assert!(yes(&verdict(&raw, &dns, &border).await));
+    // What its own border saw fail came from outside, whatever else stands above it.
+    let failed = format!("Authentication-Results: mx.northwind.example; dmarc=fail\r\n{raw}");
+    let border = Border { exchange_online: true, ..trusting() };
+    assert!(yes(&verdict(&raw, &dns, &border).await));
+    assert!(!yes(&verdict(&failed, &dns, &border).await));
+}
+
+#[tokio::test]
+async fn without_dns_the_border_alone_is_believed() {
+    let dns = Dns::start(Mood::Well).await;
+    let signed = sign("northwind.example", false, &dns);
+    let passed = format!("Authentication-Results: mx.northwind.example; dmarc=pass\r\n{signed}");
+    for (raw, border, wanted) in
+        [(&signed, trusting(), false), (&passed, trusting(), true), (&passed, Border::default(), false)]
+    {
+        let found = Verifier::border_only().verify(raw.as_bytes(), &mail(raw), &border).await;
+        assert_eq!(yes(&found), wanted, "{found:?}");
+        assert!(!matches!(found.authentic, Authentic::Unknown { .. }), "there is nothing to wait for");
+    }
+    assert_eq!(dns.asked(), 0);
 }
 
 #[tokio::test]
@@ -136,7 +159,11 @@ async fn mail_that_spf_may_have_passed_does_not_break_its_policy_unless_the_bord
     let verifier = Verifier::with_dns(dns.address).unwrap();
     for (raw, path, wanted) in [
         (PLAIN, "bounce@mail.northwind.example", false),
+        (PLAIN, "bounce@news.northwind.example", false),
+        (PLAIN, "", false),
+        (PLAIN, "SRS0=x=tt=northwind.example=sam@forwarder.example", false),
         (PLAIN, "x@evil.example", true),
+        (PLAIN, "x@northwind.example.evil.example", true),
         (failed.as_str(), "bounce@mail.northwind.example", true),
     ] {
         let mail = Mail { return_path: Some(path.to_owned()), ..mail(raw) };

@@ -391,7 +391,11 @@ async fn only_a_quarantined_arrival_can_be_tried_again() {
     let raw = b"From: a@b.example\r\nSubject: odd\r\n\r\nx\r\n";
     let compressed = zstd::encode_all(raw.as_slice(), 3).unwrap();
     let moment = at("2026-11-02 15:00");
-    for (key, fate) in [("one", Fate::Quarantined), ("two", Fate::Refused)] {
+    for (key, fate, reason) in [
+        ("one", Fate::Quarantined, "it took too long"),
+        ("two", Fate::Refused, "it comes from our own address"),
+        ("three", Fate::Refused, "waits for DNS: claims to be Sam Ortiz"),
+    ] {
         let new = NewInbound {
             source: "support",
             source_key: key,
@@ -403,7 +407,7 @@ async fn only_a_quarantined_arrival_can_be_tried_again() {
         let id = inbound::keep(&mut tx, &[new], moment).await.unwrap()[0];
         let outcome = inbound::Outcome {
             fate,
-            reason: Some("it took too long"),
+            reason: Some(reason),
             ticket: None,
             message_id: None,
             content_hash: None,
@@ -415,6 +419,7 @@ async fn only_a_quarantined_arrival_can_be_tried_again() {
     tx.commit().await.unwrap();
     insta::assert_snapshot!(firm.says(&["inbound"]), @r##"
     ID  ARRIVED      FATE         TICKET  FROM         SUBJECT
+    3   11-02 09:00  waiting      -       a@b.example  odd
     2   11-02 09:00  refused      -       a@b.example  odd
     1   11-02 09:00  quarantined  -       a@b.example  odd
 

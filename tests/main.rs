@@ -37,12 +37,17 @@ mod notice;
 mod oauth;
 mod outbox;
 
+mod pending;
 mod schema;
 mod story;
 mod story_clock;
 mod story_intake;
+mod story_retainer;
 mod story_techs;
 mod systemd;
 mod triage;
+mod trust;
+mod trust_approval;
+mod trust_border;
 mod web;
 mod wire_story;

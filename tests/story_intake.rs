@@ -282,3 +282,28 @@ async fn files_travel_both_ways_and_the_mail_says_what_did_not_fit() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_techs_own_request_goes_to_another_where_another_can_do_it() {
+    told("own_request", async |story, _| {
+        for (who, login, subject, wanted) in [
+            // Ana and Sam know the mail server; nobody but Sam is in charge of security.
+            ("Sam Ortiz <sam@northwind.example>", "sam", "Outlook cannot send mail", "ana"),
+            ("Ana Diaz <ana@northwind.example>", "ana", "Outlook cannot receive mail", "sam"),
+            ("Sam Ortiz <sam@northwind.example>", "sam", "My account was hacked", "sam"),
+        ] {
+            let mail = format!(
+                "From: {who}\r\nTo: support@northwind.example\r\nSubject: {subject}\r\nMessage-ID: <{login}{wanted}@x.example>\r\n\r\n\
+                 {subject}.\r\n"
+            );
+            story.mail(&mail).await;
+            let question = story.mailed_one("confirmation");
+            let confirmed = story.mail(&question.answer(who, "yes")).await;
+            let ticket = story.ticket(confirmed.ticket.unwrap()).await;
+            assert_eq!(ticket.assignee.map(|login| login.0).as_deref(), Some(wanted), "{subject} {:?}", ticket.skill);
+            story.mailed();
+        }
+        story.end().await;
+    })
+    .await;
+}

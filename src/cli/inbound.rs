@@ -83,11 +83,20 @@ async fn list(opened: &Opened, paper: Paper, args: &InboundArgs) -> Result<(), F
     Ok(say(&text)?)
 }
 
+/// One word for what became of it. What waits for DNS or for its tech's word has a fate that may still change.
+fn fate_word(row: &Listed) -> &str {
+    match (&row.fate, &row.reason) {
+        (Some(_), Some(reason)) if reason.starts_with("waits for ") => "waiting",
+        (Some(fate), _) => fate,
+        (None, _) => "not yet",
+    }
+}
+
 fn cells(row: &Listed, opened: &Opened) -> (Ink, Vec<String>) {
-    let fate = row.fate.as_deref().unwrap_or("not yet");
+    let fate = fate_word(row);
     let ink = match fate {
         "quarantined" => Ink::Red,
-        "refused" | "bounce" | "not yet" => Ink::Yellow,
+        "refused" | "bounce" | "not yet" | "waiting" => Ink::Yellow,
         "duplicate" | "automatic" => Ink::Faint,
         _ => Ink::Plain,
     };
@@ -115,7 +124,7 @@ async fn show(opened: &Opened, id: i64, raw: bool) -> Result<(), Failure> {
     };
     field("arrived", &format!("{} by {} ({})", moment(row.arrived_at, opened.zone), row.source, row.source_key));
     let ticket = row.ticket.map_or_else(String::new, |ticket| format!(" {ticket}"));
-    field("fate", &format!("{}{ticket}", row.fate.as_deref().unwrap_or("not yet processed")));
+    field("fate", &format!("{}{ticket}", fate_word(&row)));
     if let Some(reason) = &row.reason {
         field("reason", reason);
     }

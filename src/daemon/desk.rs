@@ -12,7 +12,7 @@ use super::watch::DeskState;
 use super::wire;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::intake::{self, Changed, Intake, Office, Trial, Worker};
+use crate::intake::{self, Changed, Intake, Office, PendingChecks, Trial, Worker};
 use crate::lifecycle::{Heartbeats, chain};
 use crate::mail::authentic::Verifier;
 use crate::schedule::Schedule;
@@ -147,6 +147,16 @@ impl Desk {
             stop: stop.clone(),
         };
         tasks.spawn(schedule.run());
+        let checks = PendingChecks {
+            db: self.db.clone(),
+            office: self.office.clone(),
+            verifier: self.verifier.clone(),
+            clock: self.clock.clone(),
+            changed: changed.clone(),
+            beat: self.heartbeats.expect("pending checks", ALLOWANCE),
+            stop: stop.clone(),
+        };
+        tasks.spawn(checks.run());
         tasks.spawn(wire::sender(self, changed.outbox, stop.clone()));
         tasks.spawn(wire::sources(self, door, stop.clone()));
         tasks.spawn(shorten_log(self.db.clone(), stop.clone()));

@@ -184,6 +184,20 @@ impl Case {
         }
     }
 
+    /// A tech's own request goes to somebody else, where somebody else can do it.
+    pub(super) async fn assign_to_another(
+        &mut self,
+        unit: &mut Unit<'_>,
+        deed: &Deed,
+        requester: &Login,
+    ) -> Result<Vec<Effect>, ActError> {
+        let but = [requester.clone()];
+        let (skill, ticket) = (self.ticket.skill.as_deref(), &self.ticket);
+        let others = assign::choose(unit.firm(), &[], skill, ticket.priority, ticket.client.as_ref(), &but);
+        let except: &[Login] = if others.to.is_some() { &but } else { &[] };
+        self.assign_by_skill(unit, deed, except).await
+    }
+
     pub(super) async fn note_assignment(&self, unit: &mut Unit<'_>, to: &Login) -> Result<(), ActError> {
         tickets::note_assignment(unit.tx, to, unit.now);
         let now = unit.now;

@@ -7,12 +7,13 @@ use super::picture::Picture;
 use super::process::{Decided, store};
 use super::read::Ready;
 use super::thread::Thread;
+use crate::mail::authentic::Authentic;
 use crate::mail::build::Voice;
 use crate::notice::{self, ApprovalFacts};
 use crate::outbox::Class;
 use crate::store::StoreError;
 use crate::store::inbound::Fate;
-use crate::store::people::Contact;
+use crate::store::people::{self, Contact};
 use crate::store::tokens::Purpose;
 use crate::words::{Actor, ContactId};
 
@@ -55,25 +56,61 @@ fn who(contact: &Contact) -> String {
     }
 }
 
-/// An approver's answer to the question. Only a plain yes from the approver's own address clears; anything else is an ordinary message.
-pub(super) async fn answer(unit: &mut Unit<'_>, ready: &Ready, thread: &Thread) -> Result<Option<Decided>, ActError> {
+/// What a mail is to the question that an approver was asked.
+pub(super) enum Answer {
+    Approved(Decided),
+    /// An ordinary message, which may carry a word of ours for the tech: why its yes does not count.
+    Ordinary {
+        remark: Option<String>,
+    },
+}
+
+/// Only a plain yes from the approver's own address, shown to be from there, clears; anything else is an ordinary message.
+pub(super) async fn answer(unit: &mut Unit<'_>, ready: &Ready, thread: &Thread) -> Result<Answer, ActError> {
+    let ordinary = |remark| Ok(Answer::Ordinary { remark });
     let Some(token) = thread.token.as_ref().filter(|token| token.purpose == Purpose::Approval) else {
-        return Ok(None);
+        return ordinary(None);
     };
     let asked = token.context.as_deref().and_then(|id| id.parse().ok()).map(ContactId);
-    let sender = crate::store::people::by_address(unit.tx, &ready.sender()).await?;
-    let (Some(asked), Some(sender), Some(number)) = (asked, sender, token.ticket) else { return Ok(None) };
-    if sender.id != asked || !says_yes(&ready.new.text) || !super::client::authentic(ready) {
-        return Ok(None);
+    let (Some(asked), Some(number)) = (asked, token.ticket) else { return ordinary(None) };
+    if !says_yes(&ready.new.text) {
+        return ordinary(None);
     }
-    let mut case = Case::load(unit, number).await?;
+    let Some(mut case) = Case::found(unit, number).await? else { return ordinary(None) };
+    let open = !case.ticket.cleared;
+    let sender = people::by_address(unit.tx, &ready.sender()).await?;
+    let Some(sender) = sender.filter(|sender| sender.id == asked) else {
+        let approver = people::one(unit.tx, asked).await?.map(|contact| contact.address).unwrap_or_default();
+        let why = format!("the question went to {approver}, and the answer is from {}", ready.sender());
+        return ordinary(open.then(|| not_counted(&why, &approver)));
+    };
+    if let Some(why) = unproved(ready) {
+        return ordinary(open.then(|| not_counted(&why, &sender.address)));
+    }
     let deed = Deed { actor: Actor::Contact(sender.id), at: ready.row.arrived_at, cause: ready.cause() };
     // No reason: a reason on a public message reads as "the sender is not verified".
     let message = store(unit, ready, &case, (true, deed.actor.clone()), None).await?;
     case.act(unit, &deed, Action::Approve { contact: sender.id }).await?;
     case.act(unit, &deed, Action::ClientWrote { message }).await?;
     let number = case.save(unit).await?;
-    Ok(Some(Decided::on(Fate::Reply, number).with_reason("approved")))
+    Ok(Answer::Approved(Decided::on(Fate::Reply, number).with_reason("approved")))
+}
+
+/// Why nothing shows that the mail is its sender's.
+fn unproved(ready: &Ready) -> Option<String> {
+    match ready.verdict.as_ref().map(|verdict| &verdict.authentic) {
+        Some(Authentic::Yes { .. }) => None,
+        Some(Authentic::No { why } | Authentic::Unknown { why }) => Some(why.clone()),
+        None => Some("no sender is verified here".to_owned()),
+    }
+}
+
+/// What the tech has to know, and the two ways on.
+fn not_counted(why: &str, approver: &str) -> String {
+    format!(
+        "it answers #approve with a yes that does not count: {why}. Make sure by phone and write #verified by phone, \
+         or ask again with #approve {approver}"
+    )
 }
 
 /// The first line says yes and nothing else of weight.

@@ -145,6 +145,15 @@ impl Case {
         Err(StoreError::Refused(format!("ticket {number} was merged in a circle")))
     }
 
+    /// The same, where the number may be nobody's.
+    pub(super) async fn found(unit: &mut Unit<'_>, number: TicketNumber) -> Result<Option<Case>, StoreError> {
+        match Case::load(unit, number).await {
+            Ok(case) => Ok(Some(case)),
+            Err(StoreError::Missing { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     fn new(ticket: Ticket, history: Vec<Recorded>, stored: usize) -> Case {
         Case {
             ticket,

@@ -45,6 +45,10 @@ impl Case {
         {
             return Err(ActError::refused(format!("there is no ticket {number}")));
         }
+        if to == Category::Retainer {
+            let today = unit.now.with_timezone(&unit.firm().time_zone).date_naive();
+            self.must_have_retainer(unit, today, "#cat tm (or project)")?;
+        }
         self.record(unit, deed, Event::Categorised { to, warranty_of });
         Ok(match warranty_of {
             Some(number) => vec![Effect::WarrantyOf(number)],

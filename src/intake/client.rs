@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::action::{ActError, Action};
+use super::approval;
 use super::case::{Case, Deed, Opening, Unit};
 use super::process::{Decided, store, store_text};
 use super::read::Ready;
@@ -21,13 +22,14 @@ use crate::store::{StoreError, messages};
 use crate::words::{Actor, ClientKey, ContactId, Status};
 
 pub(super) async fn mail(unit: &mut Unit<'_>, ready: &Ready, thread: &Thread) -> Result<Decided, ActError> {
-    if let Some(decided) = super::approval::answer(unit, ready, thread).await? {
-        return Ok(decided);
-    }
+    let remark = match approval::answer(unit, ready, thread).await? {
+        approval::Answer::Approved(decided) => return Ok(decided),
+        approval::Answer::Ordinary { remark } => remark,
+    };
     let sender = sender(unit, ready).await?;
     if let Some(number) = thread.ticket() {
         match Case::load(unit, number).await {
-            Ok(case) => return join(unit, ready, thread, case, sender).await,
+            Ok(case) => return join(unit, ready, thread, case, (sender, remark)).await,
             Err(StoreError::Missing { .. }) => {}
             Err(error) => return Err(error.into()),
         }
@@ -89,7 +91,7 @@ async fn join(
     ready: &Ready,
     thread: &Thread,
     mut case: Case,
-    sender: Sender,
+    (sender, remark): (Sender, Option<String>),
 ) -> Result<Decided, ActError> {
     let deed = Deed {
         actor: sender.contact.as_ref().map_or(Actor::Stranger, |contact| Actor::Contact(contact.id)),
@@ -102,9 +104,11 @@ async fn join(
     });
     let doubt = sender.doubt.filter(|_| !matches!(case.ticket.status, Status::Unsorted));
     if !on_it || doubt.is_some() {
+        let doubts: Vec<String> = doubt.into_iter().chain(remark).collect();
+        let doubt = (!doubts.is_empty()).then(|| doubts.join("; "));
         return keep_from_outsider(unit, ready, case, &deed, doubt).await;
     }
-    let message = store(unit, ready, &case, (true, deed.actor.clone()), None).await?;
+    let message = store(unit, ready, &case, (true, deed.actor.clone()), remark.as_deref()).await?;
     case.act(unit, &deed, Action::ClientWrote { message }).await?;
     if let Some(contact) = sender.contact.filter(|contact| !case.ticket.has_on_it(contact.id)) {
         case.act(unit, &deed, Action::AddParticipant { contact: contact.id }).await?;

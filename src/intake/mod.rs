@@ -13,6 +13,7 @@ mod letter;
 mod managers;
 mod memo;
 mod orders;
+mod pending;
 mod picture;
 mod process;
 mod read;
@@ -35,5 +36,6 @@ pub use door::{Arrival, Closed, Intake, Keep};
 pub use managers::{
     late_list, late_waits, source_down, undeliverable, unsorted_digest, unsorted_is_urgent, unsorted_waits,
 };
+pub use pending::PendingChecks;
 pub use trial::{Trial, Tried};
 pub use worker::{Changed, Worker};

@@ -145,7 +145,7 @@ pub(super) async fn carry_out(unit: &mut Unit<'_>, case: &mut Case, orders: &Ord
     }
     let finishing = orders.lines.iter().find(|(_, directive)| matches!(directive, Directive::Done { .. }));
     if let Some((line, Directive::Done { minutes: Some(minutes), category })) = finishing {
-        let today = unit.now.with_timezone(&orders.tech.time_zone).date_naive();
+        let today = deed.at.with_timezone(&orders.tech.time_zone).date_naive();
         log(unit, case, &deed, line, orders.tech, (*minutes, *category, today, None), &mut done).await?;
     }
     let resolves = match finishing {
@@ -435,7 +435,7 @@ pub(super) async fn carry_out_list(
         let mut done = Done::default();
         if let Directive::Done { minutes, category } = &directive {
             if let Some(minutes) = minutes {
-                let today = unit.now.with_timezone(&tech.time_zone).date_naive();
+                let today = deed.at.with_timezone(&tech.time_zone).date_naive();
                 log(unit, &mut case, &deed, &raw, tech, (*minutes, *category, today, None), &mut done).await?;
             }
             if case.ticket.owes_note(Minutes(0)) {

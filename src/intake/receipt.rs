@@ -162,28 +162,26 @@ fn reason(refused: &Refused) -> String {
     }
 }
 
-/// The mail with the refused line replaced by the first suggestion, ready to copy. A line that stood in the wrong place goes to the end. An
-/// answer to a NOT SENT is internal, so words that were meant for the client say `#reply`.
-fn corrected(text: &str, refused: &Refused, purpose: Purpose) -> String {
+/// The mail with the refused line replaced by the first suggestion, ready to copy; without one there is nothing better to offer than
+/// the reason. A line that stood in the wrong place goes to the end. An answer to a NOT SENT is internal, so words that were meant for
+/// the client say `#reply`.
+fn corrected(text: &str, refused: &Refused, purpose: Purpose) -> Option<String> {
     let mut lines: Vec<&str> = text.lines().collect();
-    match refused.suggestions.first() {
-        Some(same) if *same == refused.line => {
-            lines.retain(|line| line.trim() != refused.line);
-            lines.extend(["", same.as_str()]);
+    let better = refused.suggestions.first()?;
+    if *better == refused.line {
+        lines.retain(|line| line.trim() != refused.line);
+        lines.extend(["", better.as_str()]);
+    } else {
+        for line in lines.iter_mut().filter(|line| line.trim() == refused.line) {
+            *line = better.as_str();
         }
-        Some(better) => {
-            for line in lines.iter_mut().filter(|line| line.trim() == refused.line) {
-                *line = better.as_str();
-            }
-        }
-        None => {}
     }
     let says = |word: &str| lines.iter().any(|line| line.trim().eq_ignore_ascii_case(word));
     let words = lines.iter().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
     if purpose == Purpose::Public && words && !says("#note") && !says("#reply") {
         lines.splice(0..0, ["#reply", ""]);
     }
-    lines.join("\n")
+    Some(lines.join("\n"))
 }
 
 /// Your mail is kept, but it could not be shown to be yours.

@@ -11,15 +11,25 @@ use super::process::{Decided, store};
 use super::read::Ready;
 use super::thread::Thread;
 use super::trust::{self, Distrust};
-use super::{receipt, tech_new};
+use super::{pending, receipt, tech_new};
 use crate::desk::directive;
 use crate::desk::firm::Tech;
 use crate::store::inbound::Fate;
 use crate::store::tokens::{Purpose, Token};
 use crate::store::{StoreError, tickets};
-use crate::words::{Actor, Status, TicketNumber};
+use crate::words::{Actor, MessageRow, Status, TicketNumber};
 
 pub(super) async fn mail(unit: &mut Unit<'_>, ready: &Ready, thread: &Thread) -> Result<Decided, ActError> {
+    judged(unit, ready, thread, None).await
+}
+
+/// `noted`: the internal comment that the mail is already, where it had to wait for DNS.
+pub(super) async fn judged(
+    unit: &mut Unit<'_>,
+    ready: &Ready,
+    thread: &Thread,
+    noted: Option<MessageRow>,
+) -> Result<Decided, ActError> {
     let Some((tech, token)) = trust::claimed(unit, ready, thread) else {
         return super::client::mail(unit, ready, thread).await;
     };
@@ -35,14 +45,12 @@ pub(super) async fn mail(unit: &mut Unit<'_>, ready: &Ready, thread: &Thread) ->
     match (trusted, token) {
         (Ok(()), Some(token)) => answer(unit, ready, tech, &token).await,
         (Ok(()), None) => tech_new::mail(unit, ready, tech, thread).await,
-        (Err(why), Some(token)) if token.purpose == Purpose::Confirm && !why.again => {
-            // The token was mailed to the tech's own address; that it comes back from there is the confirmation.
-            match ready.mail.single_from().is_some_and(|from| tech.emails.contains(&from.address.to_lowercase())) {
-                true => answer(unit, ready, tech, &token).await,
-                false => distrusted(unit, ready, tech, thread, why).await,
-            }
+        // The token was mailed to the tech's own address; that it comes back from there is the confirmation.
+        (Err(_), Some(token)) if token.purpose == Purpose::Confirm && trust::one_author(ready, tech).is_ok() => {
+            answer(unit, ready, tech, &token).await
         }
-        (Err(why), _) => distrusted(unit, ready, tech, thread, why).await,
+        (Err(why), _) if why.again => pending::wait(unit, ready, tech, thread).await,
+        (Err(why), _) => distrusted(unit, ready, tech, thread, (why, noted)).await,
     }
 }
 
@@ -60,21 +68,20 @@ async fn distrusted(
     ready: &Ready,
     tech: &Tech,
     thread: &Thread,
-    why: Distrust,
+    (why, noted): (Distrust, Option<MessageRow>),
 ) -> Result<Decided, ActError> {
     let reason = format!("claims to be {} but {}", tech.name, why.reason);
     let case = match thread.ticket() {
-        Some(number) => match Case::load(unit, number).await {
-            Ok(case) => Some(case),
-            Err(StoreError::Missing { .. }) => None,
-            Err(error) => return Err(error.into()),
-        },
+        Some(number) => Case::found(unit, number).await?,
         None => None,
     };
     let Some(mut case) = case else {
         return tech_new::confirm(unit, ready, tech, &why.reason).await;
     };
-    let message = store(unit, ready, &case, (false, Actor::Stranger), Some(&reason)).await?;
+    let message = match noted {
+        Some(message) => message,
+        None => store(unit, ready, &case, (false, Actor::Stranger), Some(&reason)).await?,
+    };
     let deed = Deed { actor: Actor::Stranger, at: ready.row.arrived_at, cause: ready.cause() };
     case.act(unit, &deed, Action::Note { message, reason: Some(reason.clone()) }).await?;
     receipt::unverified(unit, &case, ready, tech, &why.reason).await?;
@@ -100,7 +107,7 @@ pub(super) async fn on_ticket(
     tech: &Tech,
     (number, purpose): (TicketNumber, Purpose),
 ) -> Result<Decided, ActError> {
-    let context = directive::Context { now: unit.now, zone: tech.time_zone, may_name_tickets: false };
+    let context = directive::Context { now: ready.row.arrived_at, zone: tech.time_zone, may_name_tickets: false };
     let reading = directive::read(&ready.new.text, &context);
     let orders = Orders::new(tech, ready, purpose, reading);
     unit.tx.deed().await?;
@@ -134,7 +141,7 @@ pub(super) async fn on_ticket(
 
 /// A reply to a list: each line names its ticket; all of them together or none.
 async fn digest(unit: &mut Unit<'_>, ready: &Ready, tech: &Tech) -> Result<Decided, ActError> {
-    let context = directive::Context { now: unit.now, zone: tech.time_zone, may_name_tickets: true };
+    let context = directive::Context { now: ready.row.arrived_at, zone: tech.time_zone, may_name_tickets: true };
     let reading = directive::read(&ready.new.text, &context);
     unit.tx.deed().await?;
     match orders::carry_out_list(unit, ready, tech, reading).await {

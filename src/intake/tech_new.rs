@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::action::{ActError, Action};
-use super::case::{Deed, Unit};
+use super::case::{Case, Deed, Unit};
 use super::client::{NewRequest, contact_for, open_request};
 use super::letter::{self, TechLetter};
 use super::orders::{self, NotDone, Orders, Refused};
@@ -20,6 +20,7 @@ use crate::notice::{self, ConfirmationFacts, Effect, MailtoLinks};
 use crate::outbox::Class;
 use crate::store::inbound::{self, Fate};
 use crate::store::tokens::{Purpose, Token};
+use crate::store::{StoreError, people};
 use crate::words::{Actor, ContactId};
 
 /// Without a token: directives that open a ticket, or a forwarded client's mail; anything else is confirmed first.
@@ -30,7 +31,7 @@ pub(super) async fn mail(
     thread: &Thread,
 ) -> Result<Decided, ActError> {
     let answers = thread.referred.is_some() || !ready.mail.in_reply_to.is_empty();
-    let context = directive::Context { now: unit.now, zone: tech.time_zone, may_name_tickets: true };
+    let context = directive::Context { now: ready.row.arrived_at, zone: tech.time_zone, may_name_tickets: true };
     let forwarded = forward::forwarded(&ready.mail);
     let words = match &forwarded {
         Some(forwarded) => forwarded.message.clone().unwrap_or_default(),
@@ -81,7 +82,7 @@ async fn try_open(
 ) -> Result<crate::words::TicketNumber, NotDone> {
     let requester = requester(unit, &forwarded, &reading).await?;
     let client = match requester {
-        Some(id) => crate::store::people::one(unit.tx, id).await?.and_then(|contact| contact.client),
+        Some(id) => people::one(unit.tx, id).await?.and_then(|contact| contact.client),
         None => None,
     };
     let (subject, body) = match &forwarded {
@@ -114,7 +115,12 @@ async fn try_open(
     let mut done = orders::carry_out(unit, &mut case, &orders).await?;
     if case.ticket.assignee.is_none() && case.ticket.status.is_active() {
         let deed = Deed::by_desk(ready.row.arrived_at, ready.cause());
-        case.act(unit, &deed, Action::AssignBySkill).await.map_err(|error| match error {
+        let own = tech.emails.contains(&requester_address(unit, &case).await?);
+        let done = match own {
+            true => case.assign_to_another(unit, &deed, &tech.login).await,
+            false => case.act(unit, &deed, Action::AssignBySkill).await,
+        };
+        done.map_err(|error| match error {
             ActError::Refused(why) => NotDone::Refused(Refused { line: String::new(), why, suggestions: Vec::new() }),
             ActError::Store(error) => NotDone::Store(error),
         })?;
@@ -143,6 +149,11 @@ async fn requester(
     Ok(Some(contact_for(unit, &from.address.to_lowercase(), &from.name).await?.id))
 }
 
+async fn requester_address(unit: &mut Unit<'_>, case: &Case) -> Result<String, StoreError> {
+    let Some(id) = case.ticket.requester else { return Ok(String::new()) };
+    Ok(people::one(unit.tx, id).await?.map(|contact| contact.address).unwrap_or_default())
+}
+
 /// `Fwd: printer` is `printer`.
 fn plain_subject(subject: &str) -> String {
     notice::client_subject(subject).trim_start_matches("Re: ").to_owned()
@@ -155,7 +166,7 @@ pub(super) async fn confirm(unit: &mut Unit<'_>, ready: &Ready, tech: &Tech, why
     let address = letter::tech_address(unit, token);
     let would_do = directive::read(
         &ready.new.text,
-        &directive::Context { now: unit.now, zone: tech.time_zone, may_name_tickets: true },
+        &directive::Context { now: ready.row.arrived_at, zone: tech.time_zone, may_name_tickets: true },
     );
     let facts = ConfirmationFacts {
         now: unit.now,
@@ -196,7 +207,8 @@ pub(super) async fn confirmed(
     let decided = match thread.ticket() {
         Some(number) => super::tech::on_ticket(unit, &original, tech, (number, Purpose::Public)).await?,
         None => {
-            let context = directive::Context { now: unit.now, zone: tech.time_zone, may_name_tickets: false };
+            let now = original.row.arrived_at;
+            let context = directive::Context { now, zone: tech.time_zone, may_name_tickets: false };
             let forwarded = forward::forwarded(&original.mail);
             let words = match &forwarded {
                 Some(forwarded) => forwarded.message.clone().unwrap_or_default(),
@@ -212,7 +224,7 @@ pub(super) async fn confirmed(
             open(unit, &original, tech, forwarded, reading).await?
         }
     };
-    inbound::confirmed_as(unit.tx, original.row.id, decided.fate, decided.ticket).await?;
+    inbound::became(unit.tx, original.row.id, (decided.fate, decided.ticket), "confirmed").await?;
     let said = format!("confirms inbound {}", original.row.id.0);
     let _ = ready;
     Ok(Decided { fate: Fate::Reply, reason: Some(said), ticket: decided.ticket })

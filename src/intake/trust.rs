@@ -60,7 +60,8 @@ pub(super) async fn is_tech(
     })
 }
 
-fn one_author(ready: &Ready, tech: &Tech) -> Result<(), Distrust> {
+/// Condition 2: exactly one From, and it is one of the tech's registered addresses; never Sender, never Reply-To.
+pub(super) fn one_author(ready: &Ready, tech: &Tech) -> Result<(), Distrust> {
     let Some(from) = ready.mail.single_from() else {
         return Err(distrust("it does not have exactly one author in its From"));
     };

@@ -5,7 +5,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use tokio::sync::{Notify, watch};
@@ -17,7 +16,7 @@ use super::trial::{Trial, Tried};
 use super::{memo, process};
 use crate::clock::Clock;
 use crate::lifecycle::{Pulse, chain};
-use crate::mail::authentic::{Authentic, Border, Verifier};
+use crate::mail::authentic::{Border, Verifier};
 use crate::store::inbound::{self, Fate, Outcome, Unprocessed};
 use crate::store::{Db, StoreError};
 use crate::words::InboundId;
@@ -26,7 +25,7 @@ use crate::words::InboundId;
 pub struct Worker {
     pub db: Db,
     pub office: watch::Receiver<Arc<Office>>,
-    /// `None`: nothing is looked up in DNS.
+    /// `None`: no sender is verified.
     pub verifier: Option<Arc<Verifier>>,
     pub clock: Clock,
     /// Something was kept.
@@ -60,16 +59,10 @@ const WRITTEN_BEHIND: usize = 32;
 const BATCH_BYTES: i64 = 4 << 20;
 /// A mail over this size goes alone.
 const ALONE: i64 = 1 << 20;
-/// A tech's mail that DNS left open is tried again for so long.
-const DNS_PATIENCE: TimeDelta = TimeDelta::hours(4);
-const DNS_AGAIN: TimeDelta = TimeDelta::minutes(5);
 /// A mail that made us panic this often is set aside.
 const PANICS: u32 = 2;
 /// So many ends of the daemon while one mail was in hand cannot be chance.
 const ENDS: i64 = 20;
-
-/// Mails that wait for DNS, and until when.
-type Deferred = HashMap<InboundId, DateTime<Utc>>;
 
 /// What is next, read and verified.
 enum Next {
@@ -85,14 +78,13 @@ const VERIFY: Duration = Duration::from_secs(8);
 impl Worker {
     /// Runs until stopped. What a start finds unprocessed is tried alone in a child process first.
     pub async fn run(self) {
-        let mut deferred = Deferred::new();
         let mut found = self.found_at_start().await;
         let mut ahead = None;
         while !self.stop.is_cancelled() {
             self.beat.beat();
             let step = match found.last().copied() {
-                Some(id) => self.alone(id, &mut deferred).await.map(|()| found.pop().is_some()),
-                None => self.batch(&mut ahead, &mut deferred).await,
+                Some(id) => self.alone(id).await.map(|()| found.pop().is_some()),
+                None => self.batch(&mut ahead).await,
             };
             match step {
                 Ok(true) => {}
@@ -139,7 +131,7 @@ impl Worker {
     }
 
     /// One mail that an earlier run left behind: read in a child process before it may be read here.
-    async fn alone(&self, id: InboundId, deferred: &mut Deferred) -> Result<(), StoreError> {
+    async fn alone(&self, id: InboundId) -> Result<(), StoreError> {
         let mut tx = self.db.write().await?;
         let row = match inbound::is_undecided(&mut tx, id).await? {
             true => inbound::one(&mut tx, id).await?,
@@ -154,14 +146,14 @@ impl Worker {
                 .quarantine(&row, &format!("the daemon ended {} times while it was in hand", row.attempts))
                 .await;
         }
-        self.tried(row, deferred).await
+        self.tried(row).await
     }
 
     /// Read in a child first; only what the child survives is read here.
-    async fn tried(&self, row: Unprocessed, deferred: &mut Deferred) -> Result<(), StoreError> {
+    async fn tried(&self, row: Unprocessed) -> Result<(), StoreError> {
         match self.trial.read(&row, &self.stop).await {
             Tried::Fine => {
-                let (office, ready) = self.prepared(vec![row], deferred).await?;
+                let (office, ready) = self.prepared(vec![row]).await?;
                 self.process(&office, &ready).await
             }
             Tried::Stopped => Ok(()),
@@ -170,17 +162,17 @@ impl Worker {
     }
 
     /// Works on what is next, and reads meanwhile what comes after it; false when there is nothing to do.
-    async fn batch(&self, ahead: &mut Option<Next>, deferred: &mut Deferred) -> Result<bool, StoreError> {
+    async fn batch(&self, ahead: &mut Option<Next>) -> Result<bool, StoreError> {
         let next = match ahead.take() {
             Some(next) => next,
-            None => self.next(InboundId(0), deferred).await?,
+            None => self.next(InboundId(0)).await?,
         };
         match next {
             Next::Nothing => return Ok(false),
-            Next::Alone(row) => self.tried(*row, deferred).await?,
+            Next::Alone(row) => self.tried(*row).await?,
             Next::Batch(office, ready) => {
                 let last = ready.iter().map(|mail| mail.row.id).max().unwrap_or(InboundId(0));
-                let (done, after) = tokio::join!(self.process(&office, &ready), self.next(last, deferred));
+                let (done, after) = tokio::join!(self.process(&office, &ready), self.next(last));
                 done?;
                 *ahead = match after? {
                     // Something may have been kept since.
@@ -193,13 +185,10 @@ impl Worker {
     }
 
     /// The oldest mails without a fate that came after this one.
-    async fn next(&self, after: InboundId, deferred: &mut Deferred) -> Result<Next, StoreError> {
-        let now = self.clock.now();
-        deferred.retain(|_, until| *until > now);
-        let limit = BATCH + i64::try_from(deferred.len()).unwrap_or(0);
+    async fn next(&self, after: InboundId) -> Result<Next, StoreError> {
         let mut tx = self.db.read().await?;
-        let waiting = inbound::unprocessed(&mut tx, after, limit).await?;
-        let ids = fitting(waiting.into_iter().filter(|(id, _)| !deferred.contains_key(id)));
+        let waiting = inbound::unprocessed(&mut tx, after, BATCH).await?;
+        let ids = fitting(waiting.into_iter());
         let mut rows = match (ids.first(), ids.last()) {
             (Some(first), Some(last)) => inbound::between(&mut tx, *first, *last).await?,
             _ => Vec::new(),
@@ -214,27 +203,17 @@ impl Worker {
             Some(first) => rows.truncate(first),
             None => {}
         }
-        let (office, ready) = self.prepared(rows, deferred).await?;
+        let (office, ready) = self.prepared(rows).await?;
         Ok(Next::Batch(office, ready))
     }
 
     /// Reads mails and verifies their senders, with no transaction open.
-    async fn prepared(
-        &self,
-        rows: Vec<Unprocessed>,
-        deferred: &mut Deferred,
-    ) -> Result<(Arc<Office>, Vec<Ready>), StoreError> {
+    async fn prepared(&self, rows: Vec<Unprocessed>) -> Result<(Arc<Office>, Vec<Ready>), StoreError> {
         let office = self.office.borrow().clone();
         let mut ready = self.read_all(rows).await?;
-        self.verify(&office, &mut ready).await;
-        let now = self.clock.now();
-        ready.retain(|mail| {
-            let wait = waits_for_dns(&office, mail, now);
-            if wait {
-                deferred.insert(mail.row.id, now + DNS_AGAIN);
-            }
-            !wait
-        });
+        if let Some(verifier) = &self.verifier {
+            verify(verifier, &office, ready.iter_mut().collect()).await;
+        }
         Ok((office, ready))
     }
 
@@ -295,33 +274,6 @@ impl Worker {
             }
         }
         Ok(ready)
-    }
-
-    /// Checks the senders of a batch, all at once, in a few seconds for the whole batch.
-    async fn verify(&self, office: &Office, ready: &mut [Ready]) {
-        let Some(verifier) = &self.verifier else { return };
-        let checks = ready.iter().map(|mail| {
-            let desk = office.firm.desk_of_source(&mail.row.source);
-            let border = Border {
-                trusted_authserv: desk.and_then(|desk| desk.trusted_authserv.clone()),
-                exchange_online: desk.is_some_and(|desk| desk.exchange_online),
-            };
-            let (raw, parsed) = (Arc::clone(&mail.raw), Arc::clone(&mail.mail));
-            async move { verifier.verify(&raw, &parsed, &border).await }
-        });
-        match tokio::time::timeout(VERIFY, join_all(checks)).await {
-            Ok(verdicts) => {
-                for (mail, verdict) in ready.iter_mut().zip(verdicts) {
-                    mail.verdict = Some(verdict);
-                }
-            }
-            Err(_) => {
-                tracing::warn!("DNS did not answer in {} s; senders stay unverified", VERIFY.as_secs());
-                for mail in ready.iter_mut() {
-                    mail.verdict = Some(crate::mail::authentic::Verdict::unknown("DNS did not answer in time"));
-                }
-            }
-        }
     }
 
     /// One transaction for the batch.
@@ -412,8 +364,28 @@ fn fitting(waiting: impl Iterator<Item = (InboundId, i64)>) -> Vec<InboundId> {
     taken
 }
 
-/// A mail that claims to be a tech's and that DNS could not judge yet.
-fn waits_for_dns(office: &Office, mail: &Ready, now: DateTime<Utc>) -> bool {
-    let unknown = mail.verdict.as_ref().is_some_and(|verdict| matches!(verdict.authentic, Authentic::Unknown { .. }));
-    unknown && now - mail.row.kept_at < DNS_PATIENCE && office.firm.tech_by_address(&mail.sender()).is_some()
+/// Checks the senders of a batch, all at once, in a few seconds for the whole batch.
+pub(super) async fn verify(verifier: &Verifier, office: &Office, ready: Vec<&mut Ready>) {
+    let checks = ready.iter().map(|mail| {
+        let desk = office.firm.desk_of_source(&mail.row.source);
+        let border = Border {
+            trusted_authserv: desk.and_then(|desk| desk.trusted_authserv.clone()),
+            exchange_online: desk.is_some_and(|desk| desk.exchange_online),
+        };
+        let (raw, parsed) = (Arc::clone(&mail.raw), Arc::clone(&mail.mail));
+        async move { verifier.verify(&raw, &parsed, &border).await }
+    });
+    match tokio::time::timeout(VERIFY, join_all(checks)).await {
+        Ok(verdicts) => {
+            for (mail, verdict) in ready.into_iter().zip(verdicts) {
+                mail.verdict = Some(verdict);
+            }
+        }
+        Err(_) => {
+            tracing::warn!("DNS did not answer in {} s; senders stay unverified", VERIFY.as_secs());
+            for mail in ready {
+                mail.verdict = Some(crate::mail::authentic::Verdict::unknown("DNS did not answer in time"));
+            }
+        }
+    }
 }

@@ -44,6 +44,10 @@ impl Case {
             category = work.category.unwrap_or(last.category);
         }
         let day = if corrects.is_some() { self.corrected_day(unit, &work).await? } else { work.day };
+        if category == Category::Retainer && corrects.is_none() {
+            let instead = format!("#time {} tm (or project, or warranty)", work.minutes);
+            self.must_have_retainer(unit, day, &instead)?;
+        }
         let entry = time::insert(
             unit.tx,
             &time::NewEntry {
@@ -66,6 +70,25 @@ impl Case {
         let shown = (day != unit.now.with_timezone(&zone).date_naive())
             .then(|| crate::desk::calendar::start_of_day(zone, day).with_timezone(&zone));
         Ok(vec![Effect::Time { minutes: work.minutes, category, day: shown }])
+    }
+
+    /// Work on a retainer needs one that covers the day; `instead` is what to write where there is none.
+    pub(super) fn must_have_retainer(&self, unit: &Unit<'_>, day: NaiveDate, instead: &str) -> Result<(), ActError> {
+        let number = self.ticket.number;
+        let Some(client) = self.ticket.client.as_ref().and_then(|key| unit.firm().client(key)) else {
+            return Err(ActError::refused(format!(
+                "{number} has no client, and so no retainer: write {instead}, or name the client with #client first"
+            )));
+        };
+        if client.retainer_on(day).is_some() {
+            return Ok(());
+        }
+        let none = if client.retainers.is_empty() {
+            format!("{} has no retainer", client.name)
+        } else {
+            format!("{} has no retainer that covers {}", client.name, day.format("%-d %B %Y"))
+        };
+        Err(ActError::refused(format!("{none}: write {instead}, or correct the ticket with #client")))
     }
 
     /// A correction counts on the day of the entry that it corrects.

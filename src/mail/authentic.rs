@@ -21,7 +21,7 @@ use super::Mail;
 /// More signatures than any honest mail has; each may cost a look into DNS.
 const MOST_SIGNATURES: usize = 8;
 /// All DNS of one mail; what takes longer is trouble and may be tried again.
-const DNS_BUDGET: Duration = Duration::from_secs(8);
+const DNS_BUDGET: Duration = Duration::from_secs(6);
 const CACHE_SIZE: usize = 2000;
 
 /// What is known of the server that took the mail for us.
@@ -115,7 +115,8 @@ pub struct ResolverError(String);
 
 /// Verifies mails; shared by all mailboxes, with one small cache of DNS answers.
 pub struct Verifier {
-    dns: MessageAuthenticator,
+    /// `None`: nobody is asked, and only the mailbox's own border can vouch.
+    dns: Option<MessageAuthenticator>,
     cache: TxtCache,
 }
 
@@ -141,7 +142,12 @@ impl Verifier {
         options.timeout = Duration::from_secs(2);
         options.attempts = 1;
         let dns = MessageAuthenticator::new(config, options).map_err(|error| ResolverError(error.to_string()))?;
-        Ok(Verifier { dns, cache: TxtCache::default() })
+        Ok(Verifier { dns: Some(dns), cache: TxtCache::default() })
+    }
+
+    /// Asks no DNS: believes the mailbox's own border, and nobody else.
+    pub fn border_only() -> Verifier {
+        Verifier { dns: None, cache: TxtCache::default() }
     }
 
     /// Whether `verify` would ask DNS. Without a signature and with nobody to believe there is nothing to find out but the
@@ -163,11 +169,11 @@ impl Verifier {
             Err(_) => (Vec::new(), Dmarc::Unknown, true),
         };
         let border_pass = trusted.as_ref().is_some_and(|results| dmarc_pass_for(results, &domain));
-        let internal = border.exchange_online && is_internal(mail);
         let border_fail = trusted.as_ref().and_then(|results| result_of(results, "dmarc")) == Some("fail");
+        let internal = border.exchange_online && is_internal(mail) && !border_fail;
         if border_pass {
             dmarc = Dmarc::Pass;
-        } else if matches!(dmarc, Dmarc::Fail { .. }) && !border_fail && spf_may_pass(mail, &domain) {
+        } else if matches!(dmarc, Dmarc::Fail { .. }) && !border_fail && !spf_cannot_align(mail, &domain) {
             dmarc = Dmarc::Unknown;
         }
         let own = signatures.iter().find(|signature| signature.passed && signature.aligned);
@@ -179,21 +185,22 @@ impl Verifier {
         } else if internal {
             Authentic::Yes { how: "internal to the Microsoft 365 tenant".to_owned() }
         } else if trouble {
-            Authentic::Unknown { why: format!("DNS did not answer for the signature of {domain}") }
+            Authentic::Unknown { why: format!("DNS gave no answer for the signature of {domain}") }
         } else {
-            Authentic::No { why: why_not(&signatures, &domain) }
+            Authentic::No { why: self.why_not(&signatures, &domain) }
         };
         Verdict { authentic, dmarc, signatures, spf }
     }
 
     /// Signatures, DMARC by DKIM alone (we do not know the sending server, so SPF is the border's business), DNS trouble.
     async fn ask(&self, raw: &[u8], domain: &str) -> (Vec<Signature>, Dmarc, bool) {
+        let Some(dns) = &self.dns else { return (Vec::new(), Dmarc::Unknown, false) };
         // Strict: a signature with l= leaves the rest of the body to whoever appends to it, so it counts for nothing.
         let Some(mut message) = AuthenticatedMessage::parse_with_opts(raw, None, true) else {
             return (Vec::new(), Dmarc::None, false);
         };
         message.dkim_headers.truncate(MOST_SIGNATURES);
-        let outputs = self.dns.verify_dkim(Parameters::new(&message).with_txt_cache(&self.cache)).await;
+        let outputs = dns.verify_dkim(Parameters::new(&message).with_txt_cache(&self.cache)).await;
         let mut trouble = false;
         let mut signatures = Vec::new();
         for output in &outputs {
@@ -210,8 +217,24 @@ impl Verifier {
             rfc5321_mail_from_domain: "",
             spf_output: &spf,
         };
-        let output = self.dns.verify_dmarc(Parameters::new(parameters).with_txt_cache(&self.cache)).await;
+        let output = dns.verify_dmarc(Parameters::new(parameters).with_txt_cache(&self.cache)).await;
         (signatures, dmarc_of(&output), trouble)
+    }
+
+    fn why_not(&self, signatures: &[Signature], domain: &str) -> String {
+        let fault = |signature: &Signature| signature.fault.clone().unwrap_or_default();
+        if let Some(signature) = signatures.iter().find(|signature| signature.aligned) {
+            return format!("the signature of {} does not verify: {}", signature.domain, fault(signature));
+        }
+        match signatures.first() {
+            Some(signature) => format!("it is signed by {}, not by {domain}", signature.domain),
+            None if self.dns.is_none() => {
+                format!("nothing vouches for {domain}: no verdict of a trusted server, and no DNS is asked")
+            }
+            None => {
+                format!("nothing vouches for {domain}: no usable DKIM signature and no verdict of a trusted server")
+            }
+        }
     }
 }
 
@@ -251,12 +274,20 @@ fn aligned(signer: &str, from: &str) -> bool {
     signer == from || (parent && signer.contains('.'))
 }
 
-/// The envelope sender is of the From domain's family, so SPF, which we cannot check after the fact, may have passed.
-fn spf_may_pass(mail: &Mail, from: &str) -> bool {
-    let sender = mail.return_path.as_deref().and_then(|path| path.rsplit_once('@'));
-    sender
-        .map(|(_, domain)| domain.to_lowercase())
-        .is_some_and(|domain| aligned(&domain, from) || aligned(from, &domain))
+/// The envelope sender is of another family than the From domain, so that SPF, whatever it said, is of another domain. Without a
+/// Return-Path, with the null sender (SPF is then of the greeting), and behind a forwarder that rewrote it (SRS) that is not known.
+fn spf_cannot_align(mail: &Mail, from: &str) -> bool {
+    let Some((local, domain)) = mail.return_path.as_deref().and_then(|path| path.rsplit_once('@')) else {
+        return false;
+    };
+    let local = local.to_ascii_lowercase();
+    let rewritten = local.starts_with("srs0") || local.starts_with("srs1");
+    !rewritten && family(&domain.to_lowercase()) != family(from)
+}
+
+/// The last two labels. Wider than an organisation under `co.uk`: in doubt a mail does not fail its policy.
+fn family(domain: &str) -> &str {
+    domain.rmatch_indices('.').nth(1).map_or(domain, |(at, _)| &domain[at + 1..])
 }
 
 /// By DKIM alone; `verify` weighs in what the border says and whether SPF may have passed.
@@ -276,17 +307,6 @@ fn dmarc_of(output: &DmarcOutput) -> Dmarc {
         Policy::None | Policy::Unspecified => "none",
     };
     Dmarc::Fail { policy: policy.to_owned() }
-}
-
-fn why_not(signatures: &[Signature], domain: &str) -> String {
-    let fault = |signature: &Signature| signature.fault.clone().unwrap_or_default();
-    if let Some(signature) = signatures.iter().find(|signature| signature.aligned) {
-        return format!("the signature of {} does not verify: {}", signature.domain, fault(signature));
-    }
-    match signatures.first() {
-        Some(signature) => format!("it is signed by {}, not by {domain}", signature.domain),
-        None => format!("nothing vouches for {domain}: no usable DKIM signature and no verdict of a trusted server"),
-    }
 }
 
 /// As the provider's border sets it; it strips the field from outside mail. Two of them are none.

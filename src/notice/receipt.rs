@@ -120,8 +120,8 @@ pub struct NotSentFacts {
     /// The refused line as written.
     pub line: String,
     pub reason: String,
-    /// The whole mail, put right, ready to copy.
-    pub corrected: String,
+    /// The whole mail, put right, ready to copy; `None` where only its writer can put it right.
+    pub corrected: Option<String>,
     pub links: MailtoLinks,
 }
 
@@ -278,14 +278,17 @@ impl Notice for ReceiptFacts {
 
 impl NotSentFacts {
     fn facts(&self, words: &Words, written: Option<String>) -> Value {
-        let body = format!("{}\n", self.corrected.trim_end());
+        let body = self.corrected.as_ref().map(|corrected| format!("{}\n", corrected.trim_end()));
         // Phones cut off long links, so a long mail is copied instead.
-        let links = if body.len() <= 1200 { self.links.view(words, &[("send_again", &body)]) } else { strings(&[]) };
+        let links = match &body {
+            Some(body) if body.len() <= 1200 => self.links.view(words, &[("send_again", body)]),
+            _ => strings(&[]),
+        };
         context! {
             subject => subject_or(self.ticket.as_ref(), &self.mail_subject),
             line => one_line(&self.line),
             reason => self.reason.trim(),
-            corrected => self.corrected.trim_end(),
+            corrected => self.corrected.as_deref().map(str::trim_end),
             written,
             links,
         }

@@ -370,10 +370,11 @@ impl Sampler<'_> {
             mail_subject: self.own("Re: Front desk printer is down"),
             line: self.own("#time 2"),
             reason: "2 can mean 2 minutes or 2 hours; write #time 2m or #time 2h".to_owned(),
-            corrected: format!("{}\n\n#time 2h", self.answer()),
+            corrected: Some(format!("{}\n\n#time 2h", self.answer())),
             links: self.links(),
         };
-        let bare_refused = NotSentFacts { ticket: None, links: MailtoLinks::default(), ..refused.clone() };
+        let bare_refused =
+            NotSentFacts { ticket: None, corrected: None, links: MailtoLinks::default(), ..refused.clone() };
         let late = NotSentReminderFacts { refused: refused.clone(), now: self.now, written_at: self.at(Chicago, -15) };
         let mut all: Vec<Box<dyn Notice>> = vec![
             Box::new(receipt),

@@ -352,21 +352,33 @@ pub async fn confirm(tx: &mut Tx, id: InboundId) -> Result<bool, StoreError> {
     .during("confirm a mail")
 }
 
-/// What a confirmed mail became in the end.
-pub async fn confirmed_as(
+/// What a mail that waited became in the end: one that its tech confirmed, or one that DNS had left open.
+pub async fn became(
     tx: &mut Tx,
     id: InboundId,
-    fate: Fate,
-    ticket: Option<TicketNumber>,
+    (fate, ticket): (Fate, Option<TicketNumber>),
+    reason: &str,
 ) -> Result<(), StoreError> {
-    on!(tx, |conn| sqlx::query("UPDATE inbound SET fate = $2, ticket = $3 WHERE id = $1")
+    on!(tx, |conn| sqlx::query("UPDATE inbound SET fate = $2, ticket = $3, reason = $4 WHERE id = $1")
         .bind(id)
         .bind(fate.as_str())
         .bind(ticket)
+        .bind(reason)
         .execute(conn)
         .await
         .map(drop))
-    .during("record what a confirmed mail became")
+    .during("record what a mail that waited became")
+}
+
+/// Says anew why a mail has its fate.
+pub async fn explain(tx: &mut Tx, id: InboundId, reason: &str) -> Result<(), StoreError> {
+    on!(tx, |conn| sqlx::query("UPDATE inbound SET reason = $2 WHERE id = $1")
+        .bind(id)
+        .bind(reason)
+        .execute(conn)
+        .await
+        .map(drop))
+    .during("say why a mail has its fate")
 }
 
 /// One line of `deskd inbound`.

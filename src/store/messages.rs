@@ -139,6 +139,17 @@ pub async fn one(tx: &mut Tx, id: MessageRow) -> Result<Option<Message>, StoreEr
     .during("read a message")
 }
 
+/// Says anew why a message is internal: what it waited for has been decided.
+pub async fn explain(tx: &mut Tx, id: MessageRow, reason: &str) -> Result<(), StoreError> {
+    on!(tx, |conn| sqlx::query("UPDATE message SET reason = $2 WHERE id = $1")
+        .bind(id)
+        .bind(reason)
+        .execute(conn)
+        .await
+        .map(drop))
+    .during("say why a message is internal")
+}
+
 /// Message-IDs of the public messages of a ticket, oldest first: what a public mail's References may name.
 pub async fn public_ids(tx: &mut Tx, ticket: TicketNumber) -> Result<Vec<String>, StoreError> {
     on!(tx, |conn| sqlx::query_scalar(

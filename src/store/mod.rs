@@ -9,6 +9,7 @@ use sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, 
 use sqlx::{Executor, Transaction};
 use tokio::task::JoinHandle;
 
+pub mod checks;
 pub mod cursor;
 mod error;
 pub mod figures;

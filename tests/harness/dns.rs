@@ -20,13 +20,14 @@ pub enum Mood {
 pub struct Dns {
     pub address: SocketAddr,
     records: Arc<Mutex<HashMap<String, String>>>,
-    mood: Mood,
+    mood: Arc<Mutex<Mood>>,
     asked: Arc<Mutex<usize>>,
 }
 
 impl Dns {
     pub async fn start(mood: Mood) -> Dns {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let mood = Arc::new(Mutex::new(mood));
         let dns = Dns { address: socket.local_addr().unwrap(), records: Arc::default(), mood, asked: Arc::default() };
         let serving = dns.clone();
         tokio::spawn(async move {
@@ -45,12 +46,18 @@ impl Dns {
         self.records.lock().unwrap().insert(format!("{name}."), value.to_owned());
     }
 
+    /// From now on.
+    pub fn turns(&self, mood: Mood) {
+        *self.mood.lock().unwrap() = mood;
+    }
+
     pub fn asked(&self) -> usize {
         *self.asked.lock().unwrap()
     }
 
     fn answer(&self, query: &[u8]) -> Option<Vec<u8>> {
-        if self.mood == Mood::Silent {
+        let mood = *self.mood.lock().unwrap();
+        if mood == Mood::Silent {
             return None;
         }
         let query = Message::from_vec(query).ok()?;
@@ -59,7 +66,7 @@ impl Dns {
         let asked = query.queries.first()?;
         let found = self.records.lock().unwrap().get(&asked.name().to_string().to_lowercase()).cloned();
         match found {
-            _ if self.mood == Mood::ServFail => answer.metadata.response_code = ResponseCode::ServFail,
+            _ if mood == Mood::ServFail => answer.metadata.response_code = ResponseCode::ServFail,
             Some(text) => {
                 let parts =
                     text.as_bytes().chunks(250).map(|part| String::from_utf8_lossy(part).into_owned()).collect();

@@ -24,10 +24,15 @@ impl Signer {
 
     /// The mail with its signature on top, as most providers sign: who, whom, what, when and what it answers.
     pub fn sign(&self, mail: &str) -> String {
+        self.sign_fields(&["From", "To", "Subject", "Date", "Message-ID", "In-Reply-To"], mail)
+    }
+
+    /// The same for these header fields only.
+    pub fn sign_fields(&self, fields: &[&'static str], mail: &str) -> String {
         let signer = DkimSigner::from_key(Ed25519Key::from_pkcs8_der(&self.pkcs8).unwrap())
             .domain(&self.domain)
             .selector("s")
-            .headers(["From", "To", "Subject", "Date", "Message-ID", "In-Reply-To"]);
+            .headers(fields.to_vec());
         format!("{}{mail}", signer.sign(mail.as_bytes()).unwrap().to_header())
     }
 }

@@ -3,19 +3,23 @@
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use deskd::clock::TestClock;
 use deskd::config;
 use deskd::daemon::{Daemon, Start};
+use deskd::mail::authentic::Verifier;
 use deskd::mail::parse;
+use deskd::store::checks;
 use deskd::store::inbound::{self, Listed};
 use deskd::store::messages::{self, Message};
 use deskd::store::tickets::{self, Row};
 use deskd::words::TicketNumber;
 use tempfile::TempDir;
 
+use super::dns::{Dns, Mood};
 use super::{at, postgres, scratch};
 
 /// Monday, 9:00 in Chicago: the office of Northwind IT is open.
@@ -27,6 +31,8 @@ pub struct Story {
     folder: TempDir,
     pub daemon: Daemon,
     pub clock: TestClock,
+    /// `None`: a tech's token alone is believed, and no sender is verified.
+    verifier: Option<Arc<Verifier>>,
     told: RefCell<HashSet<PathBuf>>,
     dropped: RefCell<u32>,
 }
@@ -62,18 +68,22 @@ impl Sent {
 impl Story {
     /// `more` is added to the firm's config.
     pub async fn begin_with(url: String, more: &str) -> Story {
+        Story::begin(url, more, None).await
+    }
+
+    async fn begin(url: String, more: &str, verifier: Option<Arc<Verifier>>) -> Story {
         super::ring();
         let folder = scratch("story");
         let clock = TestClock::at(at(MORNING));
-        let daemon = start(folder.path(), &url, more, &clock).await;
-        Story { folder, daemon, clock, told: RefCell::default(), dropped: RefCell::default() }
+        let daemon = start(folder.path(), (&url, more), &clock, verifier.clone()).await;
+        Story { folder, daemon, clock, verifier, told: RefCell::default(), dropped: RefCell::default() }
     }
 
     /// Stops the daemon, lets `meanwhile` happen, and starts it again on the same database and folders.
     pub async fn restart_after(self, url: &str, more: &str, meanwhile: impl FnOnce()) -> Story {
         self.daemon.stop().await;
         meanwhile();
-        let daemon = start(self.folder.path(), url, more, &self.clock).await;
+        let daemon = start(self.folder.path(), (url, more), &self.clock, self.verifier.clone()).await;
         Story { daemon, ..self }
     }
 
@@ -88,21 +98,32 @@ impl Story {
 
     pub async fn mail_bytes(&self, raw: &[u8], arrived: DateTime<Utc>) -> Listed {
         let key = self.drop_in(raw, arrived);
+        self.decided(&String::from_utf8_lossy(raw), |row| row.source_key == key).await
+    }
+
+    /// Returns when deskd has decided the fate of the one that is looked for.
+    pub async fn decided(&self, what: &str, is: impl Fn(&Listed) -> bool) -> Listed {
         let mut ticks = tokio::time::interval(Duration::from_millis(10));
         let waiting = async {
             loop {
                 ticks.tick().await;
                 let mut tx = self.daemon.db.read().await.unwrap();
                 let all = inbound::list(&mut tx, None, 1000).await.unwrap();
-                if let Some(found) = all.into_iter().find(|row| row.source_key == key && row.fate.is_some()) {
+                if let Some(found) = all.into_iter().find(|row| is(row) && row.fate.is_some()) {
                     return found;
                 }
             }
         };
         let found = tokio::time::timeout(Duration::from_secs(20), waiting).await;
-        let found = found.unwrap_or_else(|_| panic!("{key} was not decided: {}", String::from_utf8_lossy(raw)));
+        let found = found.unwrap_or_else(|_| panic!("not decided: {what}"));
         self.quiet().await;
         found
+    }
+
+    /// What an arrival is by now.
+    pub async fn inbound(&self, id: deskd::words::InboundId) -> Listed {
+        let mut tx = self.daemon.db.read().await.unwrap();
+        inbound::listed(&mut tx, id).await.unwrap().unwrap()
     }
 
     /// Puts a mail into the Maildir and does not wait.
@@ -159,7 +180,7 @@ impl Story {
         self.quiet().await;
     }
 
-    /// Moves the clock and waits until every timer that is due has been handled.
+    /// Moves the clock and waits until every timer and every look at DNS that is due has been handled.
     pub async fn advance(&self, by: TimeDelta) {
         self.clock.advance(by);
         let now = self.now();
@@ -168,8 +189,9 @@ impl Story {
             loop {
                 ticks.tick().await;
                 let mut tx = self.daemon.db.read().await.unwrap();
-                let next = tickets::next_timer(&mut tx).await.unwrap();
-                if next.is_none_or(|next| next > now) {
+                let timer = tickets::next_timer(&mut tx).await.unwrap();
+                let check = checks::next(&mut tx).await.unwrap();
+                if [timer, check].iter().flatten().all(|next| *next > now) {
                     return;
                 }
             }
@@ -227,11 +249,15 @@ impl Story {
     }
 }
 
-async fn start(folder: &Path, url: &str, more: &str, clock: &TestClock) -> Daemon {
-    let text = FIRM.replace("@STORE@", url).replace("@MORE@", more);
+async fn start(folder: &Path, (url, more): (&str, &str), clock: &TestClock, verifier: Option<Arc<Verifier>>) -> Daemon {
+    let mut text = FIRM.replace("@STORE@", url).replace("@MORE@", more);
+    if verifier.is_some() {
+        text = text.replace("tech_mail = \"token\"", "");
+        text = text.replace("path = \"inbox\"", "path = \"inbox\"\ntrusted_authserv = \"mx.northwind.example\"");
+    }
     std::fs::write(folder.join("deskd.toml"), text).unwrap();
     let config = config::load(&folder.join("deskd.toml")).unwrap_or_else(|problems| panic!("{problems}"));
-    let start = Start { config, clock: clock.clone().into(), verifier: None, program: None };
+    let start = Start { config, clock: clock.clone().into(), verifier, program: None };
     Daemon::start(start).await.unwrap()
 }
 
@@ -247,6 +273,22 @@ pub async fn told_with(name: &str, more: &str, story: impl AsyncFn(Story, String
     if let Some(database) = postgres::bare(name).await {
         let url = database.url.clone();
         story(Story::begin_with(url.clone(), more).await, url).await;
+        database.remove().await;
+    }
+}
+
+/// Tells it on a desk that believes DKIM and its border only; the DNS is one that the story plays with.
+pub async fn told_by_dns(name: &str, more: &str, story: impl AsyncFn(Story, String, Dns)) {
+    super::ring();
+    let dns = Dns::start(Mood::Well).await;
+    let url = "sqlite:deskd.db".to_owned();
+    let verifier = Some(Arc::new(Verifier::with_dns(dns.address).unwrap()));
+    story(Story::begin(url.clone(), more, verifier).await, url, dns).await;
+    if let Some(database) = postgres::bare(name).await {
+        let dns = Dns::start(Mood::Well).await;
+        let url = database.url.clone();
+        let verifier = Some(Arc::new(Verifier::with_dns(dns.address).unwrap()));
+        story(Story::begin(url.clone(), more, verifier).await, url, dns).await;
         database.remove().await;
     }
 }

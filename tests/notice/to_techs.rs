@@ -270,15 +270,8 @@ fn not_sent_reminder_reads_like_this() {
     2 can mean 2 minutes or 2 hours; write #time 2m or #time 2h
 
     Nothing of your mail was done, and nothing went to the client.
-    To send it put right, copy this into a reply:
-
-    Hi Jane,
-
-    the print server had lost its network address. I gave it a fixed one, and the printer works again.
-
-    Sam
-
-    #time 2h
+    Write it once more, as an answer to the same mail as before, with that put
+    right. An answer to this mail stays internal.
     "##);
 }
 
