@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
-use deskd::source::imap::{ImapSource, Login, Settings, Tls, Token};
+use deskd::clock::Clock;
+use deskd::source::imap::{ImapSource, Login, Settings, Tls};
 
 use crate::harness::desk::Desk;
 use crate::harness::lying_imap::{Act, LyingImap};
+use crate::harness::provider::Provider;
 
 fn settings(server: &LyingImap) -> Settings {
     let login = Login::Password { user: "support".to_owned(), password: "secret".to_owned().into() };
@@ -190,11 +192,11 @@ fn chrono_now(desk: &Desk) -> chrono::DateTime<chrono::Utc> {
     desk.inside.clock.now()
 }
 
-fn with_token(server: &LyingImap) -> Settings {
-    let token: Token = std::sync::Arc::new(|| Box::pin(async { Ok("tok".to_owned().into()) }));
+async fn with_tokens(server: &LyingImap, answers: &[(u16, &str)]) -> (Settings, Provider) {
+    let provider = Provider::start(answers).await;
     let mut settings = settings(server);
-    settings.login = Login::XOAuth2 { user: "support@x.example".to_owned(), token };
-    settings
+    settings.login = Login::XOAuth2 { user: "support@x.example".to_owned(), tokens: provider.tokens(Clock::System) };
+    (settings, provider)
 }
 
 fn offers_xoauth2(command: &str) -> Option<Act> {
@@ -220,7 +222,8 @@ async fn a_token_logs_in_by_xoauth2() {
     })
     .await;
     let mut desk = Desk::open().await;
-    let running = desk.start(ImapSource::new(with_token(&server)));
+    let (settings, _provider) = with_tokens(&server, &[(200, r#"{"access_token":"tok"}"#)]).await;
+    let running = desk.start(ImapSource::new(settings));
     desk.until_kept(1).await;
     let answer = said.lock().unwrap().clone().unwrap();
     let plain = data_encoding::BASE64.decode(answer.as_bytes()).unwrap();
@@ -247,11 +250,43 @@ async fn a_refused_token_is_told_after_the_challenge_is_answered() {
     })
     .await;
     let desk = Desk::open().await;
-    let running = desk.start(ImapSource::new(with_token(&server)));
+    let (settings, _provider) = with_tokens(&server, &[(200, r#"{"access_token":"tok"}"#)]).await;
+    let running = desk.start(ImapSource::new(settings));
     let limit = Duration::from_secs(20);
     tokio::time::timeout(limit, running.health.until(|now| now.last_error.is_some())).await.unwrap();
     let (_, words) = running.health.snapshot().last_error.unwrap();
     assert!(words.contains("refuses the login") && words.contains("expired") && !words.contains("tok"), "{words}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_token_that_was_revoked_before_its_time_is_asked_for_anew() {
+    let server = server_with(|_, command| {
+        if command.starts_with("AUTHENTICATE XOAUTH2") {
+            return Some(Act::Ask("+ \r\n".to_owned(), {
+                Box::new(|answer: &str| {
+                    let plain = data_encoding::BASE64.decode(answer.as_bytes()).unwrap_or_default();
+                    match String::from_utf8_lossy(&plain) {
+                        new if new.contains("Bearer new") => "TAG OK welcome\r\n".to_owned(),
+                        old if old.contains("Bearer old") => "+ eyJzdGF0dXMiOiI0MDAifQ==\r\n".to_owned(),
+                        _ => "TAG NO [AUTHENTICATIONFAILED] revoked\r\n".to_owned(),
+                    }
+                })
+            }));
+        }
+        offers_xoauth2(command)
+    })
+    .await;
+    let mut desk = Desk::open().await;
+    let answers = [
+        (503, "busy"),
+        (200, r#"{"access_token":"old","expires_in":3600}"#),
+        (200, r#"{"access_token":"new","expires_in":3600}"#),
+    ];
+    let (settings, provider) = with_tokens(&server, &answers).await;
+    let running = desk.start(ImapSource::new(settings));
+    assert_eq!(desk.until_kept(1).await[0].key, "7/5");
+    assert_eq!(provider.asked().len(), 3, "one that failed, one that was revoked, and the new one");
     running.stop().await;
 }
 

@@ -17,7 +17,7 @@ use super::read::{self, Ready};
 use super::trial::{Trial, Tried};
 use crate::clock::Clock;
 use crate::lifecycle::{Pulse, chain};
-use crate::mail::authentic::{Authentic, Border, Verifier};
+use crate::mail::authentic::{Authentic, Border, Verdict, Verifier};
 use crate::store::inbound::{self, Fate, Outcome, Unprocessed};
 use crate::store::{Db, StoreError};
 use crate::words::InboundId;
@@ -263,7 +263,10 @@ impl Worker {
                 exchange_online: desk.is_some_and(|desk| desk.exchange_online),
             };
             let (raw, parsed) = (Arc::clone(&mail.raw), Arc::clone(&mail.mail));
-            async move { verifier.verify(&raw, &parsed, &border).await }
+            async move {
+                let checked = AssertUnwindSafe(verifier.verify(&raw, &parsed, &border)).catch_unwind().await;
+                checked.unwrap_or_else(|_| Verdict::unknown("checking it made deskd panic"))
+            }
         });
         match tokio::time::timeout(VERIFY, join_all(checks)).await {
             Ok(verdicts) => {
@@ -274,7 +277,7 @@ impl Worker {
             Err(_) => {
                 tracing::warn!("DNS did not answer in {} s; senders stay unverified", VERIFY.as_secs());
                 for mail in ready.iter_mut() {
-                    mail.verdict = Some(crate::mail::authentic::Verdict::unknown("DNS did not answer in time"));
+                    mail.verdict = Some(Verdict::unknown("DNS did not answer in time"));
                 }
             }
         }

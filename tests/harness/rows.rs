@@ -1,5 +1,7 @@
 //! Rows of a test's database by one SQL text, on either database.
 
+use std::time::Duration;
+
 use deskd::store::Db;
 use sqlx::FromRow;
 use sqlx::postgres::PgRow;
@@ -15,6 +17,36 @@ where
         Db::Postgres(pool) => sqlx::query_as(sql).fetch_all(pool).await,
     }
     .unwrap_or_else(|error| panic!("{sql}: {error}"))
+}
+
+/// Waits for a SELECT to give rows as wanted.
+pub async fn until<T>(db: &Db, what: &str, sql: &'static str, wanted: impl Fn(&[T]) -> bool) -> Vec<T>
+where
+    T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin + std::fmt::Debug,
+{
+    let mut ticks = tokio::time::interval(Duration::from_millis(20));
+    let mut seen = Vec::new();
+    let looking = async {
+        loop {
+            ticks.tick().await;
+            seen = rows::<T>(db, sql).await;
+            if wanted(&seen) {
+                return;
+            }
+        }
+    };
+    let done = tokio::time::timeout(Duration::from_secs(60), looking).await;
+    assert!(done.is_ok(), "{what} never came; the rows are {seen:?}");
+    seen
+}
+
+/// Changes rows behind the daemon's back.
+pub async fn change(db: &Db, sql: &'static str) -> u64 {
+    let done = match db {
+        Db::Sqlite { write, .. } => sqlx::query(sql).execute(write).await.map(|done| done.rows_affected()),
+        Db::Postgres(pool) => sqlx::query(sql).execute(pool).await.map(|done| done.rows_affected()),
+    };
+    done.unwrap_or_else(|error| panic!("{sql}: {error}"))
 }
 
 /// The one number that a SELECT gives (`CAST(… AS BIGINT)`).
