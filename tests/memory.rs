@@ -220,5 +220,24 @@ fn bombs() -> Vec<(&'static str, Vec<u8>)> {
             ),
         ),
         ("thirty megabytes in one line", with("line", "\r\n".to_owned() + &"x".repeat(30_000_000) + "\r\n")),
+        ("a file that is too large for a relay", with("file", attached(22_000_000))),
+        ("a file that is just small enough for a relay", with("smaller", attached(19_000_000))),
     ]
+}
+
+/// Bytes that no compression makes smaller.
+fn attached(size: usize) -> String {
+    let mut word = 7_u64;
+    let mut bytes = Vec::with_capacity(size);
+    while bytes.len() < size {
+        word ^= word << 13;
+        word ^= word >> 7;
+        word ^= word << 17;
+        bytes.extend_from_slice(&word.to_le_bytes());
+    }
+    format!(
+        "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nSee the file.\r\n--b\r\nContent-Type: application/zip\r\n\
+         Content-Disposition: attachment; filename=a.zip\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n--b--\r\n",
+        data_encoding::BASE64_MIME.encode(&bytes)
+    )
 }

@@ -8,7 +8,8 @@ use crate::harness::daemon::{Home, Process};
 use crate::harness::each_url;
 use crate::harness::rows::until;
 
-const GLOBEX: &str = "[[client]]\nkey = \"globex\"\nname = \"Globex\"\ndomains = [\"globex.example\"]\n";
+const GLOBEX: &str =
+    "[[client]]\nkey = \"globex\"\nname = \"Globex\"\ndomains = [\"globex.example\"]\ndefault_category = \"project\"\n";
 
 fn config(url: &str, more: &str) -> String {
     format!(
@@ -49,8 +50,15 @@ impl Scene {
 
     /// What the log says more after a reload with this config.
     async fn reload(&self, more: &str) -> String {
+        self.reload_with(str::to_owned, more).await
+    }
+
+    /// The same with the whole text of the config changed by `change`.
+    async fn reload_with(&self, change: impl Fn(&str) -> String, more: &str) -> String {
         let before = self.home.log().len();
         self.home.write(more);
+        let text = std::fs::read_to_string(self.home.config()).unwrap();
+        std::fs::write(self.home.config(), change(&text)).unwrap();
         self.process.reload().await;
         self.home.log()[before..].to_owned()
     }
@@ -73,28 +81,15 @@ async fn a_changed_config_is_used_from_the_next_mail_on_and_a_bad_one_changes_no
         assert_eq!(scene.becomes("third").await, known);
 
         // A template that cannot be used is found as late as when the texts are made.
-        std::fs::create_dir_all(folder.join("words")).unwrap();
-        std::fs::write(folder.join("words/acknowledgement.txt"), "{{ unclosed").unwrap();
-        let broken = format!("templates = \"words\"\n{}", config(url, ""));
-        let text = std::fs::read_to_string(scene.home.config()).unwrap();
-        assert!(!text.contains("templates"));
-        std::fs::write(scene.home.config(), with_top(&scene, &broken)).unwrap();
-        let before = scene.home.log().len();
-        scene.process.reload().await;
-        let said = scene.home.log()[before..].to_owned();
-        assert!(said.contains("the new config is not used"), "{said}");
+        std::fs::create_dir_all(folder.join("words/templates/en")).unwrap();
+        std::fs::write(folder.join("words/templates/en/acknowledgement.html"), "{{ unclosed").unwrap();
+        let said = scene.reload_with(|text| format!("templates = \"words\"\n{text}"), &config(url, "")).await;
+        assert!(said.contains("the new config is not used") && said.contains("acknowledgement.html"), "{said}");
         assert_eq!(scene.becomes("fourth").await, known);
         scene.process.stop().await;
         scene.db.close().await;
     })
     .await;
-}
-
-/// `templates` belongs above the first section.
-fn with_top(scene: &Scene, more: &str) -> String {
-    scene.home.write(more.split_once('\n').unwrap().1);
-    let text = std::fs::read_to_string(scene.home.config()).unwrap();
-    format!("{}\n{text}", more.split_once('\n').unwrap().0)
 }
 
 #[tokio::test]
@@ -108,16 +103,8 @@ async fn what_needs_a_restart_is_named_and_the_old_config_stays() {
             let said = scene.reload(&more).await;
             assert!(said.contains(&format!("restart needed: {named} changed")), "{named}: {said}");
         }
-        let text = std::fs::read_to_string(scene.home.config()).unwrap();
-        scene.home.write(&config(url, GLOBEX));
-        let text_with_domain = std::fs::read_to_string(scene.home.config())
-            .unwrap()
-            .replace("domain = \"northwind.example\"", "domain = \"northwind.test\"");
-        assert_ne!(text, text_with_domain);
-        std::fs::write(scene.home.config(), text_with_domain).unwrap();
-        let before = scene.home.log().len();
-        scene.process.reload().await;
-        let said = scene.home.log()[before..].to_owned();
+        let domain = |text: &str| text.replace("domain = \"northwind.example\"", "domain = \"northwind.test\"");
+        let said = scene.reload_with(domain, &config(url, GLOBEX)).await;
         assert!(said.contains("restart needed: firm.domain changed"), "{said}");
         // Of none of them a part was taken over.
         assert_eq!(scene.becomes("first").await, (String::new(), "unsorted".to_owned()));

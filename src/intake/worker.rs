@@ -235,8 +235,11 @@ impl Worker {
     async fn read_all(&self, rows: Vec<Unprocessed>) -> Result<Vec<Ready>, StoreError> {
         let read = tokio::task::spawn_blocking(move || {
             rows.into_iter()
-                .map(|row| {
+                .map(|mut row| {
+                    // A big mail is in memory often enough without a second copy of its bytes.
+                    let compressed = std::mem::take(&mut row.compressed);
                     let kept = row.clone();
+                    row.compressed = compressed;
                     let read = std::panic::catch_unwind(AssertUnwindSafe(|| read::read(row)));
                     (kept, read)
                 })
