@@ -41,6 +41,7 @@ mod quarantine;
 mod reload;
 mod schema;
 mod smtp_login;
+mod source_down;
 mod story;
 mod story_clock;
 mod story_intake;
