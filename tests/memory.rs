@@ -88,8 +88,9 @@ async fn liars() -> Vec<(&'static str, LyingImap)> {
         .await,
         mailbox("endless", |command| body(command).then(|| flood("* OK ", vec![b'x'; MEGABYTE]))).await,
         mailbox("searches", |command| {
-            // Six million mails.
-            command.starts_with("UID SEARCH").then(|| Act::Say((1..600).map(search_line).collect()))
+            // Fifteen million mails.
+            let end = ["TAG OK\r\n".to_owned()];
+            command.starts_with("UID SEARCH").then(|| Act::Say((1..1500).map(search_line).chain(end).collect()))
         })
         .await,
         mailbox("offers", |command| {
@@ -119,7 +120,7 @@ fn search_line(number: u32) -> String {
 
 fn capability_line(number: usize) -> String {
     let words: Vec<String> = (0..50_000).map(|word| format!("X{number}-{word}")).collect();
-    format!("* CAPABILITY {}\r\n", words.join(" "))
+    format!("* CAPABILITY IMAP4rev1 {}\r\n", words.join(" "))
 }
 
 fn config(url: &str, servers: &[(&str, LyingImap)]) -> String {
