@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::harness::daemon::{Home, Process};
 use crate::harness::lying_imap::{Act, LyingImap};
 use crate::harness::rows::until;
-use crate::harness::{say, scratch};
+use crate::harness::{each_url, say, scratch};
 use deskd::store::Db;
 
 /// What deskd may hold at the most, in MB.
@@ -178,12 +178,14 @@ async fn servers_that_lie_all_at_once_cannot_fill_the_memory_and_their_honest_ma
 
 #[tokio::test]
 async fn mails_built_to_hurt_leave_the_real_process_small_and_the_next_mail_is_worked_on() {
-    let folder = scratch("bombs");
-    let url = format!("sqlite:{}", folder.path().join("deskd.db").display());
-    let home = Home::new(folder.path(), &config(&url, &[]));
+    each_url("bombs", async |folder, url| bombard(folder, url).await).await;
+}
+
+async fn bombard(folder: &std::path::Path, url: &str) {
+    let home = Home::new(folder, &config(url, &[]));
     let process = home.run();
     process.ready().await;
-    let db = Db::open(&url).await.unwrap();
+    let db = Db::open(url).await.unwrap();
     let sql = "SELECT source_key, COALESCE(fate, '') FROM inbound";
     for (number, (name, bomb)) in bombs().into_iter().enumerate() {
         home.drop_in(&format!("{number}.bomb"), &bomb);
