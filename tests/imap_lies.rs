@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
-use deskd::source::imap::{ImapSource, Login, Settings, Tls, Token};
+use deskd::clock::Clock;
+use deskd::source::imap::{ImapSource, Login, Settings, Tls};
 
 use crate::harness::desk::Desk;
 use crate::harness::lying_imap::{Act, LyingImap};
+use crate::harness::provider::Provider;
 
 fn settings(server: &LyingImap) -> Settings {
     let login = Login::Password { user: "support".to_owned(), password: "secret".to_owned().into() };
@@ -186,15 +188,72 @@ async fn a_mail_without_an_arrival_time_stops_nobody() {
     running.stop().await;
 }
 
+#[tokio::test]
+async fn an_arrival_time_that_no_mail_can_have_counts_as_none() {
+    // Some databases know no year 5000 before Christ: one such row would keep everybody's mail from being kept.
+    for date in ["01-Jan--4999 00:00:00 +0000", "01-Jan-0001 00:00:00 +0000", "01-Jan-99999 00:00:00 +0000"] {
+        let server = server_with(move |_, command| {
+            let answer = format!("* 1 FETCH (UID 5 RFC822.SIZE 13 INTERNALDATE \"{date}\" FLAGS ())\r\nTAG OK\r\n");
+            command.contains("RFC822.SIZE").then_some(Act::Say(answer))
+        })
+        .await;
+        let mut desk = Desk::open().await;
+        let before = chrono_now(&desk);
+        let running = desk.start(ImapSource::new(settings(&server)));
+        let kept = desk.until_kept(1).await;
+        assert!(
+            kept[0].arrived_at >= before && kept[0].arrived_at <= chrono_now(&desk),
+            "{date}: {}",
+            kept[0].arrived_at
+        );
+        running.stop().await;
+    }
+}
+
+/// Neither MOVE nor UIDPLUS nor keywords: our own table of keys alone knows what is done.
+#[tokio::test]
+async fn where_mail_can_neither_be_moved_nor_marked_it_is_left_alone_and_taken_once() {
+    let touched = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = touched.clone();
+    let server = server_with(move |_, command| {
+        if ["UID MOVE", "UID COPY", "UID STORE", "UID EXPUNGE", "CREATE"].iter().any(|word| command.starts_with(word)) {
+            counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        }
+        let say = |text: &str| Some(Act::Say(text.to_owned()));
+        match command {
+            "CAPABILITY" => say("* CAPABILITY IMAP4rev1\r\nTAG OK\r\n"),
+            select if select.starts_with("SELECT") => say(
+                "* 1 EXISTS\r\n* OK [UIDVALIDITY 7] v\r\n* OK [UIDNEXT 6] n\r\n* OK [PERMANENTFLAGS (\\Seen)] p\r\nTAG OK\r\n",
+            ),
+            _ => None,
+        }
+    })
+    .await;
+    let mut desk = Desk::open().await;
+    for life in 1..=3 {
+        let running = desk.start(ImapSource::new(settings(&server)));
+        assert_eq!(desk.until_kept(1).await[0].key, "7/5");
+        // Seen whole twice: found again, known, and left alone.
+        let limit = Duration::from_secs(20);
+        tokio::time::timeout(limit, running.health.until(|now| now.successes >= 2)).await.unwrap();
+        assert_eq!(running.health.snapshot().handed_in, u64::from(life == 1), "life {life}");
+        running.stop().await;
+        let deskd::store::Db::Sqlite { write, .. } = &desk.inside.db else { unreachable!() };
+        sqlx::query("DELETE FROM source_cursor").execute(write).await.unwrap();
+    }
+    assert_eq!(desk.kept.borrow().len(), 1);
+    assert_eq!(touched.load(std::sync::atomic::Ordering::SeqCst), 0);
+}
+
 fn chrono_now(desk: &Desk) -> chrono::DateTime<chrono::Utc> {
     desk.inside.clock.now()
 }
 
-fn with_token(server: &LyingImap) -> Settings {
-    let token: Token = std::sync::Arc::new(|| Box::pin(async { Ok("tok".to_owned().into()) }));
+async fn with_tokens(server: &LyingImap, answers: &[(u16, &str)]) -> (Settings, Provider) {
+    let provider = Provider::start(answers).await;
     let mut settings = settings(server);
-    settings.login = Login::XOAuth2 { user: "support@x.example".to_owned(), token };
-    settings
+    settings.login = Login::XOAuth2 { user: "support@x.example".to_owned(), tokens: provider.tokens(Clock::System) };
+    (settings, provider)
 }
 
 fn offers_xoauth2(command: &str) -> Option<Act> {
@@ -220,7 +279,8 @@ async fn a_token_logs_in_by_xoauth2() {
     })
     .await;
     let mut desk = Desk::open().await;
-    let running = desk.start(ImapSource::new(with_token(&server)));
+    let (settings, _provider) = with_tokens(&server, &[(200, r#"{"access_token":"tok"}"#)]).await;
+    let running = desk.start(ImapSource::new(settings));
     desk.until_kept(1).await;
     let answer = said.lock().unwrap().clone().unwrap();
     let plain = data_encoding::BASE64.decode(answer.as_bytes()).unwrap();
@@ -247,11 +307,43 @@ async fn a_refused_token_is_told_after_the_challenge_is_answered() {
     })
     .await;
     let desk = Desk::open().await;
-    let running = desk.start(ImapSource::new(with_token(&server)));
+    let (settings, _provider) = with_tokens(&server, &[(200, r#"{"access_token":"tok"}"#)]).await;
+    let running = desk.start(ImapSource::new(settings));
     let limit = Duration::from_secs(20);
     tokio::time::timeout(limit, running.health.until(|now| now.last_error.is_some())).await.unwrap();
     let (_, words) = running.health.snapshot().last_error.unwrap();
     assert!(words.contains("refuses the login") && words.contains("expired") && !words.contains("tok"), "{words}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_token_that_was_revoked_before_its_time_is_asked_for_anew() {
+    let server = server_with(|_, command| {
+        if command.starts_with("AUTHENTICATE XOAUTH2") {
+            return Some(Act::Ask("+ \r\n".to_owned(), {
+                Box::new(|answer: &str| {
+                    let plain = data_encoding::BASE64.decode(answer.as_bytes()).unwrap_or_default();
+                    match String::from_utf8_lossy(&plain) {
+                        new if new.contains("Bearer new") => "TAG OK welcome\r\n".to_owned(),
+                        old if old.contains("Bearer old") => "+ eyJzdGF0dXMiOiI0MDAifQ==\r\n".to_owned(),
+                        _ => "TAG NO [AUTHENTICATIONFAILED] revoked\r\n".to_owned(),
+                    }
+                })
+            }));
+        }
+        offers_xoauth2(command)
+    })
+    .await;
+    let mut desk = Desk::open().await;
+    let answers = [
+        (503, "busy"),
+        (200, r#"{"access_token":"old","expires_in":3600}"#),
+        (200, r#"{"access_token":"new","expires_in":3600}"#),
+    ];
+    let (settings, provider) = with_tokens(&server, &answers).await;
+    let running = desk.start(ImapSource::new(settings));
+    assert_eq!(desk.until_kept(1).await[0].key, "7/5");
+    assert_eq!(provider.asked().len(), 3, "one that failed, one that was revoked, and the new one");
     running.stop().await;
 }
 

@@ -50,6 +50,52 @@ async fn without_move_the_mail_is_copied_and_only_it_is_expunged() {
     running.stop().await;
 }
 
+/// Neither MOVE nor UIDPLUS: done mail stays where it is and carries a keyword.
+#[tokio::test]
+async fn where_mail_cannot_be_moved_a_keyword_marks_it_and_no_restart_takes_it_again() {
+    let server = Dovecot::start("imap_capability = IMAP4rev1 IDLE").await;
+    let keywords = server.maildir("support").join("dovecot-keywords");
+    server.deliver("support", "m1", &mail("one"));
+    server.deliver("support", "m2", &mail("two"));
+    let mut desk = Desk::open().await;
+    let running = desk.start(ImapSource::new(settings(&server, Tls::None)));
+    desk.until_kept(2).await;
+    running.until_well().await;
+    running.stop().await;
+    assert_eq!((server.count("support", ""), server.count("support", ".Processed")), (2, 0));
+    assert!(std::fs::read_to_string(&keywords).unwrap().contains("$DeskdDone"));
+    assert_eq!(marked(&server), 2);
+
+    // The next life, once with what it remembers and once with a cursor that was lost.
+    for (number, name) in [(3, "three"), (4, "four")] {
+        server.deliver("support", &format!("m{number}"), &mail(name));
+        let running = desk.start(ImapSource::new(settings(&server, Tls::None)));
+        let kept = desk.until_kept(number).await;
+        assert_eq!(kept[number - 1].raw, mail(name).into_bytes());
+        running.until_well().await;
+        running.stop().await;
+        assert_eq!((desk.kept.borrow().len(), marked(&server)), (number, number));
+        let deskd::store::Db::Sqlite { write, .. } = &desk.inside.db else { unreachable!() };
+        sqlx::query("DELETE FROM source_cursor").execute(write).await.unwrap();
+    }
+    // Even where our own table of keys knows nothing of them: a human who takes the keyword away asks for the mail again.
+    let deskd::store::Db::Sqlite { write, .. } = &desk.inside.db else { unreachable!() };
+    sqlx::query("DELETE FROM raw").execute(write).await.unwrap();
+    sqlx::query("DELETE FROM inbound").execute(write).await.unwrap();
+    let running = desk.start(ImapSource::new(settings(&server, Tls::None)));
+    running.until_well().await;
+    running.stop().await;
+    let again: (i64,) = sqlx::query_as("SELECT COUNT(*) FROM inbound").fetch_one(write).await.unwrap();
+    assert_eq!(again, (0,));
+}
+
+/// Files of the inbox that carry a keyword: Dovecot writes keywords as small letters behind the flags.
+fn marked(server: &Dovecot) -> usize {
+    let files = std::fs::read_dir(server.maildir("support").join("cur")).unwrap();
+    let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
+    files.map(name).filter(|name| name.rsplit_once(":2,").is_some_and(|(_, flags)| flags.contains('a'))).count()
+}
+
 #[tokio::test]
 async fn a_wrong_password_is_told_and_stops_nothing_else() {
     let server = Dovecot::start("").await;

@@ -1,43 +1,20 @@
 //! OAuth tokens from a provider on loopback: asked once, kept, renewed, and every refusal with a way out.
 
-use std::sync::{Arc, Mutex};
-
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::routing::post;
 use chrono::TimeDelta;
 use deskd::account::oauth::{Grant, OAuthSetup, TokenSource};
 use deskd::account::tls;
 use deskd::clock::{Clock, TestClock};
 use secrecy::ExposeSecret;
 
+use crate::harness::provider::Provider;
 use crate::harness::{at, ring};
-
-/// Answers in order (the last one for ever) and what was asked.
-#[derive(Clone, Default)]
-struct Provider {
-    answers: Arc<Mutex<Vec<(u16, String)>>>,
-    asked: Arc<Mutex<Vec<String>>>,
-}
-
-async fn answer(State(provider): State<Provider>, form: String) -> (StatusCode, String) {
-    provider.asked.lock().unwrap().push(form);
-    let mut answers = provider.answers.lock().unwrap();
-    let (status, body) = if answers.len() > 1 { answers.remove(0) } else { answers[0].clone() };
-    (StatusCode::from_u16(status).unwrap(), body)
-}
 
 async fn source(grant: Grant, answers: &[(u16, &str)]) -> (TokenSource, Provider, TestClock) {
     ring();
-    let provider = Provider::default();
-    *provider.answers.lock().unwrap() = answers.iter().map(|(status, body)| (*status, (*body).to_owned())).collect();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let token_url = format!("http://{}/token", listener.local_addr().unwrap());
-    let app = axum::Router::new().route("/token", post(answer)).with_state(provider.clone());
-    tokio::spawn(async move { axum::serve(listener, app).await });
+    let provider = Provider::start(answers).await;
     let setup = OAuthSetup {
         account: "[oauth.m365]".to_owned(),
-        token_url,
+        token_url: provider.token_url.clone(),
         client_id: "desk".to_owned(),
         client_secret: Some("s3cret".to_owned().into()),
         scope: Some("mail".to_owned()),
@@ -68,7 +45,7 @@ async fn a_token_is_asked_for_once_and_again_five_minutes_before_its_end() {
     assert_eq!(token(&tokens).await, "two");
     tokens.forget().await;
     assert_eq!(token(&tokens).await, "three");
-    let asked = provider.asked.lock().unwrap().clone();
+    let asked = provider.asked();
     assert_eq!(asked.len(), 3);
     assert_eq!(asked[0], "client_id=desk&grant_type=client_credentials&client_secret=s3cret&scope=mail");
 }
@@ -85,7 +62,7 @@ async fn a_newer_refresh_token_takes_the_place_of_the_configured_one() {
     assert_eq!(token(&tokens).await, "one", "a short token is used for half of its life");
     clock.advance(TimeDelta::seconds(2));
     assert_eq!(token(&tokens).await, "two");
-    let asked = provider.asked.lock().unwrap().clone();
+    let asked = provider.asked();
     assert!(asked[0].contains("refresh_token=first") && asked[1].contains("refresh_token=newer"), "{asked:?}");
 }
 

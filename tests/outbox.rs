@@ -18,6 +18,7 @@ use deskd::words::OutboxId;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::harness::rows::queue;
 use crate::harness::smtp::{Act, SmtpServer};
 use crate::harness::{at, each_db};
 
@@ -39,16 +40,6 @@ fn mail(key: &str, class: Class) -> NewMail {
         bytes: format!("Message-ID: <{key}@northwind.example>\r\n\r\n.hidden\r\nlast\r\n").into_bytes(),
         next_at: start(),
     }
-}
-
-/// `None` where a row with the same key was there before.
-async fn put(db: &Db, mail: &NewMail) -> Option<OutboxId> {
-    let mut tx = db.write().await.unwrap();
-    let before = rows::list(&mut tx, true, 1000).await.unwrap().len();
-    rows::insert(&mut tx, mail.clone(), start());
-    let after = rows::list(&mut tx, true, 1000).await.unwrap();
-    tx.commit().await.unwrap();
-    (after.len() > before).then(|| after.iter().find(|row| row.dedupe_key == mail.dedupe_key).unwrap().id)
 }
 
 async fn row(db: &Db, id: OutboxId) -> Row {
@@ -127,8 +118,8 @@ impl Running {
 #[tokio::test]
 async fn a_second_mail_with_the_same_key_is_not_written() {
     each_db("dedupe", async |db| {
-        assert!(put(&db, &mail("ack/1", Class::Once)).await.is_some());
-        assert_eq!(put(&db, &mail("ack/1", Class::Once)).await, None);
+        let first = queue(&db, &mail("ack/1", Class::Once), start()).await;
+        assert_eq!(queue(&db, &mail("ack/1", Class::Once), start()).await, first);
     })
     .await;
 }
@@ -136,7 +127,7 @@ async fn a_second_mail_with_the_same_key_is_not_written() {
 #[tokio::test]
 async fn a_claimed_mail_is_claimed_by_nobody_else_and_its_attempt_is_counted_first() {
     each_db("claim", async |db| {
-        let id = put(&db, &mail("a", Class::MustArrive)).await.unwrap();
+        let id = queue(&db, &mail("a", Class::MustArrive), start()).await;
         let mut tx = db.write().await.unwrap();
         let until = start() + TimeDelta::minutes(5);
         let claimed = rows::claim(&mut tx, "one", start(), until, 10).await.unwrap();
@@ -152,9 +143,9 @@ async fn a_claimed_mail_is_claimed_by_nobody_else_and_its_attempt_is_counted_fir
 #[tokio::test]
 async fn after_a_crash_a_mail_before_its_body_is_queued_and_one_in_its_body_is_uncertain() {
     each_db("crash", async |db| {
-        let early = put(&db, &mail("early", Class::MustArrive)).await.unwrap();
-        let must = put(&db, &mail("must", Class::MustArrive)).await.unwrap();
-        let once = put(&db, &mail("once", Class::Once)).await.unwrap();
+        let early = queue(&db, &mail("early", Class::MustArrive), start()).await;
+        let must = queue(&db, &mail("must", Class::MustArrive), start()).await;
+        let once = queue(&db, &mail("once", Class::Once), start()).await;
         let mut tx = db.write().await.unwrap();
         let until = start() + TimeDelta::minutes(5);
         let claimed = rows::claim(&mut tx, "one", start(), until, 10).await.unwrap();
@@ -178,7 +169,7 @@ async fn after_a_crash_a_mail_before_its_body_is_queued_and_one_in_its_body_is_u
 async fn a_mail_arrives_with_its_own_bytes_and_stuffed_dots() {
     each_db("arrives", async |db| {
         let server = SmtpServer::start().await;
-        let id = put(&db, &mail("a", Class::MustArrive)).await.unwrap();
+        let id = queue(&db, &mail("a", Class::MustArrive), start()).await;
         let running = run(&db, Transport::Smtp(smtp(server.port)));
         running.until(&db, id, |row| row.state == State::Sent).await;
         running.end().await;
@@ -195,7 +186,7 @@ async fn trouble_before_the_body_is_later_and_never_uncertain() {
             each_db("later", async |db| {
                 let server = SmtpServer::start().await;
                 server.on(line, act.clone(), 1);
-                let id = put(&db, &mail("a", Class::Once)).await.unwrap();
+                let id = queue(&db, &mail("a", Class::Once), start()).await;
                 let running = run(&db, Transport::Smtp(smtp(server.port)));
                 let later = running.until(&db, id, |row| row.last_error.is_some()).await;
                 assert_eq!((later.state, later.attempts, later.uncertain_attempts), (State::Queued, 1, 0), "{line}");
@@ -217,7 +208,7 @@ async fn a_refusal_for_good_fails_and_is_to_be_told() {
         each_db("never", async |db| {
             let server = SmtpServer::start().await;
             server.on(line, Act::Reply("550 no such user"), 1);
-            let id = put(&db, &mail("a", Class::MustArrive)).await.unwrap();
+            let id = queue(&db, &mail("a", Class::MustArrive), start()).await;
             let running = run(&db, Transport::Smtp(smtp(server.port)));
             running.until(&db, id, |row| row.state == State::Failed).await;
             let mut tx = db.write().await.unwrap();
@@ -237,7 +228,7 @@ async fn a_mail_that_must_arrive_is_tried_three_times_with_equal_bytes_and_then_
         each_db("uncertain", async |db| {
             let server = SmtpServer::start().await;
             server.on("BODY", act.clone(), 9);
-            let id = put(&db, &mail("a", Class::MustArrive)).await.unwrap();
+            let id = queue(&db, &mail("a", Class::MustArrive), start()).await;
             let running = run(&db, Transport::Smtp(smtp(server.port)));
             for tries in 1..=3 {
                 let found = running.until(&db, id, |row| row.uncertain_attempts == tries).await;
@@ -259,7 +250,7 @@ async fn a_mail_of_class_once_is_never_sent_again_when_uncertain() {
     each_db("once", async |db| {
         let server = SmtpServer::start().await;
         server.on("BODY", Act::Drop, 9);
-        let id = put(&db, &mail("a", Class::Once)).await.unwrap();
+        let id = queue(&db, &mail("a", Class::Once), start()).await;
         let running = run(&db, Transport::Smtp(smtp(server.port)));
         running.until(&db, id, |row| row.state == State::Uncertain && row.next_at == NEVER).await;
         running.end().await;
@@ -273,7 +264,7 @@ async fn a_refused_login_pauses_the_account_and_burns_no_attempt() {
     each_db("paused", async |db| {
         let server = SmtpServer::start().await;
         server.on("AUTH", Act::Reply("535 5.7.8 wrong password"), 1);
-        let id = put(&db, &mail("a", Class::MustArrive)).await.unwrap();
+        let id = queue(&db, &mail("a", Class::MustArrive), start()).await;
         let running = run(&db, Transport::Smtp(smtp(server.port)));
         let paused = running.until(&db, id, |row| row.last_error.is_some() && row.state == State::Queued).await;
         assert_eq!((paused.attempts, paused.next_at), (0, start()));
@@ -292,7 +283,7 @@ async fn a_server_that_refuses_the_empty_sender_gets_the_address_and_no_attempt_
         let server = SmtpServer::start().await;
         server.on("MAIL FROM:<>", Act::Reply("550 empty sender refused"), 9);
         let ack = NewMail { envelope_from: None, ..mail("a", Class::Once) };
-        let id = put(&db, &ack).await.unwrap();
+        let id = queue(&db, &ack, start()).await;
         let running = run(&db, Transport::Smtp(smtp(server.port)));
         let sent = running.until(&db, id, |row| row.state == State::Sent).await;
         assert_eq!(sent.attempts, 1);
@@ -308,7 +299,7 @@ async fn an_address_with_a_command_in_it_is_never_sent_but_an_odd_real_one_is() 
         let server = SmtpServer::start().await;
         let evil = NewMail { recipient: "x@y>\r\nRCPT TO:<z@w".to_owned(), ..mail("evil", Class::Once) };
         let odd = NewMail { recipient: "a..b@docomo.ne.jp".to_owned(), ..mail("odd", Class::Once) };
-        let (evil, odd) = (put(&db, &evil).await.unwrap(), put(&db, &odd).await.unwrap());
+        let (evil, odd) = (queue(&db, &evil, start()).await, queue(&db, &odd, start()).await);
         let running = run(&db, Transport::Smtp(smtp(server.port)));
         running.until(&db, evil, |row| row.state == State::Failed).await;
         running.until(&db, odd, |row| row.state == State::Sent).await;
@@ -359,7 +350,7 @@ fn a_rate_reads_as_people_write_it() {
 async fn without_starttls_neither_the_password_nor_the_mail_leaves() {
     each_db("starttls", async |db| {
         let server = SmtpServer::start().await;
-        let id = put(&db, &mail("a", Class::MustArrive)).await.unwrap();
+        let id = queue(&db, &mail("a", Class::MustArrive), start()).await;
         let transport = Smtp { security: Security::StartTls, ..smtp(server.port) };
         let running = run(&db, Transport::Smtp(transport));
         let waits = running.until(&db, id, |row| row.last_error.is_some() && row.state == State::Queued).await;

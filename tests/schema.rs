@@ -6,7 +6,7 @@ use deskd::store::{Conn, Db};
 use regex::Regex;
 use sqlx::Row;
 
-use crate::harness::{postgres, scratch};
+use crate::harness::{each_url, postgres, scratch};
 
 /// What both databases can be asked for, in words of neither.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -201,6 +201,57 @@ fn both_databases_have_migrations_of_the_same_names() {
 #[tokio::test]
 async fn migrating_twice_changes_nothing() {
     crate::harness::each_db("migrate_twice", async |db| db.migrate().await.unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn daemons_that_migrate_at_the_same_moment_all_come_through() {
+    each_url("migrate_race", async |_, url| {
+        let mut daemons = Vec::new();
+        for _ in 0..6 {
+            daemons.push(Db::open(url).await.unwrap());
+        }
+        let start = std::sync::Arc::new(tokio::sync::Barrier::new(daemons.len()));
+        let migrated = daemons.into_iter().map(|db| {
+            let start = start.clone();
+            tokio::spawn(async move {
+                start.wait().await;
+                db.migrate().await.unwrap();
+                assert!(db.schema_is_current().await.unwrap());
+                db.close().await;
+            })
+        });
+        for done in futures_util::future::join_all(migrated).await {
+            done.unwrap();
+        }
+        let db = Db::open(url).await.unwrap();
+        let applied = ask(&db, "SELECT CAST(version AS TEXT) FROM _sqlx_migrations ORDER BY version").await;
+        assert_eq!(applied.len(), migrations("postgres").len());
+        db.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn migrating_takes_no_advisory_lock_that_a_pooler_would_not_keep() {
+    let Some(database) = postgres::bare("advisory").await else { return };
+    let holder = Db::open(&database.url).await.unwrap();
+    let Db::Postgres(pool) = &holder else { unreachable!() };
+    let name: (String,) = sqlx::query_as("SELECT current_database()::text").fetch_one(pool).await.unwrap();
+    // The lock that the migration library would wait for, held by somebody else.
+    let mut held = pool.acquire().await.unwrap();
+    let lock = 0x3d32_ad9e_i64 * i64::from(crc32(name.0.as_bytes()));
+    sqlx::query("SELECT pg_advisory_lock($1)").bind(lock).execute(&mut *held).await.unwrap();
+    let db = Db::open(&database.url).await.unwrap();
+    tokio::time::timeout(std::time::Duration::from_secs(30), db.migrate()).await.expect("it waits for nobody").unwrap();
+    drop(held);
+    db.close().await;
+    holder.close().await;
+    database.remove().await;
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    let step = |sum: u32| if sum & 1 == 1 { (sum >> 1) ^ 0xedb8_8320 } else { sum >> 1 };
+    !bytes.iter().fold(!0, |sum, byte| (0..8).fold(sum ^ u32::from(*byte), |sum, _| step(sum)))
 }
 
 /// Several statements, from a file of this project.

@@ -45,7 +45,8 @@ impl Desk {
                 Ok(Some(lease)) => self.hold(lease, &stop).await,
                 Ok(None) => pause(&stop, lease::RENEW / 5).await,
                 Err(error) => {
-                    tracing::error!(error = %chain(&error), "cannot ask for the lease of the desk");
+                    let place = self.db.place();
+                    tracing::error!(error = %chain(&error), store = %place, "cannot ask for the lease of the desk in {place}");
                     pause(&stop, Duration::from_secs(2)).await;
                 }
             }
@@ -72,6 +73,13 @@ impl Desk {
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
+                // None of them ends by itself: without it the desk would stand still and look well.
+                Some(ended) = tasks.join_next() => {
+                    let why = ended.err().map(|error| error.to_string()).unwrap_or_default();
+                    tracing::error!("a part of the desk ended by itself; the desk begins again {why}");
+                    pause(stop, Duration::from_secs(2)).await;
+                    break;
+                }
                 () = tokio::time::sleep(lease::RENEW) => {}
             }
             match self.renew(&lease).await {
@@ -114,11 +122,11 @@ impl Desk {
         tx.commit().await
     }
 
-    /// Takes back what an earlier run of this instance had in hand, then starts all loops.
+    /// Takes back what was in hand when the desk was last held, by us or by another daemon, then starts all loops.
     async fn start(&self, tasks: &mut JoinSet<()>, stop: &CancellationToken) -> Result<(), StoreError> {
         let uncertain_retry = wire::uncertain_retry(&self.config.borrow());
         let mut tx = self.db.write().await?;
-        outbox::take_back(&mut tx, Some(&self.owner), self.clock.now(), uncertain_retry).await?;
+        outbox::take_over(&mut tx, self.clock.now(), uncertain_retry).await?;
         tx.commit().await?;
         let (door, keeps) = Intake::new(8);
         let (kept, changed) = (Arc::new(Notify::new()), Changed::default());

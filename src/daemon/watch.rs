@@ -92,7 +92,8 @@ impl DeskState {
 
 /// A source that has been away for so long is told to the managers, once.
 const AWAY: TimeDelta = TimeDelta::minutes(15);
-const LOOK: Duration = Duration::from_secs(30);
+/// How often the sources are looked at: no more than a few words in memory.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Tells managers of sources that stay away: nobody else notices that no mail comes in.
 pub(super) async fn tell_of_sources(

@@ -174,23 +174,9 @@ pub(super) fn sources(desk: &Desk, door: Intake, stop: CancellationToken) -> imp
     }
 }
 
-/// The IMAP side asks for a token before each login.
-fn imap_login(login: Login) -> imap::Login {
-    match login {
-        Login::Password { user, password } => imap::Login::Password { user, password },
-        Login::XOAuth2 { user, tokens } => {
-            let token: imap::Token = Arc::new(move || {
-                let tokens = Arc::clone(&tokens);
-                Box::pin(async move { tokens.token().await.map_err(|error| error.to_string()) })
-            });
-            imap::Login::XOAuth2 { user, token }
-        }
-    }
-}
-
 fn imap_settings(mailbox: &config::Mailbox, clock: &Clock) -> anyhow::Result<imap::Settings> {
     let tls = tls::client_config(mailbox.ca.as_deref())?;
-    let login = imap_login(login(&mailbox.user, &mailbox.auth, &tls, clock)?);
+    let login = login(&mailbox.user, &mailbox.auth, &tls, clock)?;
     let tls = match mailbox.tls {
         Tls::Implicit => imap::Tls::Implicit(tls),
         Tls::Starttls => imap::Tls::StartTls(tls),

@@ -48,7 +48,8 @@ async fn commit(db: &Db, batch: &[Keep], clock: &Clock, stop: &CancellationToken
             Err(StoreError::Again { .. }) if !stop.is_cancelled() => continue,
             Err(error) => error,
         };
-        tracing::error!(error = %crate::lifecycle::chain(&error), "mail cannot be kept; it stays at its source until the database is well again");
+        let place = db.place();
+        tracing::error!(error = %crate::lifecycle::chain(&error), store = %place, "mail cannot be kept in {place}; it stays at its source until the database is well again");
         tokio::select! {
             () = stop.cancelled() => return false,
             () = tokio::time::sleep(pause) => {}

@@ -28,8 +28,10 @@ pub struct Ready {
 pub struct Unreadable(#[from] std::io::Error);
 
 /// Reads one kept mail. May take a while on a hostile one; the caller runs it off the async threads.
-pub fn read(row: Unprocessed) -> Result<Ready, Unreadable> {
-    let raw = zstd::decode_all(row.compressed.as_slice())?;
+pub fn read(mut row: Unprocessed) -> Result<Ready, Unreadable> {
+    let compressed = std::mem::take(&mut row.compressed);
+    let raw = zstd::decode_all(compressed.as_slice())?;
+    drop(compressed);
     let whole = usize::try_from(row.size).unwrap_or(usize::MAX);
     let shortened = if whole > raw.len() {
         Some(format!("it is {} MB large; only its header was taken in", row.size / 1_000_000))

@@ -16,7 +16,7 @@ use super::trial::{Trial, Tried};
 use super::{memo, process};
 use crate::clock::Clock;
 use crate::lifecycle::{Pulse, chain};
-use crate::mail::authentic::{Border, Verifier};
+use crate::mail::authentic::{Border, Verdict, Verifier};
 use crate::store::inbound::{self, Fate, Outcome, Unprocessed};
 use crate::store::{Db, StoreError};
 use crate::words::InboundId;
@@ -258,8 +258,11 @@ impl Worker {
     async fn read_all(&self, rows: Vec<Unprocessed>) -> Result<Vec<Ready>, StoreError> {
         let read = tokio::task::spawn_blocking(move || {
             rows.into_iter()
-                .map(|row| {
+                .map(|mut row| {
+                    // A big mail is in memory often enough without a second copy of its bytes.
+                    let compressed = std::mem::take(&mut row.compressed);
                     let kept = row.clone();
+                    row.compressed = compressed;
                     let read = std::panic::catch_unwind(AssertUnwindSafe(|| read::read(row)));
                     (kept, read)
                 })
@@ -373,7 +376,10 @@ pub(super) async fn verify(verifier: &Verifier, office: &Office, ready: Vec<&mut
             exchange_online: desk.is_some_and(|desk| desk.exchange_online),
         };
         let (raw, parsed) = (Arc::clone(&mail.raw), Arc::clone(&mail.mail));
-        async move { verifier.verify(&raw, &parsed, &border).await }
+        async move {
+            let checked = AssertUnwindSafe(verifier.verify(&raw, &parsed, &border)).catch_unwind().await;
+            checked.unwrap_or_else(|_| Verdict::unknown("checking it made deskd panic"))
+        }
     });
     match tokio::time::timeout(VERIFY, join_all(checks)).await {
         Ok(verdicts) => {
@@ -384,7 +390,7 @@ pub(super) async fn verify(verifier: &Verifier, office: &Office, ready: Vec<&mut
         Err(_) => {
             tracing::warn!("DNS did not answer in {} s; senders stay unverified", VERIFY.as_secs());
             for mail in ready {
-                mail.verdict = Some(crate::mail::authentic::Verdict::unknown("DNS did not answer in time"));
+                mail.verdict = Some(Verdict::unknown("DNS did not answer in time"));
             }
         }
     }

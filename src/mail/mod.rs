@@ -48,6 +48,8 @@ pub struct Mail {
     pub html: Option<String>,
     /// The mail had a text/plain part of its own.
     pub has_plain: bool,
+    /// The text was too long and ends early; the whole of it is an attachment.
+    pub cut: bool,
     pub attachments: Vec<Attachment>,
     /// Every header field, name in lower case, value decoded and unfolded, in order; for signs and rules.
     pub headers: Vec<(String, String)>,

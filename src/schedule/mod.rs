@@ -1,9 +1,11 @@
 //! What time brings about: fires due timers within a second, and runs the periodic jobs once a period. It writes rows; it never sends.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Timelike, Utc};
+use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -91,18 +93,24 @@ pub async fn fire_due(db: &Db, office: &Office, now: DateTime<Utc>) -> Result<us
     let mut fired = 0;
     for timer in due {
         unit.tx.savepoint().await?;
-        match fire(&mut unit, timer).await {
-            Ok(()) => {
+        let outcome = AssertUnwindSafe(fire(&mut unit, timer)).catch_unwind().await;
+        let why = match outcome {
+            Ok(Ok(())) => None,
+            Ok(Err(error @ StoreError::Again { .. })) => return Err(error),
+            Ok(Err(error)) => Some(chain(&error)),
+            Err(_) => Some("it made deskd panic".to_owned()),
+        };
+        match why {
+            None => {
                 unit.tx.release().await?;
                 fired += 1;
             }
-            Err(error @ StoreError::Again { .. }) => return Err(error),
-            Err(error) => {
+            Some(why) => {
                 unit.tx.back_to_savepoint().await?;
                 unit.loads = None;
                 tracing::error!(
                     ticket.number = timer.ticket.0,
-                    error = %chain(&error),
+                    error = %why,
                     "the timer of {} cannot be handled; it is tried again in a minute",
                     timer.ticket
                 );

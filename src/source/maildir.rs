@@ -154,7 +154,7 @@ impl MaildirSource {
         found.sort_by(|a, b| (a.modified, &a.key).cmp(&(b.modified, &b.key)));
         for mail in found.iter_mut().filter(|mail| mail.new && in_cur.contains(&mail.key)) {
             // The name was used before and its mail lies in `cur/`: this is another mail, whatever its name says.
-            mail.key = format!("{},again={}", mail.key, DateTime::<Utc>::from(mail.modified).timestamp_micros());
+            mail.key = format!("{},again={}", mail.key, micros(mail.modified));
         }
         let keys: Vec<String> = found.iter().map(|mail| mail.key.clone()).collect();
         let mut tx = inside.db.read().await?;
@@ -192,8 +192,7 @@ impl MaildirSource {
         let arrival = Arrival {
             source: self.settings.name.clone(),
             key: mail.key.clone(),
-            // Milliseconds: what every database keeps.
-            arrived_at: DateTime::<Utc>::from(mail.modified).trunc_subsecs(3).min(inside.clock.now()),
+            arrived_at: arrived(mail.modified, inside.clock.now()),
             raw,
             junk: false,
             oversize,
@@ -237,6 +236,18 @@ impl Source for MaildirSource {
 
 fn unusable(path: &Path, error: &io::Error) -> SourceError {
     SourceError::Lost(format!("{} cannot be used: {error}; let the user of deskd read and write it", path.display()))
+}
+
+fn micros(modified: SystemTime) -> u128 {
+    modified.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_micros()
+}
+
+/// The file's time in milliseconds (what every database keeps), never later than now. A time that no mail can have is none: it counts as now.
+fn arrived(modified: SystemTime, now: DateTime<Utc>) -> DateTime<Utc> {
+    let since_1970 = modified.duration_since(SystemTime::UNIX_EPOCH).ok();
+    let moment =
+        since_1970.and_then(|since| i64::try_from(since.as_millis()).ok()).and_then(DateTime::from_timestamp_millis);
+    moment.unwrap_or_else(|| now.trunc_subsecs(3)).min(now)
 }
 
 /// The file's name without `:2,FLAGS`; a name that is not UTF-8 in hex, so that no two become one.

@@ -13,6 +13,10 @@ pub enum StoreError {
     /// No room: stop taking mail until somebody makes some.
     #[error("could not {doing}: the disk of the database is full; make room, deskd goes on by itself")]
     Full { doing: &'static str, source: sqlx::Error },
+    /// The database itself is in trouble (a failing disk, a quota, no memory, a standby that only reads): try again later. It says
+    /// nothing about the mail in hand.
+    #[error("could not {doing}: the database is in trouble; look at its disk and its log, deskd goes on by itself")]
+    Trouble { doing: &'static str, source: sqlx::Error },
     #[error("no such {what}")]
     Missing { what: String },
     /// A rule of the store refused the change (for example: more than 30 minutes need a resolution note).
@@ -52,6 +56,10 @@ fn sort(doing: &'static str, source: sqlx::Error) -> StoreError {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
             return StoreError::Unreachable { doing, source };
         }
+        // The transaction had ended before us (SQLite does that when its disk fails): `Db::write` begins with a new connection.
+        sqlx::Error::BeginFailed | sqlx::Error::InvalidSavePointStatement => {
+            return StoreError::Trouble { doing, source };
+        }
         _ => None,
     };
     match code.as_deref() {
@@ -63,6 +71,21 @@ fn sort(doing: &'static str, source: sqlx::Error) -> StoreError {
         Some(code) if code.starts_with("08") || code.starts_with("57P") || code == "53300" => {
             StoreError::Unreachable { doing, source }
         }
+        Some(code) if is_trouble(code) => StoreError::Trouble { doing, source },
         _ => StoreError::Broken { doing, source },
+    }
+}
+
+/// Codes that blame the database and not what was asked of it.
+fn is_trouble(code: &str) -> bool {
+    match code.parse::<u32>() {
+        // SQLite, in the lowest byte of an extended code: NOMEM, READONLY, INTERRUPT, IOERR, CORRUPT, CANTOPEN, PROTOCOL, NOTADB.
+        Ok(number) if code.len() < 5 => matches!(number & 0xff, 7..=11 | 14 | 15 | 26),
+        // Postgres: read_only_sql_transaction, no_active_sql_transaction, in_failed_sql_transaction; insufficient resources, not in the
+        // needed state, operator intervention, system error, snapshot failure, config file error, internal error.
+        _ => {
+            matches!(code, "25006" | "25P01" | "25P02")
+                || ["53", "55", "57", "58", "72", "F0", "XX"].iter().any(|class| code.starts_with(class))
+        }
     }
 }

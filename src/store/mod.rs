@@ -144,20 +144,31 @@ impl Db {
     /// A transaction that may write; on SQLite it is the only one at a time.
     pub async fn write(&self) -> Result<Tx, StoreError> {
         match self {
-            Db::Sqlite { write, .. } => write.begin_with("BEGIN IMMEDIATE").await.map(Conn::Sqlite),
+            Db::Sqlite { write, .. } => match write.begin_with("BEGIN IMMEDIATE").await {
+                // SQLite ends a transaction by itself when its disk is full or fails, and sqlx still counts it as open: that
+                // connection can never begin again.
+                Err(sqlx::Error::InvalidSavePointStatement) => {
+                    write.acquire().await.during("begin a transaction")?.close().await.during("begin a transaction")?;
+                    write.begin_with("BEGIN IMMEDIATE").await
+                }
+                begun => begun,
+            }
+            .map(Conn::Sqlite),
             Db::Postgres(pool) => pool.begin().await.map(Conn::Postgres),
         }
         .map(Tx::new)
         .during("begin a transaction")
     }
 
-    /// Brings the schema up to this program's version.
-    pub async fn migrate(&self) -> Result<(), StoreError> {
+    /// Where the data is, in words for people: the file, or the Postgres server and its database.
+    pub fn place(&self) -> String {
         match self {
-            Db::Sqlite { write, .. } => sqlx::migrate!("./migrations/sqlite").run(write).await,
-            Db::Postgres(pool) => sqlx::migrate!("./migrations/postgres").run(pool).await,
+            Db::Sqlite { path, .. } => path.display().to_string(),
+            Db::Postgres(pool) => {
+                let options = pool.connect_options();
+                format!("database {} on {}", options.get_database().unwrap_or_default(), options.get_host())
+            }
         }
-        .map_err(StoreError::Migration)
     }
 
     /// Copies what SQLite's log holds into the database file, as far as no reader needs it, and hinders no writer. Gives the

@@ -156,6 +156,22 @@ pub async fn record(
     .during("record what came of a mail")
 }
 
+/// What anybody has in hand, taken back by the daemon that has just got the desk: nobody else may send, and one that does not know yet
+/// that it lost the desk is stopped by `mark_data` before a body, or has its row counted as uncertain within one.
+pub async fn take_over(tx: &mut Tx, now: DateTime<Utc>, uncertain_retry: TimeDelta) -> Result<u64, StoreError> {
+    let owners: Vec<String> = on!(tx, |conn| sqlx::query_scalar(
+        "SELECT DISTINCT claimed_by FROM outbox WHERE state IN ('sending', 'data') AND claimed_by IS NOT NULL"
+    )
+    .fetch_all(conn)
+    .await)
+    .during("look for mails in hand")?;
+    let mut taken = 0;
+    for owner in owners {
+        taken += take_back(tx, Some(&owner), now, uncertain_retry).await?;
+    }
+    Ok(taken)
+}
+
 /// What `owner` had in hand when it ended, taken back at its next start: `sending` is queued again at once, `data` is
 /// uncertain. With `None`: what any daemon has let run out (`claimed_until` is over).
 pub async fn take_back(

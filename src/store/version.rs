@@ -1,6 +1,8 @@
-//! Whether the database has this program's schema: the command line asks before it touches anything, and never migrates by itself.
+//! The version of the schema: brings it up to this program's, and tells whether it is; the command line asks before it touches anything.
 
-use sqlx::migrate::Migrator;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
 
 use super::{Conn, Db, During, StoreError, Tx, on};
 
@@ -19,7 +21,39 @@ pub enum Schema {
     Other,
 }
 
+/// How often another daemon that migrates at the same moment may be in the way.
+const TRIES: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(100);
+
 impl Db {
+    /// Brings the schema up to this program's version. Each migration is one transaction with its own line in the list of applied ones:
+    /// of several daemons at the same time one gets it done, the others fail, look again, and find it done. No advisory lock, so
+    /// that a pooler between us and Postgres does not matter.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        for _ in 0..TRIES {
+            let Err(error) = self.migrate_once().await else { return Ok(()) };
+            let in_the_way = another_was_faster(&error);
+            // A look at a database that cannot be looked at yet tells nothing.
+            match self.schema().await {
+                Ok(Schema::Current) => return Ok(()),
+                _ if in_the_way => tokio::time::sleep(PAUSE).await,
+                _ => return Err(StoreError::Migration(error)),
+            }
+        }
+        self.migrate_once().await.map_err(StoreError::Migration)
+    }
+
+    async fn migrate_once(&self) -> Result<(), MigrateError> {
+        match self {
+            Db::Sqlite { write, .. } => SQLITE.run(write).await,
+            Db::Postgres(pool) => {
+                let mut migrator = Migrator::with_migrations(POSTGRES.iter().cloned().collect());
+                migrator.set_locking(false);
+                migrator.run(pool).await
+            }
+        }
+    }
+
     /// True when exactly this program's migrations were applied.
     pub async fn schema_is_current(&self) -> Result<bool, StoreError> {
         Ok(self.schema().await? == Schema::Current)
@@ -67,4 +101,18 @@ async fn compare(tx: &mut Tx) -> Result<Schema, StoreError> {
         some if some < all => Schema::Older,
         _ => Schema::Current,
     })
+}
+
+/// The errors that a migration meets when the same one is under way elsewhere: its tables, types and rows exist already, or wait for each other.
+fn another_was_faster(error: &MigrateError) -> bool {
+    let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else { return false };
+    let Some(error) = error.as_database_error() else { return false };
+    match error.code().as_deref() {
+        // Postgres: unique_violation, duplicate_table, duplicate_object, duplicate_column, deadlock, serialization failure.
+        Some("23505" | "42P07" | "42710" | "42701" | "40P01" | "40001") => true,
+        // SQLite: BUSY, LOCKED, BUSY_SNAPSHOT, and the primary key of the list of applied migrations.
+        Some("5" | "6" | "261" | "517" | "1555") => true,
+        Some("1") => error.message().contains("already exists") || error.message().contains("duplicate column"),
+        _ => false,
+    }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use tokio::net::UnixDatagram;
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
@@ -58,12 +59,28 @@ impl Home {
         let secret = folder.join("secret");
         std::fs::write(&secret, "secret\n").unwrap();
         std::fs::set_permissions(&secret, PermissionsExt::from_mode(0o600)).unwrap();
-        std::fs::write(folder.join("deskd.toml"), format!("state_dir = \"state\"\n{FIRM}{more}")).unwrap();
-        Home { folder: folder.to_owned() }
+        let home = Home { folder: folder.to_owned() };
+        home.write(more);
+        home
     }
 
     pub fn config(&self) -> PathBuf {
         self.folder.join("deskd.toml")
+    }
+
+    /// Writes the config anew, for a reload.
+    pub fn write(&self, more: &str) {
+        std::fs::write(self.config(), format!("state_dir = \"state\"\n{FIRM}{more}")).unwrap();
+    }
+
+    /// Puts a mail into the Maildir `inbox` beside the config.
+    pub fn drop_in(&self, name: &str, raw: &[u8]) {
+        let inbox = self.folder.join("inbox");
+        for part in ["tmp", "new"] {
+            std::fs::create_dir_all(inbox.join(part)).unwrap();
+        }
+        std::fs::write(inbox.join("tmp").join(name), raw).unwrap();
+        std::fs::rename(inbox.join("tmp").join(name), inbox.join("new").join(name)).unwrap();
     }
 
     /// What all lives of the process have written to standard error.
@@ -73,11 +90,22 @@ impl Home {
 
     /// Starts the real program; it dies with the returned value.
     pub fn run(&self) -> Process {
+        self.start(Command::new(env!("CARGO_BIN_EXE_deskd")))
+    }
+
+    /// The same, and what a limit on its files refuses is an error to it instead of its end.
+    pub fn run_ignoring_limits(&self) -> Process {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_deskd")]);
+        self.start(shell)
+    }
+
+    fn start(&self, mut program: Command) -> Process {
         let path = self.folder.join("notify");
         let _ = std::fs::remove_file(&path);
         let notify = UnixDatagram::bind(&path).unwrap();
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.folder.join("log")).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_deskd"))
+        let child = program
             .arg("--config")
             .arg(self.config())
             .arg("run")
@@ -126,21 +154,55 @@ impl Process {
         ready
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(i32::try_from(self.id()).unwrap()), signal).unwrap();
+    }
+
+    /// SIGKILL, and it is gone.
+    pub async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// SIGHUP; returns when it says that it has read its config, used or refused.
+    pub async fn reload(&self) {
+        self.signal(Signal::SIGHUP);
+        let told = async {
+            until_told(&self.notify, "RELOADING=1").await;
+            until_told(&self.notify, "READY=1").await;
+        };
+        tokio::time::timeout(Duration::from_secs(20), told).await.expect("it reloads");
+    }
+
+    /// The most memory that it has ever held, in MB (VmHWM).
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1000
+    }
+
     /// SIGTERM; it ends with exit code 0 within 10 seconds.
     pub async fn stop(mut self) {
-        let id = nix::unistd::Pid::from_raw(i32::try_from(self.child.id().expect("it runs")).unwrap());
-        nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).unwrap();
+        self.signal(Signal::SIGTERM);
         let ended = tokio::time::timeout(Duration::from_secs(10), self.child.wait()).await.expect("stops in time");
         assert_eq!(ended.unwrap().code(), Some(0));
     }
 }
 
 async fn until_ready(notify: &UnixDatagram, begun: Instant) -> Duration {
+    until_told(notify, "READY=1").await;
+    begun.elapsed()
+}
+
+async fn until_told(notify: &UnixDatagram, wanted: &str) {
     let mut told = [0u8; 4096];
     loop {
         let length = notify.recv(&mut told).await.unwrap();
-        if String::from_utf8_lossy(&told[..length]).lines().any(|line| line == "READY=1") {
-            return begun.elapsed();
+        if String::from_utf8_lossy(&told[..length]).lines().any(|line| line == wanted) {
+            return;
         }
     }
 }

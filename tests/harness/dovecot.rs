@@ -117,7 +117,8 @@ impl Drop for Dovecot {
     }
 }
 
-fn certificates(folder: &std::path::Path) -> Arc<ClientConfig> {
+/// Writes `ca.pem`, `cert.pem` (for `localhost`) and `key.pem`; what is returned trusts that authority alone.
+pub fn certificates(folder: &std::path::Path) -> Arc<ClientConfig> {
     let ca_key = KeyPair::generate().unwrap();
     let mut ca = CertificateParams::new(Vec::new()).unwrap();
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

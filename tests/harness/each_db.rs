@@ -1,5 +1,7 @@
 //! Runs one test on SQLite and on Postgres, each time on a fresh, migrated database.
 
+use std::path::Path;
+
 use deskd::store::Db;
 use tokio::sync::OnceCell;
 
@@ -12,6 +14,19 @@ pub async fn each_db(name: &str, test: impl AsyncFn(Db)) {
     on_sqlite(name, &test).await;
     println!("{name} on Postgres");
     on_postgres(name, &test).await;
+}
+
+/// For tests that start daemons of their own: a fresh folder and the address of an empty database, on SQLite and then on Postgres.
+pub async fn each_url(name: &str, test: impl AsyncFn(&Path, &str)) {
+    super::ring();
+    println!("{name} on SQLite");
+    let folder = scratch(name);
+    let url = format!("sqlite:{}", folder.path().join("deskd.db").display());
+    test(folder.path(), &url).await;
+    println!("{name} on Postgres");
+    let Some(database) = postgres::bare(name).await else { return };
+    test(scratch(name).path(), &database.url).await;
+    database.remove().await;
 }
 
 async fn on_sqlite(name: &str, test: &impl AsyncFn(Db)) {

@@ -12,6 +12,13 @@ pub enum Act {
     SayAndHangUp(String),
     /// Says the first, and then to each further line what the closure makes of it, while that begins with `+`.
     Ask(String, Box<dyn Fn(&str) -> String + Send + Sync>),
+    /// Says `begin`, then `piece` so many times, then `end`.
+    Flood {
+        begin: String,
+        piece: Vec<u8>,
+        times: usize,
+        end: String,
+    },
     /// Never answers.
     Hang,
 }
@@ -72,6 +79,13 @@ async fn serve(
                     said = answer(&line);
                 }
                 write.write_all(said.replace("TAG", tag).as_bytes()).await?;
+            }
+            Act::Flood { begin, piece, times, end } => {
+                write.write_all(begin.as_bytes()).await?;
+                for _ in 0..times {
+                    write.write_all(&piece).await?;
+                }
+                write.write_all(end.replace("TAG", tag).as_bytes()).await?;
             }
             Act::Hang => std::future::pending().await,
         }

@@ -16,12 +16,13 @@ pub mod lying_imap;
 pub mod mailhost;
 pub mod postfix;
 pub mod postgres;
+pub mod provider;
 pub mod rows;
 pub mod signer;
 pub mod smtp;
 pub mod story;
 
-pub use each_db::each_db;
+pub use each_db::{each_db, each_url};
 
 /// `at("2026-03-02 09:00")`, also with seconds (`09:00:30`) and milliseconds: a moment in UTC.
 #[track_caller]

@@ -1,6 +1,11 @@
 //! Rows of a test's database by one SQL text, on either database.
 
-use deskd::store::Db;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use deskd::outbox::NewMail;
+use deskd::store::{Db, outbox};
+use deskd::words::OutboxId;
 use sqlx::FromRow;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
@@ -17,7 +22,46 @@ where
     .unwrap_or_else(|error| panic!("{sql}: {error}"))
 }
 
+/// Waits for a SELECT to give rows as wanted.
+pub async fn until<T>(db: &Db, what: &str, sql: &'static str, wanted: impl Fn(&[T]) -> bool) -> Vec<T>
+where
+    T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin + std::fmt::Debug,
+{
+    let mut ticks = tokio::time::interval(Duration::from_millis(20));
+    let mut seen = Vec::new();
+    let looking = async {
+        loop {
+            ticks.tick().await;
+            seen = rows::<T>(db, sql).await;
+            if wanted(&seen) {
+                return;
+            }
+        }
+    };
+    let done = tokio::time::timeout(Duration::from_secs(60), looking).await;
+    assert!(done.is_ok(), "{what} never came; the rows are {seen:?}");
+    seen
+}
+
+/// Changes rows behind the daemon's back.
+pub async fn change(db: &Db, sql: &'static str) -> u64 {
+    let done = match db {
+        Db::Sqlite { write, .. } => sqlx::query(sql).execute(write).await.map(|done| done.rows_affected()),
+        Db::Postgres(pool) => sqlx::query(sql).execute(pool).await.map(|done| done.rows_affected()),
+    };
+    done.unwrap_or_else(|error| panic!("{sql}: {error}"))
+}
+
 /// The one number that a SELECT gives (`CAST(… AS BIGINT)`).
 pub async fn number(db: &Db, sql: &'static str) -> i64 {
     rows::<(i64,)>(db, sql).await[0].0
+}
+
+/// Puts a mail into the outbox and tells its row; that of an earlier one with the same key, where there is one.
+pub async fn queue(db: &Db, mail: &NewMail, now: DateTime<Utc>) -> OutboxId {
+    let mut tx = db.write().await.unwrap();
+    outbox::insert(&mut tx, mail.clone(), now);
+    let rows = outbox::list(&mut tx, true, 1000).await.unwrap();
+    tx.commit().await.unwrap();
+    rows.iter().find(|row| row.dedupe_key == mail.dedupe_key).unwrap().id
 }

@@ -2,8 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use rustls::ServerConfig;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 
 #[derive(Clone, Debug)]
 pub enum Act {
@@ -35,19 +39,48 @@ pub struct Taken {
 #[derive(Clone)]
 pub struct SmtpServer {
     pub port: u16,
+    /// Trusts the server's certificate, which is for `localhost`.
+    pub trust: Option<Arc<rustls::ClientConfig>>,
+    tls: Option<(TlsAcceptor, Encrypted)>,
     inner: Arc<Mutex<Inner>>,
 }
 
+/// How a server that has TLS offers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encrypted {
+    FromTheFirstByte,
+    AfterStartTls,
+}
+
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
 impl SmtpServer {
     pub async fn start() -> SmtpServer {
+        SmtpServer::begin(None).await
+    }
+
+    pub async fn with_tls(encrypted: Encrypted) -> SmtpServer {
+        SmtpServer::begin(Some(encrypted)).await
+    }
+
+    async fn begin(encrypted: Option<Encrypted>) -> SmtpServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let server = SmtpServer { port: listener.local_addr().unwrap().port(), inner: Arc::default() };
+        let port = listener.local_addr().unwrap().port();
+        let (tls, trust) = match encrypted {
+            Some(encrypted) => {
+                let (acceptor, trust) = acceptor();
+                (Some((acceptor, encrypted)), Some(trust))
+            }
+            None => (None, None),
+        };
+        let server = SmtpServer { port, trust, tls, inner: Arc::default() };
         let serving = server.clone();
         tokio::spawn(async move {
             while let Ok((tcp, _)) = listener.accept().await {
                 let server = serving.clone();
                 tokio::spawn(async move {
-                    let _ = server.serve(tcp).await;
+                    let _ = server.meet(tcp).await;
                 });
             }
         });
@@ -87,8 +120,26 @@ impl SmtpServer {
         inner.mails.push(body);
     }
 
-    async fn serve(&self, tcp: TcpStream) -> std::io::Result<()> {
-        let mut tcp = BufReader::new(tcp);
+    async fn meet(&self, tcp: TcpStream) -> std::io::Result<()> {
+        match &self.tls {
+            Some((acceptor, Encrypted::FromTheFirstByte)) => {
+                let tls = acceptor.accept(tcp).await?;
+                self.note("(TLS)");
+                self.serve(Box::new(tls)).await
+            }
+            _ => self.serve(Box::new(tcp)).await,
+        }
+    }
+
+    /// Among the lines of the clients: where TLS begins.
+    fn note(&self, line: &str) {
+        self.inner.lock().unwrap().lines.push(line.to_owned());
+    }
+
+    async fn serve(&self, stream: Box<dyn Stream>) -> std::io::Result<()> {
+        let mut tcp = BufReader::new(stream);
+        let mut encrypted = !matches!(self.tls, Some((_, Encrypted::AfterStartTls)));
+        let mut login = Login::None;
         let greeting = match self.act("GREETING") {
             Some(Act::Reply(text)) => text,
             Some(Act::Drop) => return Ok(()),
@@ -103,13 +154,24 @@ impl SmtpServer {
                 return Ok(());
             }
             let line = line.trim_end().to_owned();
-            self.inner.lock().unwrap().lines.push(line.clone());
+            self.note(&line);
+            if line == "STARTTLS"
+                && let Some((acceptor, Encrypted::AfterStartTls)) = &self.tls
+            {
+                tcp.write_all(b"220 go on\r\n").await?;
+                tcp = BufReader::new(Box::new(acceptor.accept(tcp.into_inner()).await?));
+                encrypted = true;
+                self.note("(TLS)");
+                continue;
+            }
             if let Some(address) = line.strip_prefix("RCPT TO:<") {
                 recipient = address.split('>').next().unwrap_or_default().to_lowercase();
             }
             let usual = match line.get(..4).unwrap_or("") {
+                _ if login != Login::None => login.next(),
+                "AUTH" => login.begin(&line),
+                "EHLO" if !encrypted => "250-scripted\r\n250-SIZE 100000\r\n250 STARTTLS",
                 "EHLO" => "250-scripted\r\n250-SIZE 100000\r\n250-8BITMIME\r\n250 AUTH PLAIN LOGIN XOAUTH2",
-                "AUTH" => "235 welcome",
                 "DATA" => "354 go on",
                 "QUIT" => "221 bye",
                 _ => "250 fine",
@@ -120,6 +182,9 @@ impl SmtpServer {
                 Some(Act::Silence) => return silence(&mut tcp).await,
                 None => usual,
             };
+            if line.starts_with("AUTH XOAUTH2") && reply.starts_with("334") {
+                login = Login::Refused;
+            }
             tcp.write_all(format!("{reply}\r\n").as_bytes()).await?;
             if line == "DATA" && reply.starts_with("354") {
                 let mut body = Vec::new();
@@ -143,7 +208,48 @@ impl SmtpServer {
 }
 
 /// Swallows everything until the client goes away.
-async fn silence(tcp: &mut BufReader<TcpStream>) -> std::io::Result<()> {
+async fn silence(tcp: &mut BufReader<Box<dyn Stream>>) -> std::io::Result<()> {
     let mut sink = Vec::new();
     tcp.read_to_end(&mut sink).await.map(drop)
+}
+
+/// A login of more than one line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Login {
+    None,
+    WantsUser,
+    WantsPassword,
+    /// The challenge was sent; what follows is told to be no good.
+    Refused,
+}
+
+impl Login {
+    fn begin(&mut self, line: &str) -> &'static str {
+        if line == "AUTH LOGIN" {
+            *self = Login::WantsUser;
+            return "334 VXNlcm5hbWU6";
+        }
+        "235 welcome"
+    }
+
+    fn next(&mut self) -> &'static str {
+        match std::mem::replace(self, Login::None) {
+            Login::WantsUser => {
+                *self = Login::WantsPassword;
+                "334 UGFzc3dvcmQ6"
+            }
+            Login::Refused => "535 5.7.8 token refused",
+            Login::WantsPassword | Login::None => "235 welcome",
+        }
+    }
+}
+
+fn acceptor() -> (TlsAcceptor, Arc<rustls::ClientConfig>) {
+    super::ring();
+    let folder = super::scratch("smtp-tls");
+    let trust = super::dovecot::certificates(folder.path());
+    let certificate = CertificateDer::from_pem_file(folder.path().join("cert.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(folder.path().join("key.pem")).unwrap();
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
+    (TlsAcceptor::from(Arc::new(config)), trust)
 }

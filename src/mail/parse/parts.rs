@@ -16,6 +16,10 @@ use super::{charset, fields, flowed, names};
 
 /// HTML that is turned into text, over all parts of a mail: a MiB made to hurt costs seconds.
 const MAX_PAGES: usize = 2 * 1024 * 1024;
+/// Bytes of one text part, or of one page, that are read; a longer one is cut and comes as a file too. Nobody types so much: it is a log or
+/// an attack, and every copy of it on its way would cost as much again.
+const MAX_TEXT: usize = 256 * 1024;
+const CUT_NOTE: &str = "\n\n(The text is cut here because it is very long; the whole of it is attached.)";
 
 /// Fills text, html and attachments.
 pub(super) fn read_body(mail: &mut Mail, raw: &[u8], body: usize) {
@@ -36,6 +40,7 @@ pub(super) fn read_body(mail: &mut Mail, raw: &[u8], body: usize) {
             used.push(id);
         }
     }
+    mail.cut = used.iter().any(|&id| reader.is_long(id));
     let pages: Vec<String> = html_ids.iter().filter_map(|&id| reader.html(id)).collect();
     mail.html = (!pages.is_empty()).then(|| pages.join("\n"));
     let mut room = MAX_PAGES;
@@ -48,6 +53,10 @@ pub(super) fn read_body(mail: &mut Mail, raw: &[u8], body: usize) {
         && let Some(page) = &mail.html
     {
         mail.text = clean_text(&html::to_text(page));
+    }
+    if mail.cut {
+        mail.text.push_str(CUT_NOTE);
+        used.retain(|&id| !reader.is_long(id));
     }
     mail.attachments = reader.attachments(&used, mail.html.as_deref().unwrap_or_default());
 }
@@ -78,6 +87,11 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn part(&self, id: u32) -> Option<&MessagePart<'_>> {
         self.message.parts.get(id as usize)
+    }
+
+    /// Over `MAX_TEXT` as it was sent.
+    fn is_long(&self, id: u32) -> bool {
+        self.part(id).is_some_and(|part| part.offset_end.saturating_sub(part.offset_body) as usize > MAX_TEXT)
     }
 
     /// A text that the parser lists as an attachment only, because of its name or disposition; unnamed ones first.
@@ -126,10 +140,12 @@ impl Reader<'_> {
     fn characters(&self, part: &MessagePart<'_>, parsed: &str) -> String {
         let label = part.content_type().and_then(|kind| kind.attribute("charset")).unwrap_or_default();
         let known = charset_decoder(label.as_bytes()).is_some() && !label.eq_ignore_ascii_case("us-ascii");
+        let parsed = &parsed[..short(parsed.as_bytes(), parsed.floor_char_boundary(MAX_TEXT))];
         if known && !parsed.contains('\u{FFFD}') {
             return parsed.to_owned();
         }
-        let bytes = self.bytes(part);
+        let mut bytes = self.bytes(part);
+        bytes.truncate(short(&bytes, MAX_TEXT));
         match std::str::from_utf8(&bytes) {
             Ok(text) if known => text.to_owned(),
             _ if known => parsed.to_owned(),
@@ -197,6 +213,14 @@ impl Reader<'_> {
             parsed.attribute("filename").or_else(|| parsed.attribute("name")).map(str::to_owned)
         })
     }
+}
+
+/// Where a text of at most `most` bytes ends: with its last whole line, if it has any.
+fn short(bytes: &[u8], most: usize) -> usize {
+    if bytes.len() <= most {
+        return bytes.len();
+    }
+    bytes[..most].iter().rposition(|byte| *byte == b'\n').map_or(most, |at| at + 1)
 }
 
 fn shown_in(page: &str, content_id: &str) -> bool {

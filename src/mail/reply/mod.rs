@@ -43,6 +43,12 @@ pub(crate) struct Line {
 
 /// The new text of a mail: the markup of its HTML part decides, and the plain part is heard where the two differ.
 pub fn new_text(mail: &Mail) -> NewText {
+    let new = of_both(mail);
+    // Of a text that was cut nobody knows where its quote would have begun.
+    NewText { sure: new.sure && !mail.cut, ..new }
+}
+
+fn of_both(mail: &Mail) -> NewText {
     let plain = mail.has_plain.then(|| from_plain(&mail.text));
     let Some(html) = mail.html.as_deref() else {
         return plain.unwrap_or_else(|| from_plain(&mail.text));

@@ -1,9 +1,7 @@
 //! From an address to a logged-in IMAP session: TCP, TLS in one of three ways, password or XOAUTH2.
 
-use std::fmt::{self, Debug};
-use std::future::Future;
+use std::fmt::Debug;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +15,9 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::guard::Guard;
-use super::talk::{fault_of, safe};
+use super::talk::{MOST_CAPABILITIES, fault_of, safe};
+use crate::account::oauth::xoauth2;
+use crate::account::{Login, OAuthError, TokenSource};
 use crate::source::SourceError;
 
 /// How the connection is encrypted.
@@ -29,25 +29,6 @@ pub enum Tls {
     StartTls(Arc<ClientConfig>),
     /// Not at all: only to a server on this machine.
     None,
-}
-
-/// Asked for a token before each login.
-pub type Token = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<SecretString, String>> + Send>> + Send + Sync>;
-
-/// How we prove who we are.
-#[derive(Clone)]
-pub enum Login {
-    Password { user: String, password: SecretString },
-    XOAuth2 { user: String, token: Token },
-}
-
-impl Debug for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Login::Password { .. } => f.write_str("Password"),
-            Login::XOAuth2 { .. } => f.write_str("XOAuth2"),
-        }
-    }
 }
 
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync + Debug {}
@@ -75,10 +56,7 @@ pub async fn connect(
     // The token may come from the provider's server: its time is its own.
     let secret = match login {
         Login::Password { password, .. } => password.clone(),
-        Login::XOAuth2 { token, .. } => tokio::time::timeout(limit, token())
-            .await
-            .map_err(|_| lost("the OAuth token did not come in time; is the token server reachable?"))?
-            .map_err(|why| refused(format!("no OAuth token for {host}: {why}")))?,
+        Login::XOAuth2 { tokens, .. } => token(tokens, limit).await?,
     };
     let session = async {
         let client = open(host, port, tls).await?;
@@ -87,6 +65,15 @@ pub async fn connect(
     tokio::time::timeout(limit, session).await.map_err(|_| {
         lost(format!("{host}:{port} did not answer within {} s; check host, port and tls", limit.as_secs()))
     })?
+}
+
+async fn token(tokens: &TokenSource, limit: Duration) -> Result<SecretString, SourceError> {
+    let asked = tokio::time::timeout(limit, tokens.token()).await;
+    let asked = asked.map_err(|_| lost("the OAuth token did not come in time; is the token server reachable?"))?;
+    asked.map_err(|error| match error {
+        OAuthError::Refused { .. } => refused(error.to_string()),
+        OAuthError::Unreachable { .. } => lost(error.to_string()),
+    })
 }
 
 async fn open(host: &str, port: u16, tls: &Tls) -> Result<Client<Wire>, SourceError> {
@@ -163,7 +150,9 @@ async fn capabilities(client: &mut Client<Wire>) -> Result<Vec<String>, SourceEr
         let response = client.read_response().await.map_err(|error| fault_of(&error))?;
         let Some(response) = response else { return Err(lost("the server closed the connection")) };
         match response.parsed() {
-            Response::Capabilities(list) => offered = list.iter().map(capability).collect(),
+            Response::Capabilities(list) => {
+                offered = list.iter().take(MOST_CAPABILITIES).map(capability).collect();
+            }
             Response::Done { tag, .. } if tag.0 == "C0" => return Ok(offered),
             _ => {}
         }
@@ -189,7 +178,7 @@ async fn log_in(
     let has = |name: &str| offered.iter().any(|offer| offer == name);
     let outcome = match login {
         Login::XOAuth2 { user, .. } if has("AUTH=XOAUTH2") => {
-            let answer = format!("user={user}\x01auth=Bearer {}\x01\x01", secret.expose_secret());
+            let answer = xoauth2(user, secret).expose_secret().to_owned();
             client.authenticate("XOAUTH2", Once(Some(answer))).await
         }
         Login::XOAuth2 { .. } => return Err(refused(format!("{host} does not offer XOAUTH2; use a password"))),
@@ -203,7 +192,17 @@ async fn log_in(
             return Err(refused(format!("{host} takes no password on this connection; use TLS or XOAUTH2")));
         }
     };
-    outcome.map_err(|(error, _)| login_failed(error, host))
+    match outcome {
+        Ok(session) => Ok(session),
+        Err((error, _)) => {
+            let error = login_failed(error, host);
+            if let (Login::XOAuth2 { tokens, .. }, SourceError::Refused(_)) = (login, &error) {
+                // It may have been revoked with time left: the next try asks for a new one.
+                tokens.forget().await;
+            }
+            Err(error)
+        }
+    }
 }
 
 /// Says the secret once; the challenge after a failure wants an empty line.

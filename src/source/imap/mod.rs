@@ -16,11 +16,12 @@ mod guard;
 mod talk;
 mod uids;
 
-pub use connect::{Login, Tls, Token};
+pub use connect::Tls;
 pub use folder::utf7;
 pub use guard::Guard;
 
 use super::{Health, Inside, Source, SourceError};
+pub use crate::account::Login;
 use crate::store::cursor as stored;
 use cursor::{Change, Cursor};
 use drain::{Drain, State};

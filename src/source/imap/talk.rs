@@ -23,6 +23,12 @@ const HEADER: u64 = 256 * 1024;
 const SLACK: u64 = 3 * batch::BYTES;
 /// UIDs asked for in one search window: the answer stays well under the guard's longest line.
 const WINDOW: u32 = 50_000;
+/// UIDs of one listing; what lies above them waits for the next one. A server that goes on telling more is not believed.
+const MOST_UIDS: usize = 1_000_000;
+/// Words of a CAPABILITY answer; real ones have about 50.
+pub const MOST_CAPABILITIES: usize = 1_000;
+/// Bytes of a folder's name.
+const LONGEST_NAME: usize = 1_000;
 
 /// How a command ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,7 +174,10 @@ impl Talk {
         let mut offered = BTreeSet::new();
         self.ask("CAPABILITY", self.timeouts.command, |response| {
             if let Response::Capabilities(list) = response {
-                offered.extend(list.iter().map(capability));
+                offered.extend(list.iter().take(MOST_CAPABILITIES).map(capability));
+            }
+            if offered.len() > MOST_CAPABILITIES {
+                return Err(SourceError::Lost("the server offers more than any server can".to_owned()));
             }
             Ok(())
         })
@@ -213,11 +222,13 @@ impl Talk {
         let mut found = BTreeSet::new();
         let mut from = low.max(1);
         // A small folder's answer is short whatever its UIDs are; a big one is asked window by window.
-        while at.exists > WINDOW && at.uid_next.saturating_sub(from) > WINDOW {
+        while at.exists > WINDOW && at.uid_next.saturating_sub(from) > WINDOW && found.len() < MOST_UIDS {
             self.search_in(&format!("{from}:{}", from + WINDOW - 1), done_keyword, &mut found).await?;
             from += WINDOW;
         }
-        self.search_in(&format!("{from}:*"), done_keyword, &mut found).await?;
+        if found.len() < MOST_UIDS {
+            self.search_in(&format!("{from}:*"), done_keyword, &mut found).await?;
+        }
         // `n:*` with nothing new gives the last message, whatever its number.
         Ok(found.into_iter().filter(|uid| *uid >= low).collect())
     }
@@ -234,6 +245,9 @@ impl Talk {
             .ask(&command, self.timeouts.command, |response| {
                 if let Response::MailboxData(MailboxDatum::Search(uids)) = response {
                     found.extend(uids);
+                }
+                if found.len() > 2 * MOST_UIDS {
+                    return Err(SourceError::Lost("the server lists more mails than a folder holds".to_owned()));
                 }
                 Ok(())
             })
@@ -351,6 +365,7 @@ impl Talk {
         self.ask(&format!("LIST \"\" {}", quoted(pattern)), self.timeouts.command, |response| {
             if let Response::MailboxData(MailboxDatum::List(list)) = response
                 && names.len() < 100
+                && list.name.len() <= LONGEST_NAME
             {
                 names.push((list.name.to_string(), list.delimiter.as_deref().map(str::to_owned)));
             }
@@ -431,7 +446,9 @@ fn listed(response: &Response<'_>) -> Option<Listed> {
             AttributeValue::InternalDate(date) => {
                 listed.arrived_at = DateTime::parse_from_str(date.trim(), "%d-%b-%Y %H:%M:%S %z")
                     .ok()
-                    .map(|date| date.with_timezone(&Utc));
+                    .map(|date| date.with_timezone(&Utc))
+                    // A database need not know the year 5000 before Christ.
+                    .filter(|date| *date >= DateTime::UNIX_EPOCH);
             }
             AttributeValue::Flags(flags) => {
                 listed.junk =
