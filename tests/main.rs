@@ -39,6 +39,7 @@ mod schema;
 mod story;
 mod story_clock;
 mod story_intake;
+mod story_machines;
 mod story_techs;
 mod systemd;
 mod triage;

@@ -10,6 +10,7 @@ use crate::mail::build::{self, Outgoing, Voice};
 use crate::mail::{Attachment, Mailbox};
 use crate::notice::{MailtoLinks, Rendered, tech_subject};
 use crate::outbox::{Class, NewMail};
+use crate::store::outbox::NEVER;
 use crate::store::people::Contact;
 use crate::store::tokens::{self, Purpose, Token};
 use crate::store::{StoreError, messages, outbox};
@@ -168,17 +169,20 @@ pub(super) fn links(unit: &Unit<'_>, case: &Case, address: &TechAddress) -> Mail
     }
 }
 
-/// Rule 11: automatic mail to one person is limited; a manager hears of it when the limit is met.
-pub(super) async fn may_write_automatically(unit: &mut Unit<'_>, address: &str) -> Result<bool, StoreError> {
+/// Rule 11: automatic mail to one person is limited; a manager hears of it when the limit is met. Gives how many there were within
+/// the hour; `None`: no further one.
+pub(super) async fn may_write_automatically(unit: &mut Unit<'_>, address: &str) -> Result<Option<i64>, StoreError> {
+    let mut lately = None;
     for (length, limit) in [(TimeDelta::hours(1), AUTOMATIC_AN_HOUR), (TimeDelta::hours(24), AUTOMATIC_A_DAY)] {
         let since = unit.now - length;
         let count = outbox::automatic_since(unit.tx, address, since).await?;
         if count >= limit {
             super::managers::storm(unit, address, count, (since, unit.now + length)).await?;
-            return Ok(false);
+            return Ok(None);
         }
+        lately = lately.or(Some(count));
     }
-    Ok(true)
+    Ok(lately)
 }
 
 /// Files that fit under the cap, and the names of those that do not; small inline pictures are signature logos and stay behind.
@@ -283,6 +287,7 @@ pub(super) async fn to_tech(
         attachments: letter.files,
         voice: Voice::Notice,
     };
+    let next_at = if super::gather::holds(unit, &recipient, letter.kind, case).await? { NEVER } else { unit.now };
     let mail = NewMail {
         dedupe_key: letter.key,
         class: letter.class,
@@ -294,7 +299,7 @@ pub(super) async fn to_tech(
         message_id,
         subject: letter.rendered.subject,
         bytes: written(build::build(&outgoing))?,
-        next_at: unit.now,
+        next_at,
     };
     outbox::insert(unit.tx, &mail, unit.now).await.map(drop)
 }

@@ -1,0 +1,123 @@
+//! What the desk's loops have done and whether all of them rest, so that one can wait for "nothing left to do" instead of looking at rows.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+/// Shared by all loops. Cloning is cheap; all clones are the same.
+#[derive(Debug, Clone, Default)]
+pub struct Progress(Arc<watch::Sender<Steps>>);
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Steps {
+    /// Pieces of work that may give another loop something to do, and calls to look again.
+    pub done: u64,
+    /// Of those the calls.
+    asked: u64,
+    /// Each loop, and the step up to which it has looked and found nothing to do; `None` while it works.
+    rests: BTreeMap<String, Option<u64>>,
+}
+
+impl Steps {
+    /// Every loop has looked since the last step. While there is no loop (another daemon has the desk) nobody rests.
+    pub fn at_rest(&self) -> bool {
+        !self.rests.is_empty() && self.rests.values().all(|looked| *looked == Some(self.done))
+    }
+}
+
+/// One loop's own end; a loop that has ended is waited for no more.
+#[derive(Debug)]
+pub struct Turn {
+    name: String,
+    progress: Progress,
+}
+
+/// What a loop knew when it began to look.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    done: u64,
+    asked: u64,
+}
+
+impl Progress {
+    /// A loop begins.
+    pub fn join(&self, name: impl Into<String>) -> Turn {
+        let name = name.into();
+        self.announce(name.clone());
+        Turn { name, progress: self.clone() }
+    }
+
+    /// A loop is about to begin: until it has joined and looked nobody rests.
+    pub fn announce(&self, name: impl Into<String>) {
+        self.0.send_modify(|steps| {
+            steps.rests.insert(name.into(), None);
+        });
+    }
+
+    /// Asks all loops to look at once, and returns when there is nothing left that can be done now.
+    pub async fn settled(&self) {
+        self.0.send_modify(|steps| {
+            steps.done += 1;
+            steps.asked += 1;
+        });
+        self.rested().await;
+    }
+
+    /// Returns as soon as all loops rest; gives the steps done so far.
+    pub async fn rested(&self) -> u64 {
+        self.wait(Steps::at_rest).await
+    }
+
+    /// Returns when there was a step after `done`.
+    pub async fn stirred(&self, done: u64) {
+        self.wait(|steps| steps.done != done).await;
+    }
+
+    pub fn at_rest(&self) -> bool {
+        self.0.borrow().at_rest()
+    }
+
+    async fn wait(&self, until: impl FnMut(&Steps) -> bool) -> u64 {
+        let mut steps = self.0.subscribe();
+        // The sender lives in `self`, so waiting can only end by what is waited for.
+        steps.wait_for(until).await.map_or(0, |steps| steps.done)
+    }
+}
+
+impl Turn {
+    /// Taken before the loop looks for work.
+    pub fn look(&self) -> Look {
+        let steps = self.progress.0.borrow();
+        Look { done: steps.done, asked: steps.asked }
+    }
+
+    /// Something was done that may give other loops work.
+    pub fn worked(&self) {
+        self.progress.0.send_modify(|steps| {
+            steps.done += 1;
+            steps.rests.insert(self.name.clone(), None);
+        });
+    }
+
+    /// Nothing was to be done at that look.
+    pub fn rests(&self, look: Look) {
+        self.progress.0.send_if_modified(|steps| {
+            let now = Some(look.done);
+            steps.rests.insert(self.name.clone(), now).is_none_or(|before| before != now)
+        });
+    }
+
+    /// Returns when somebody has asked all loops to look, after `look`.
+    pub async fn asked(&self, look: Look) {
+        self.progress.wait(|steps| steps.asked != look.asked).await;
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.progress.0.send_modify(|steps| {
+            steps.rests.remove(&self.name);
+        });
+    }
+}
