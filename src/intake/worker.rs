@@ -91,7 +91,7 @@ impl Worker {
                     tokio::select! {
                         () = self.stop.cancelled() => {}
                         () = self.kept.notified() => {}
-                        () = self.beat.turn.asked(look) => {}
+                        () = self.beat.turn.stirred(look) => {}
                         () = tokio::time::sleep(Duration::from_secs(1)) => {}
                     }
                 }

@@ -13,8 +13,6 @@ pub struct Progress(Arc<watch::Sender<Steps>>);
 pub struct Steps {
     /// Pieces of work that may give another loop something to do, and calls to look again.
     pub done: u64,
-    /// Of those the calls.
-    asked: u64,
     /// Each loop, and the step up to which it has looked and found nothing to do; `None` while it works.
     rests: BTreeMap<String, Option<u64>>,
 }
@@ -33,12 +31,9 @@ pub struct Turn {
     progress: Progress,
 }
 
-/// What a loop knew when it began to look.
+/// How far the work was when a loop began to look.
 #[derive(Debug, Clone, Copy)]
-pub struct Look {
-    done: u64,
-    asked: u64,
-}
+pub struct Look(u64);
 
 impl Progress {
     /// A loop begins.
@@ -57,10 +52,7 @@ impl Progress {
 
     /// Asks all loops to look at once, and returns when there is nothing left that can be done now.
     pub async fn settled(&self) {
-        self.0.send_modify(|steps| {
-            steps.done += 1;
-            steps.asked += 1;
-        });
+        self.0.send_modify(|steps| steps.done += 1);
         self.rested().await;
     }
 
@@ -86,10 +78,16 @@ impl Progress {
 }
 
 impl Turn {
-    /// Taken before the loop looks for work.
+    /// The loop looks for work: until it says otherwise it may have some.
     pub fn look(&self) -> Look {
-        let steps = self.progress.0.borrow();
-        Look { done: steps.done, asked: steps.asked }
+        let mut done = 0;
+        self.progress.0.send_if_modified(|steps| {
+            done = steps.done;
+            steps.rests.insert(self.name.clone(), None);
+            // Nobody waits for a loop to begin.
+            false
+        });
+        Look(done)
     }
 
     /// Something was done that may give other loops work.
@@ -103,14 +101,14 @@ impl Turn {
     /// Nothing was to be done at that look.
     pub fn rests(&self, look: Look) {
         self.progress.0.send_if_modified(|steps| {
-            let now = Some(look.done);
+            let now = Some(look.0);
             steps.rests.insert(self.name.clone(), now).is_none_or(|before| before != now)
         });
     }
 
-    /// Returns when somebody has asked all loops to look, after `look`.
-    pub async fn asked(&self, look: Look) {
-        self.progress.wait(|steps| steps.asked != look.asked).await;
+    /// Returns when anything was done since `look`, or somebody asks: it is worth another look.
+    pub async fn stirred(&self, look: Look) {
+        self.progress.stirred(look.0).await;
     }
 }
 

@@ -155,7 +155,7 @@ pub async fn run(
             tokio::select! {
                 () = sender.stop.cancelled() => {}
                 () = wake.notified() => {}
-                () = sender.turn.asked(look) => {}
+                () = sender.turn.stirred(look) => {}
                 () = tokio::time::sleep(Duration::from_secs(1)) => {}
             }
         }

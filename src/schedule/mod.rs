@@ -49,7 +49,7 @@ impl Schedule {
             self.beat.turn.rests(look);
             tokio::select! {
                 () = self.stop.cancelled() => {}
-                () = self.beat.turn.asked(look) => {}
+                () = self.beat.turn.stirred(look) => {}
                 () = self.changed.timers.notified() => {}
                 () = self.sleep() => {}
             }

@@ -107,7 +107,7 @@ impl MaildirSource {
             turn.rests(look);
             tokio::select! {
                 () = tokio::time::sleep(self.settings.poll) => {}
-                () = turn.asked(look) => {}
+                () = turn.stirred(look) => {}
                 () = stop.cancelled() => {}
             }
         }
