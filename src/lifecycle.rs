@@ -11,7 +11,7 @@ mod systemd;
 pub use heartbeat::{Beat, Heartbeats, Pulse};
 pub use lock::{Instance, LockError};
 pub use logs::{Escaping, Format, log_panics, start_logs};
-pub use progress::{Progress, Steps, Turn};
+pub use progress::{Progress, Turn};
 /// An error with everything behind it, in one line.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut line = error.to_string();

@@ -138,6 +138,7 @@ pub(super) async fn tell_of_rest(progress: Progress, stop: CancellationToken) {
         loop {
             let steps = progress.rested().await;
             lifecycle::status(&format!("{AT_REST} after {steps} steps"));
+            tokio::time::sleep(AT_MOST).await;
             progress.stirred(steps).await;
         }
     };
@@ -149,6 +150,8 @@ pub(super) async fn tell_of_rest(progress: Progress, stop: CancellationToken) {
 
 /// How that status begins.
 const AT_REST: &str = "at rest";
+/// It is not told more often.
+const AT_MOST: Duration = Duration::from_secs(1);
 
 /// What the web part asks.
 pub(super) fn parts(db: &Db, heartbeats: &Heartbeats, state: &DeskState, clock: &Clock) -> Parts {

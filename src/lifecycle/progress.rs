@@ -10,17 +10,27 @@ use tokio::sync::watch;
 pub struct Progress(Arc<watch::Sender<Steps>>);
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Steps {
+struct Steps {
     /// Pieces of work that may give another loop something to do, and calls to look again.
-    pub done: u64,
-    /// Each loop, and the step up to which it has looked and found nothing to do; `None` while it works.
-    rests: BTreeMap<String, Option<u64>>,
+    done: u64,
+    loops: BTreeMap<String, State>,
+}
+
+/// How one loop stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Busy,
+    /// It looked when so many steps were done, and found nothing to do.
+    Looked(u64),
+    /// Only somebody outside (a mail server) can give it work, and tells it then.
+    Waits,
 }
 
 impl Steps {
     /// Every loop has looked since the last step. While there is no loop (another daemon has the desk) nobody rests.
-    pub fn at_rest(&self) -> bool {
-        !self.rests.is_empty() && self.rests.values().all(|looked| *looked == Some(self.done))
+    fn at_rest(&self) -> bool {
+        let rests = |state: &State| matches!(state, State::Waits) || *state == State::Looked(self.done);
+        !self.loops.is_empty() && self.loops.values().all(rests)
     }
 }
 
@@ -46,7 +56,7 @@ impl Progress {
     /// A loop is about to begin: until it has joined and looked nobody rests.
     pub fn announce(&self, name: impl Into<String>) {
         self.0.send_modify(|steps| {
-            steps.rests.insert(name.into(), None);
+            steps.loops.insert(name.into(), State::Busy);
         });
     }
 
@@ -66,8 +76,9 @@ impl Progress {
         self.wait(|steps| steps.done != done).await;
     }
 
-    pub fn at_rest(&self) -> bool {
-        self.0.borrow().at_rest()
+    /// How many steps were done so far.
+    pub fn done(&self) -> u64 {
+        self.0.borrow().done
     }
 
     async fn wait(&self, until: impl FnMut(&Steps) -> bool) -> u64 {
@@ -83,7 +94,7 @@ impl Turn {
         let mut done = 0;
         self.progress.0.send_if_modified(|steps| {
             done = steps.done;
-            steps.rests.insert(self.name.clone(), None);
+            steps.loops.insert(self.name.clone(), State::Busy);
             // Nobody waits for a loop to begin.
             false
         });
@@ -94,16 +105,22 @@ impl Turn {
     pub fn worked(&self) {
         self.progress.0.send_modify(|steps| {
             steps.done += 1;
-            steps.rests.insert(self.name.clone(), None);
+            steps.loops.insert(self.name.clone(), State::Busy);
         });
     }
 
     /// Nothing was to be done at that look.
     pub fn rests(&self, look: Look) {
-        self.progress.0.send_if_modified(|steps| {
-            let now = Some(look.0);
-            steps.rests.insert(self.name.clone(), now).is_none_or(|before| before != now)
-        });
+        self.stands(State::Looked(look.0));
+    }
+
+    /// Nothing is left to do until somebody outside says so.
+    pub fn waits(&self) {
+        self.stands(State::Waits);
+    }
+
+    fn stands(&self, now: State) {
+        self.progress.0.send_if_modified(|steps| steps.loops.insert(self.name.clone(), now) != Some(now));
     }
 
     /// Returns when anything was done since `look`, or somebody asks: it is worth another look.
@@ -115,7 +132,7 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         self.progress.0.send_modify(|steps| {
-            steps.rests.remove(&self.name);
+            steps.loops.remove(&self.name);
         });
     }
 }

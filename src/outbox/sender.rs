@@ -212,8 +212,10 @@ impl Sender {
         if batch.is_empty() {
             return Ok(false);
         }
-        // Another look finds what came meanwhile.
-        Ok(self.send(batch, now).await)
+        let all_went = self.send(batch, now).await;
+        // A manager may have to be told of a failure; and another look finds what came meanwhile.
+        self.turn.worked();
+        Ok(all_went)
     }
 
     /// How many mails the rate allows now.
@@ -358,10 +360,6 @@ impl Sender {
             Outcome::Uncertain { .. } => health.uncertain += 1,
             Outcome::Untried { .. } => {}
         });
-        if matches!(outcome, Outcome::Failed { .. } | Outcome::Uncertain { .. }) {
-            // A manager may have to be told.
-            self.turn.worked();
-        }
         if let Outcome::Failed { why } | Outcome::Later { why, .. } | Outcome::Uncertain { why, .. } = &outcome {
             tracing::warn!(outbox.id = row.id.0, "mail {} of the outbox ({}): {why}", row.id.0, row.kind);
         }
