@@ -227,3 +227,30 @@ async fn what_is_no_longer_true_leaves_the_list() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_flood_is_told_in_several_lists_each_of_a_size_that_mail_programs_show_whole() {
+    told_with("flood", FEW, async |story, _| {
+        let (number, _) = three_for_sam(&story).await;
+        let long = "The log of it goes on and on.\r\n".repeat(100);
+        for round in 3..33 {
+            again(&story, number, round, &format!("Line {round} of many.\r\n{long}")).await;
+        }
+        assert!(nothing_for_sam(&story.mailed()));
+        story.advance(TimeDelta::minutes(10)).await;
+        let lists: Vec<Sent> = story.mailed().into_iter().filter(|sent| sent.to.starts_with("sam")).collect();
+        assert!(lists.len() > 1 && lists.iter().all(|list| list.kind == "gathered"), "{}", lists.len());
+        assert!(
+            lists.iter().all(|list| list.raw.len() < 100_000),
+            "{:?}",
+            lists.iter().map(|list| list.raw.len()).max()
+        );
+        for round in 3..33 {
+            let line = format!("Line {round} of many.");
+            assert_eq!(lists.iter().filter(|list| list.mail.text.contains(&line)).count(), 1, "{line}");
+        }
+        assert_eq!(number_of(&story, GATHERED).await, 30);
+        story.end().await;
+    })
+    .await;
+}

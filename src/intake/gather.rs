@@ -14,7 +14,9 @@ use crate::store::{StoreError, tickets};
 use crate::words::{Priority, Status};
 
 /// So much goes into one list; what is left over goes into the next one at once.
-const ENTRIES: i64 = 50;
+const ENTRIES: i64 = 20;
+/// Bytes of words in one list: with their HTML and the links it stays under 100 KB, where Gmail cuts a mail off.
+const WORDS: usize = 16 << 10;
 /// Never held: what was missed, what is a list already, what must be answered by itself, what has a moment of its own.
 const AT_ONCE: [&str; 6] =
     ["escalation", "unsorted_digest", "late_list", "gathered", "confirmation", "not_sent_reminder"];
@@ -67,29 +69,33 @@ pub async fn lists(unit: &mut Unit<'_>) -> Result<bool, StoreError> {
 async fn list(unit: &mut Unit<'_>, tech: &Tech, recipient: &str) -> Result<(), StoreError> {
     loop {
         let all = held::of(unit.tx, recipient, ENTRIES).await?;
-        match all.as_slice() {
-            [] => return Ok(()),
-            // One alone is no list.
-            [one] => return held::let_go(unit.tx, one.id, unit.now).await,
-            _ => write(unit, tech, all).await?,
+        if all.is_empty() {
+            return Ok(());
         }
+        write(unit, tech, all).await?;
     }
 }
 
 /// One list of as many mails as their files let it hold.
 async fn write(unit: &mut Unit<'_>, tech: &Tech, all: Vec<Held>) -> Result<(), StoreError> {
     let cap = unit.firm().attachment_cap;
-    let (mut entries, mut told, mut files, mut bytes) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    let (mut entries, mut told, mut files) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut of_files, mut of_words) = (0, 0);
     for mail in all {
         let read = parse::parse(&mail.bytes);
-        let size: u64 = read.attachments.iter().map(|file| file.bytes.len() as u64).sum();
-        if !entries.is_empty() && bytes + size > cap {
+        let words = own_words(&read.text);
+        of_files += read.attachments.iter().map(|file| file.bytes.len() as u64).sum::<u64>();
+        of_words += words.len();
+        if !entries.is_empty() && (of_files > cap || of_words > WORDS) {
             break;
         }
-        bytes += size;
-        entries.push(entry(unit, tech, &mail, own_words(&read.text), &read.attachments).await?);
+        entries.push(entry(unit, tech, &mail, words, &read.attachments).await?);
         files.extend(read.attachments);
         told.push(mail.id);
+    }
+    // One alone is no list.
+    if let [only] = told.as_slice() {
+        return held::let_go(unit.tx, *only, unit.now).await;
     }
     let Some(last) = told.last() else { return Ok(()) };
     let key = format!("gathered/{}/{}", tech.login, last.0);
