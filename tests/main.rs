@@ -35,6 +35,7 @@ mod mta;
 mod notice;
 mod oauth;
 mod outbox;
+mod rules_kept;
 mod schema;
 mod story;
 mod story_clock;

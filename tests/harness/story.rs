@@ -77,6 +77,11 @@ impl Story {
         Story { daemon, ..self }
     }
 
+    /// For the command line.
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join("deskd.toml")
+    }
+
     pub fn now(&self) -> DateTime<Utc> {
         deskd::clock::Clock::Test(self.clock.clone()).now()
     }
