@@ -72,7 +72,7 @@ impl Daemon {
             program,
             owner: instance.id().to_owned(),
             heartbeats: heartbeats.clone(),
-            state: watch::DeskState::default(),
+            state: watch::DeskState::among(heartbeats.progress().clone()),
         };
         let state = desk.state.clone();
         if let Some(listen) = config.borrow().web_listen {
@@ -89,6 +89,7 @@ impl Daemon {
         }
         tasks.spawn(desk.run(stop.clone()));
         tasks.spawn(lifecycle::watchdog(heartbeats.clone(), stop.clone()));
+        tasks.spawn(watch::tell_of_rest(heartbeats.progress().clone(), stop.clone()));
         Ok(Daemon { db, office, config, heartbeats, stop, tasks, _instance: instance })
     }
 
@@ -107,6 +108,11 @@ impl Daemon {
 
     pub fn heartbeats(&self) -> &Heartbeats {
         &self.heartbeats
+    }
+
+    /// Asks every loop to look at once, the Maildirs too, and returns when there is nothing left to do at this moment of the clock.
+    pub async fn settled(&self) {
+        self.heartbeats.progress().settled().await;
     }
 
     /// Stops fetching, finishes what is in hand, and returns when all has ended.

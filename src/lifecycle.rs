@@ -5,6 +5,7 @@ mod heap;
 mod heartbeat;
 mod lock;
 mod logs;
+mod progress;
 mod signals;
 mod systemd;
 
@@ -12,6 +13,7 @@ pub use heap::tame as tame_heap;
 pub use heartbeat::{Beat, Heartbeats, Pulse};
 pub use lock::{Instance, LockError};
 pub use logs::{Escaping, Format, log_panics, start_logs};
+pub use progress::{Progress, Turn};
 /// An error with everything behind it, in one line.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut line = error.to_string();

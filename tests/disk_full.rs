@@ -63,7 +63,7 @@ async fn when_the_file_cannot_grow_mail_stays_in_its_folder_and_when_it_can_agai
     let folder = scratch("full");
     let url = format!("sqlite:{}", folder.path().join("deskd.db").display());
     let home = Home::new(folder.path(), &config(&url));
-    let process = home.run_ignoring_limits();
+    let mut process = home.run_ignoring_limits();
     process.ready().await;
     let db = Db::open(&url).await.unwrap();
     home.drop_in("first", &mail("first", 100));
@@ -108,7 +108,7 @@ async fn after_a_full_disk_the_one_connection_that_writes_can_begin_again() {
             arrived_at: at("2026-03-02 09:00"),
             size: 1,
             junk: false,
-            compressed: compressed.clone(),
+            compressed,
         };
         let mut tx = db.write().await?;
         inbound::keep(&mut tx, &[new], at("2026-03-02 09:00")).await?;
@@ -135,7 +135,7 @@ async fn when_postgres_has_no_room_mail_stays_in_its_folder_and_none_is_blamed()
     for (table, code) in [("raw", "53100"), ("ticket", "53100"), ("message", "58030"), ("ticket_event", "25006")] {
         let name = format!("{table}-{code}");
         refuse(&db, table, code).await;
-        let process = home.run();
+        let mut process = home.run();
         process.ready().await;
         let before = home.log().len();
         home.drop_in(&name, &mail(&name, 10));

@@ -1,5 +1,5 @@
-//! The kill test: mails stream into a real mailbox while SIGKILL falls at random instants; at the end nothing is lost and nothing
-//! is doubled.
+//! The kill test: clients' mails and a tech's answers stream into a real mailbox while SIGKILL falls at random instants; at the end nothing
+//! is lost and nothing is doubled.
 //!
 //! `tests/run --kills 10000 kill::` kills more often; `DESKD_SEED=…` repeats a run's instants.
 
@@ -11,12 +11,16 @@ use deskd::clock::Clock;
 use deskd::outbox::smtp::wire;
 use deskd::store::{Db, outbox};
 
-use crate::harness::daemon::Home;
+use crate::harness::daemon::{Home, Process};
 use crate::harness::disk_postgres::DiskPostgres;
 use crate::harness::dovecot::Dovecot;
 use crate::harness::rows::{number, rows};
 use crate::harness::say;
-use crate::harness::smtp::{Act, SmtpServer};
+use crate::harness::smtp::{Act, SmtpServer, Taken};
+
+use tech::Tech;
+
+mod tech;
 
 #[tokio::test]
 async fn killed_at_any_instant_on_sqlite_nothing_is_lost_and_nothing_is_doubled() {
@@ -60,18 +64,45 @@ impl Dice {
 struct Feed {
     mails: u64,
     files: u64,
+    /// How many of the receiver's mails were looked at.
+    seen: usize,
+    tech: Tech,
 }
+
+/// So many requests begin each life; whoever is acknowledged is followed by the next.
+const AT_ONCE: u64 = 2;
 
 impl Feed {
     fn next(&mut self, dovecot: &Dovecot) {
         let number = self.mails;
         self.mails += 1;
         let copies = if number % 10 == 9 { 2 } else { 1 };
+        self.put(dovecot, &mail(number), copies);
+    }
+
+    fn put(&mut self, dovecot: &Dovecot, mail: &str, copies: u64) {
         for _ in 0..copies {
             self.files += 1;
             // Dovecot gives out UIDs in the order of the time in the file's name.
             let name = format!("{}.M{}P1.kill", 1_700_000_000 + self.files, self.files);
-            dovecot.deliver("support", &name, &mail(number));
+            dovecot.deliver("support", &name, mail);
+        }
+    }
+
+    /// The tech answers what has reached him.
+    fn answer(&mut self, dovecot: &Dovecot, taken: &[Taken]) {
+        let before = self.tech.mails;
+        for (number, mail) in (before..).zip(self.tech.read(taken)) {
+            self.put(dovecot, &mail, tech::copies(number));
+        }
+    }
+
+    /// The next request for each acknowledgement that has come.
+    fn go_on(&mut self, dovecot: &Dovecot, taken: &[Taken]) {
+        let new = taken[self.seen..].iter().filter(|mail| tech::acknowledges(mail)).count();
+        self.seen = taken.len();
+        for _ in 0..new {
+            self.next(dovecot);
         }
     }
 }
@@ -118,7 +149,7 @@ impl Scene {
         let dovecot = Dovecot::start("").await;
         let smtp = SmtpServer::start().await;
         let more = format!(
-            "[security]\ndns = \"none\"\n[store]\nurl = \"{url}\"\n\
+            "[security]\ndns = \"none\"\ntech_mail = \"token\"\n[limits]\ngather_over = 30\ngather_within = \"2s\"\n[store]\nurl = \"{url}\"\n\
              [[mailbox]]\nname = \"support\"\naddress = \"support@northwind.example\"\nhost = \"localhost\"\nport = {imaps}\n\
              ca = \"{ca}\"\nuser = \"support\"\npassword = {{ file = \"secret\" }}\n\
              [smtp]\nhost = \"127.0.0.1\"\nport = {smtp}\ntls = \"none\"\nuncertain_retry = \"1s\"\n",
@@ -148,19 +179,22 @@ impl Scene {
         ready.sort();
         let killed = begun.elapsed();
         let last_begun = Clock::System.now();
-        let last = self.home.run();
+        let mut last = self.home.run();
         let limit = Duration::from_secs(20);
         tokio::time::timeout(limit, last.ready()).await.expect("the last life is ready at once");
         let db = Db::open(&self.url).await.unwrap();
-        let drained = tokio::time::timeout(Duration::from_secs(120), self.until_drained(&db)).await;
+        let drained = tokio::time::timeout(Duration::from_secs(120), self.until_drained(&db, &mut last)).await;
         if drained.is_err() {
             panic!("not drained: {}\n{}", self.left(&db).await, self.end_of_log());
         }
         last.stop().await;
         say(&format!(
-            "kill test on {}: {} mails, {} kills in {:.0?}, {} lives came to READY, median {:.0?}; drained {:.1?} later",
+            "kill test on {}: {} mails and {} of a tech ({} tickets answered in lists), {} kills in {:.0?}, {} lives came to READY, \
+             median {:.0?}; drained {:.1?} later",
             self.name,
             self.feed.mails,
+            self.feed.tech.mails,
+            self.feed.tech.listed(),
             kills(),
             killed,
             ready.len(),
@@ -174,6 +208,7 @@ impl Scene {
         if early * 4 < done.len() {
             faults.push(format!("only {early} of {} mails were worked on before the last life", done.len()));
         }
+        faults.extend(self.feed.tech.faults(&db).await);
         faults.extend(self.outbox_faults(&db).await);
         db.close().await;
         assert!(faults.is_empty(), "{} faults:\n{}\n{}", faults.len(), faults.join("\n"), self.end_of_log());
@@ -185,15 +220,19 @@ impl Scene {
         if self.dice.below(100) < 15 {
             self.smtp.on("BODY", Act::Drop, 1);
         }
-        self.feed.next(&self.dovecot);
+        for _ in 0..AT_ONCE {
+            self.feed.next(&self.dovecot);
+        }
         let mut process = self.home.run();
-        let pace = Duration::from_millis(150 + self.dice.below(400));
+        let mut taken = self.smtp.subscribe();
         let feeding = async {
-            let mut ticks = tokio::time::interval(pace);
-            ticks.tick().await;
             loop {
-                ticks.tick().await;
-                self.feed.next(&self.dovecot);
+                {
+                    let all = taken.borrow_and_update();
+                    self.feed.go_on(&self.dovecot, &all);
+                    self.feed.answer(&self.dovecot, &all);
+                }
+                taken.changed().await.unwrap();
             }
         };
         tokio::select! {
@@ -202,10 +241,18 @@ impl Scene {
         }
     }
 
-    async fn until_drained(&self, db: &Db) {
-        let mut ticks = tokio::time::interval(Duration::from_millis(100));
-        while !self.left(db).await.is_empty() {
-            ticks.tick().await;
+    /// The tech goes on answering; clients write no more.
+    async fn until_drained(&mut self, db: &Db, process: &mut Process) {
+        let mut taken = self.smtp.subscribe();
+        loop {
+            self.feed.answer(&self.dovecot, &taken.borrow_and_update());
+            if self.left(db).await.is_empty() {
+                return;
+            }
+            tokio::select! {
+                changed = taken.changed() => changed.unwrap(),
+                () = process.at_rest() => {}
+            }
         }
     }
 
@@ -226,6 +273,10 @@ impl Scene {
         let waits = outbox::next_due(&mut tx).await.unwrap().is_some();
         tx.rollback().await.unwrap();
         note("outbox to be sent", i64::from(waits));
+        let queued = "SELECT CAST(COUNT(*) AS BIGINT) FROM outbox WHERE state = 'queued'";
+        note("mails held for a list", number(db, queued).await);
+        let tickets = number(db, "SELECT CAST(COUNT(*) AS BIGINT) FROM ticket").await;
+        note("assignments without an answer", tickets - self.feed.tech.answered() as i64);
         let in_hand = "SELECT CAST(COUNT(*) AS BIGINT) FROM outbox WHERE state IN ('sending', 'data')";
         note("outbox rows in hand", number(db, in_hand).await);
         left
@@ -235,11 +286,14 @@ impl Scene {
     async fn lost_or_doubled(&self, db: &Db) -> Vec<String> {
         let mut faults = Vec::new();
         let mut fates: HashMap<String, Vec<String>> = HashMap::new();
-        for (subject, fate) in rows::<(String, String)>(db, "SELECT subject, fate FROM inbound").await {
+        for (subject, fate) in
+            rows::<(String, String)>(db, "SELECT subject, fate FROM inbound WHERE sender <> 'sam@techs.example'").await
+        {
             fates.entry(marker_in(&subject)).or_default().push(fate);
         }
         let mut texts: HashMap<String, usize> = HashMap::new();
-        let said = "SELECT text FROM message WHERE inbound IS NOT NULL AND visibility = 'public'";
+        let said =
+            "SELECT text FROM message WHERE inbound IS NOT NULL AND visibility = 'public' AND actor <> 'tech:sam'";
         for (text,) in rows::<(String,)>(db, said).await {
             *texts.entry(marker_in(&text)).or_default() += 1;
         }

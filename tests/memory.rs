@@ -150,7 +150,7 @@ async fn servers_that_lie_all_at_once_cannot_fill_the_memory_and_their_honest_ma
     let url = format!("sqlite:{}", folder.path().join("deskd.db").display());
     let servers = liars().await;
     let home = Home::new(folder.path(), &config(&url, &servers));
-    let process = home.run();
+    let mut process = home.run();
     process.ready().await;
     let db = Db::open(&url).await.unwrap();
     let stalls = 1;
@@ -183,7 +183,7 @@ async fn mails_built_to_hurt_leave_the_real_process_small_and_the_next_mail_is_w
 
 async fn bombard(folder: &std::path::Path, url: &str) {
     let home = Home::new(folder, &config(url, &[]));
-    let process = home.run();
+    let mut process = home.run();
     process.ready().await;
     let db = Db::open(url).await.unwrap();
     let sql = "SELECT source_key, COALESCE(fate, '') FROM inbound";

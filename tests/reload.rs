@@ -34,7 +34,7 @@ struct Scene {
 impl Scene {
     async fn set(folder: &Path, url: &str) -> Scene {
         let home = Home::new(folder, &config(url, ""));
-        let process = home.run();
+        let mut process = home.run();
         process.ready().await;
         Scene { home, process, db: Db::open(url).await.unwrap() }
     }
@@ -49,12 +49,12 @@ impl Scene {
     }
 
     /// What the log says more after a reload with this config.
-    async fn reload(&self, more: &str) -> String {
+    async fn reload(&mut self, more: &str) -> String {
         self.reload_with(str::to_owned, more).await
     }
 
     /// The same with the whole text of the config changed by `change`.
-    async fn reload_with(&self, change: impl Fn(&str) -> String, more: &str) -> String {
+    async fn reload_with(&mut self, change: impl Fn(&str) -> String, more: &str) -> String {
         let before = self.home.log().len();
         self.home.write(more);
         let text = std::fs::read_to_string(self.home.config()).unwrap();
@@ -67,7 +67,7 @@ impl Scene {
 #[tokio::test]
 async fn a_changed_config_is_used_from_the_next_mail_on_and_a_bad_one_changes_nothing() {
     each_url("reload", async |folder, url| {
-        let scene = Scene::set(folder, url).await;
+        let mut scene = Scene::set(folder, url).await;
         assert_eq!(scene.becomes("first").await, (String::new(), "unsorted".to_owned()), "nobody knows Globex yet");
 
         let said = scene.reload(&config(url, GLOBEX)).await;
@@ -95,7 +95,7 @@ async fn a_changed_config_is_used_from_the_next_mail_on_and_a_bad_one_changes_no
 #[tokio::test]
 async fn what_needs_a_restart_is_named_and_the_old_config_stays() {
     each_url("restart", async |folder, url| {
-        let scene = Scene::set(folder, url).await;
+        let mut scene = Scene::set(folder, url).await;
         let other = folder.join("other.db");
         let store = config(&format!("sqlite:{}", other.display()), GLOBEX);
         let listen = config(url, &format!("{GLOBEX}[web]\nlisten = \"127.0.0.1:{}\"\n", crate::harness::free_port()));

@@ -34,7 +34,7 @@ async fn a_mailbox_that_is_away_for_a_quarter_of_an_hour_is_told_to_the_managers
         assert_eq!(told.len(), 1);
         assert_eq!(told[0].0, "mia@northwind.example");
         assert!(told[0].1.contains("gone"), "{}", told[0].1);
-        story.quiet_after("source_down").await;
+        story.quiet().await;
         let sent = story.mailed_one_of("source_down");
         assert!(sent.mail.text.contains("cannot connect to 127.0.0.1"), "{}", sent.mail.text);
         story.end().await;

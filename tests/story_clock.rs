@@ -94,7 +94,7 @@ async fn after_downtime_what_is_overdue_escalates_within_a_second_of_the_start()
             let stopped = story;
             stopped.restart_after(&url, "", || clock.advance(TimeDelta::hours(2))).await
         };
-        story.quiet_after("escalation").await;
+        story.quiet().await;
         let mailed = story.mailed();
         assert!(
             mailed.iter().any(|sent| sent.kind == "escalation" && sent.to.starts_with("mia")),
@@ -121,7 +121,7 @@ async fn the_clock_starts_at_the_arrival_not_at_the_look() {
         let ticket = story.ticket(inbound.ticket.unwrap()).await;
         assert_eq!(ticket.received_at, arrived);
         assert_eq!(ticket.first_touch_due, Some(arrived + TimeDelta::minutes(15)));
-        story.quiet_after("escalation").await;
+        story.quiet().await;
         let mailed = story.mailed();
         assert!(mailed.iter().any(|sent| sent.kind == "escalation"), "a P1 that is late on arrival escalates at once");
         story.end().await;
@@ -137,7 +137,7 @@ async fn mail_over_three_days_old_becomes_a_ticket_without_acknowledgement_told_
             let raw = from_jane(id, &format!("Printer {id}"), "My printer is broken.");
             story.mail_bytes(raw.as_bytes(), arrived).await;
         }
-        story.quiet_after("late_list").await;
+        story.quiet().await;
         let mailed = story.mailed();
         assert!(mailed.iter().all(|sent| sent.kind != "acknowledgement"));
         let lists: Vec<_> = mailed.iter().filter(|sent| sent.kind == "late_list").collect();

@@ -50,7 +50,7 @@ async fn a_stranger_pages_nobody_until_somebody_accepts() {
         assert!(inbound.reason.unwrap().starts_with("unsorted"));
         let ticket = story.ticket(number).await;
         assert_eq!((ticket.status, ticket.assignee, ticket.first_touch_due), (Status::Unsorted, None, None));
-        story.quiet_after("unsorted_digest").await;
+        story.quiet().await;
         let mailed = story.mailed();
         assert!(to(&mailed, "bob").is_empty(), "no acknowledgement");
         let digest = to(&mailed, "mia")[0].clone();
@@ -81,7 +81,7 @@ async fn spam_is_closed_and_its_sender_is_heard_no_more() {
         let raw = from("Bob <bob@nowhere.example>", "s1@nowhere.example", "Cheap pills", "Buy my pills.");
         let number = story.mail(&raw).await.ticket.unwrap();
         story.advance(TimeDelta::minutes(61)).await;
-        story.quiet_after("unsorted_digest").await;
+        story.quiet().await;
         let digest = story.mailed_one_of("unsorted_digest");
         story.mail(&digest.answer(MIA, &format!("{number} spam"))).await;
         assert_eq!(story.ticket(number).await.status, Status::Spam);
@@ -159,7 +159,7 @@ async fn a_bounce_is_kept_with_its_ticket_and_a_manager_is_told() {
         );
         let inbound = story.mail(&bounce).await;
         assert_eq!((inbound.fate.as_deref(), inbound.ticket), (Some("bounce"), Some(number)), "{:?}", inbound.reason);
-        story.quiet_after("undeliverable").await;
+        story.quiet().await;
         let told = story.mailed_one("undeliverable");
         assert_eq!(told.to, "mia@northwind.example");
         assert!(told.mail.text.contains("jane@acme-dental.example"));
@@ -202,14 +202,12 @@ async fn only_people_of_the_ticket_join_it() {
 async fn automatic_mail_to_one_contact_is_limited() {
     told("limits", async |story, _| {
         let (mut acknowledged, mut storms) = (0, 0);
-        for number in 0..14 {
-            story
-                .mail(&from_jane(
-                    &format!("m{number}"),
-                    &format!("Request {number}"),
-                    &format!("Please look at {number}."),
-                ))
-                .await;
+        // Each about something else: alike they would look like a machine's, and the breaker would be first.
+        let subjects =
+            "toner webcam phone screen docking keyboard mouse scanner headset router cable laptop monitor speaker";
+        for (number, subject) in subjects.split(' ').enumerate() {
+            let words = format!("Please look at the {subject}.");
+            story.mail(&from_jane(&format!("m{number}"), subject, &words)).await;
             let mailed = story.mailed();
             acknowledged += mailed.iter().filter(|sent| sent.kind == "acknowledgement").count();
             storms += mailed.iter().filter(|sent| sent.kind == "storm" && sent.to.starts_with("mia")).count();

@@ -83,10 +83,10 @@ async fn when_the_holder_is_killed_the_other_takes_over_all_that_it_had_in_hand(
     let (one, two) =
         (home(folder.path(), "one", &database.url, smtp.port), home(folder.path(), "two", &database.url, smtp.port));
     let db = Db::open(&database.url).await.unwrap();
-    let first = one.run();
+    let mut first = one.run();
     first.ready().await;
     until_held(&db, &id(folder.path(), "one")).await;
-    let second = two.run();
+    let mut second = two.run();
     second.ready().await;
 
     // The holder has claimed the first mail's two letters and hangs in the first when it dies.
@@ -120,10 +120,10 @@ async fn when_the_holder_stops_the_other_has_the_desk_at_once() {
     let (one, two) =
         (home(folder.path(), "one", &database.url, smtp.port), home(folder.path(), "two", &database.url, smtp.port));
     let db = Db::open(&database.url).await.unwrap();
-    let first = one.run();
+    let mut first = one.run();
     first.ready().await;
     until_held(&db, &id(folder.path(), "one")).await;
-    let second = two.run();
+    let mut second = two.run();
     second.ready().await;
     drop_in(folder.path(), "before");
     until_sent(&db, 2).await;
@@ -147,10 +147,10 @@ async fn a_holder_that_was_asleep_too_long_steps_back_when_it_wakes() {
     let (one, two) =
         (home(folder.path(), "one", &database.url, smtp.port), home(folder.path(), "two", &database.url, smtp.port));
     let db = Db::open(&database.url).await.unwrap();
-    let first = one.run();
+    let mut first = one.run();
     first.ready().await;
     until_held(&db, &id(folder.path(), "one")).await;
-    let second = two.run();
+    let mut second = two.run();
     second.ready().await;
     first.signal(Signal::SIGSTOP);
     drop_in(folder.path(), "meanwhile");

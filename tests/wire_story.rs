@@ -218,14 +218,15 @@ impl Wires {
             + Send
             + Unpin,
     {
+        let progress = self.daemon.heartbeats().progress();
         let looking = async {
-            let mut ticks = tokio::time::interval(Duration::from_millis(100));
             loop {
-                ticks.tick().await;
+                let done = progress.done();
                 let found = rows::<T>(&self.db, sql).await;
                 if found.len() >= count {
                     return found;
                 }
+                progress.stirred(done).await;
             }
         };
         tokio::time::timeout(Duration::from_secs(60), looking).await.expect("the rows come")

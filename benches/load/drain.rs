@@ -67,7 +67,7 @@ impl Desk {
         let login = Login::Password { user: user.to_owned(), password: "secret".to_owned().into() };
         let settings = Settings::new("support", "localhost", server.imaps, Tls::Implicit(server.tls.clone()), login);
         let health = Health::default();
-        let inside = Inside { intake, db: db.clone(), clock };
+        let inside = Inside { intake, db: db.clone(), clock, progress: beats.progress().clone() };
         let source = ImapSource::new(settings);
         tasks.spawn(supervise(source, inside, Backoff::default(), health.clone(), stop.clone()));
         Desk { db, health, changed, stop, tasks }

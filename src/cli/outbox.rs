@@ -147,6 +147,7 @@ async fn show(opened: &Opened, id: OutboxId, raw: bool, json: bool) -> Result<()
     field("written", &moment(row.created_at, opened.zone));
     match row.sent_at {
         Some(at) => field("sent", &moment(at, opened.zone)),
+        None if row.state == State::Queued && row.next_at == NEVER => field("next try", "held, to be told in one list"),
         None if row.state == State::Queued || (row.state == State::Uncertain && row.next_at < NEVER) => {
             field("next try", &moment(row.next_at, opened.zone));
         }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use chrono_tz::Tz;
 use toml::Spanned;
 use toml::de::DeTable;
@@ -17,7 +18,7 @@ use super::security::security;
 use super::server::{Mailbox, Maildir, OAuth, Outgoing, Servers};
 use super::{Config, Limits, Log, LogFormat, check, clockwork, cron_line, hours, server, triage, value};
 use crate::desk::calendar::Calendar;
-use crate::desk::firm::{Desk, Escalation, Firm, Targets};
+use crate::desk::firm::{Desk, Escalation, Firm, Gather, Targets};
 use crate::desk::rules::Rules;
 use crate::words::Category;
 
@@ -211,6 +212,7 @@ fn firm(head: Head, parts: &Parts<'_>, limits: Limits, targets: [Targets; 4], es
         calendars: parts.calendars.clone(),
         tech_mail_token_only: false,
         attachment_cap: limits.attachments,
+        gather: limits.gather,
         targets,
         escalations,
         rules: Arc::new(Rules::none()),
@@ -264,7 +266,14 @@ fn limits(main: &Section<'_>) -> Limits {
     let size = |key, default| {
         section.as_ref().and_then(|section| section.parse(key, value::size)).map_or(default, |found| found.value)
     };
-    let limits = Limits { mail: size("mail", 35_000_000), attachments: size("attachments", 20_000_000) };
+    let over = section.as_ref().and_then(|section| section.number("gather_over", 1..=100_000)).unwrap_or(20);
+    let within = section.as_ref().and_then(|section| section.parse("gather_within", value::duration));
+    let within = within.map_or(TimeDelta::minutes(10), |found| found.value);
+    let limits = Limits {
+        mail: size("mail", 35_000_000),
+        attachments: size("attachments", 20_000_000),
+        gather: Gather { over, within },
+    };
     if let Some(section) = &section {
         section.finish();
     }

@@ -22,7 +22,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::desk::firm::Firm;
+use crate::desk::firm::{Firm, Gather};
 use crate::words::Login;
 
 pub use cron_line::{CronLine, Schedule};
@@ -75,13 +75,13 @@ pub enum LogFormat {
     Journald,
 }
 
-/// Bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// A larger mail becomes a placeholder ticket.
+    /// Bytes. A larger mail becomes a placeholder ticket.
     pub mail: u64,
-    /// Attachments that travel with one relay.
+    /// Bytes. Attachments that travel with one relay.
     pub attachments: u64,
+    pub gather: Gather,
 }
 
 /// Why `new` cannot take over from `old` without a restart; `None` when it can.

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::intake::{self, Office, Unit};
-use crate::lifecycle::{Heartbeats, chain};
+use crate::lifecycle::{self, Heartbeats, Progress, chain};
 use crate::outbox::sender;
 use crate::source;
 use crate::store::{Db, StoreError, figures, tickets};
@@ -20,7 +20,7 @@ use crate::web::health::{Health, Part, Probe};
 use crate::web::metrics::{Count, Figures, Metrics};
 
 /// Shared between the desk's loops and the web listener.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct DeskState(Arc<Mutex<Inner>>);
 
 #[derive(Default)]
@@ -31,6 +31,11 @@ struct Inner {
 }
 
 impl DeskState {
+    pub(super) fn among(progress: Progress) -> DeskState {
+        let outbox = Arc::new(sender::Health::among(progress));
+        DeskState(Arc::new(Mutex::new(Inner { outbox, ..Inner::default() })))
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -127,6 +132,27 @@ pub(super) async fn tell_of_sources(
         }
     }
 }
+
+/// Tells the service manager when there is nothing left to do, and how much was done until then.
+pub(super) async fn tell_of_rest(progress: Progress, stop: CancellationToken) {
+    let told = async {
+        loop {
+            let steps = progress.rested().await;
+            lifecycle::status(&format!("{AT_REST} after {steps} steps"));
+            tokio::time::sleep(AT_MOST).await;
+            progress.stirred(steps).await;
+        }
+    };
+    tokio::select! {
+        () = told => {}
+        () = stop.cancelled() => {}
+    }
+}
+
+/// How that status begins.
+const AT_REST: &str = "at rest";
+/// It is not told more often.
+const AT_MOST: Duration = Duration::from_secs(1);
 
 /// What the web part asks.
 pub(super) fn parts(db: &Db, heartbeats: &Heartbeats, state: &DeskState, clock: &Clock) -> Parts {

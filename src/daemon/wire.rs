@@ -17,6 +17,7 @@ use crate::account::{Login, TokenSource, tls};
 use crate::clock::Clock;
 use crate::config::{self, Auth, Config, Outgoing, Tls};
 use crate::intake::Intake;
+use crate::lifecycle::Progress;
 use crate::outbox::sender::{self, Rate, Settings};
 use crate::outbox::smtp::{Security, Smtp, Timeouts};
 use crate::outbox::{Transport, folder};
@@ -94,6 +95,7 @@ pub(super) fn sender(
 ) -> impl Future<Output = ()> + Send + 'static {
     let (db, owner, clock) = (desk.db.clone(), desk.owner.clone(), desk.clock.clone());
     let (mut config, health) = (desk.config.clone(), desk.state.outbox());
+    desk.heartbeats.progress().announce(sender::TURN);
     async move {
         while !stop.is_cancelled() {
             let now = config.borrow_and_update().clone();
@@ -139,15 +141,25 @@ async fn changed(config: &mut tokio::sync::watch::Receiver<Arc<Config>>, stop: &
 
 /// All sources; after a reload all of them begin anew, which is cheap and loses nothing.
 pub(super) fn sources(desk: &Desk, door: Intake, stop: CancellationToken) -> impl Future<Output = ()> + Send + 'static {
-    let inside = Inside { intake: door, db: desk.db.clone(), clock: desk.clock.clone() };
+    let inside = Inside {
+        intake: door,
+        db: desk.db.clone(),
+        clock: desk.clock.clone(),
+        progress: desk.heartbeats.progress().clone(),
+    };
     let mut config = desk.config.clone();
     let state = desk.state.clone();
+    let announce = move |config: &Config, progress: &Progress| {
+        config.maildirs.iter().for_each(|maildir| progress.announce(maildir::turn_of(&maildir.name)));
+    };
+    announce(&config.borrow(), &inside.progress);
     async move {
         while !stop.is_cancelled() {
             let now = config.borrow_and_update().clone();
             let this = stop.child_token();
             let mut tasks = JoinSet::new();
             state.forget_sources();
+            announce(&now, &inside.progress);
             for mailbox in &now.mailboxes {
                 match imap_settings(mailbox, &inside.clock) {
                     Ok(settings) => {

@@ -31,6 +31,8 @@ pub struct Firm {
     pub tech_mail_token_only: bool,
     /// Largest relay of attachments in one mail, bytes.
     pub attachment_cap: u64,
+    /// Beyond this, mail to one tech is gathered into lists (rule 11).
+    pub gather: Gather,
     /// Every address of a mailbox or Maildir of ours, lower case; the first one signs what has no other mailbox.
     pub desks: Vec<Desk>,
     pub techs: Vec<Tech>,
@@ -41,6 +43,13 @@ pub struct Firm {
     /// In the order of the config; `Event::Escalated::step` counts them.
     pub escalations: Vec<Escalation>,
     pub rules: Arc<Rules>,
+}
+
+/// `[limits] gather_over` and `gather_within`: so many automatic mails to one tech in such a time go out each for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gather {
+    pub over: u32,
+    pub within: TimeDelta,
 }
 
 /// One of our own addresses that takes requests.

@@ -1,5 +1,6 @@
 //! A ticket in hand: loaded for change, changed by events, saved with its clocks, timers and letters in one transaction.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -14,6 +15,7 @@ use crate::desk::ticket::Ticket;
 use crate::mail::Mail;
 use crate::notice::{RuleFacts, Texts};
 use crate::store::messages::Message;
+use crate::store::outbox::held::Flow;
 use crate::store::tickets::{self, Recent, TimerKind};
 use crate::store::{StoreError, Tx};
 use crate::words::{Actor, Category, ClientKey, ContactId, Priority, Status, TicketNumber};
@@ -33,6 +35,8 @@ pub struct Unit<'a> {
     /// The techs' loads, read once a batch and kept up to date by our own assignments.
     pub loads: Option<Vec<Load>>,
     pub(super) memo: Memo,
+    /// What each tech was written lately, by address; read once a batch and counted on.
+    pub(super) flows: HashMap<String, Flow>,
 }
 
 /// Who did it, when it counts as done, and what brought it about.
@@ -83,7 +87,7 @@ const CLOSE_AFTER: TimeDelta = TimeDelta::days(7);
 
 impl<'a> Unit<'a> {
     pub fn new(tx: &'a mut Tx, office: &'a Office, now: DateTime<Utc>) -> Unit<'a> {
-        Unit { tx, office, now, loads: None, memo: Memo::default() }
+        Unit { tx, office, now, loads: None, memo: Memo::default(), flows: HashMap::new() }
     }
 
     pub fn firm(&self) -> &'a Firm {

@@ -10,6 +10,7 @@ use crate::mail::build::{self, Outgoing, Voice};
 use crate::mail::{Attachment, Mailbox};
 use crate::notice::{MailtoLinks, Rendered, tech_subject};
 use crate::outbox::{Class, NewMail};
+use crate::store::outbox::NEVER;
 use crate::store::people::Contact;
 use crate::store::tokens::{self, Purpose, Token};
 use crate::store::{StoreError, messages, outbox};
@@ -169,18 +170,19 @@ pub(super) fn links(unit: &Unit<'_>, case: &Case, address: &TechAddress) -> Mail
     }
 }
 
-/// Rule 11: automatic mail to one person is limited; a manager hears of it when the limit is met.
-pub(super) async fn may_write_automatically(unit: &mut Unit<'_>, address: &str) -> Result<bool, StoreError> {
+/// Rule 11: automatic mail to one person is limited; a manager hears of it when the limit is met. Gives how many there were within
+/// the hour; `None`: no further one.
+pub(super) async fn may_write_automatically(unit: &mut Unit<'_>, address: &str) -> Result<Option<i64>, StoreError> {
     let (hour, day) = unit.automatic_to(address).await?;
     for (length, count, limit) in
         [(TimeDelta::hours(1), hour, AUTOMATIC_AN_HOUR), (TimeDelta::hours(24), day, AUTOMATIC_A_DAY)]
     {
         if count >= limit {
             super::managers::storm(unit, address, count, (unit.now - length, unit.now + length)).await?;
-            return Ok(false);
+            return Ok(None);
         }
     }
-    Ok(true)
+    Ok(Some(hour))
 }
 
 /// Files that fit under the cap, and the names of those that do not; small inline pictures are signature logos and stay behind.
@@ -288,6 +290,7 @@ pub(super) async fn to_tech(
         attachments: letter.files,
         voice: Voice::Notice,
     };
+    let next_at = if super::gather::holds(unit, &recipient, letter.kind, case).await? { NEVER } else { unit.now };
     let mail = NewMail {
         dedupe_key: letter.key,
         class: letter.class,
@@ -299,7 +302,7 @@ pub(super) async fn to_tech(
         message_id,
         subject: letter.rendered.subject,
         bytes: written(build::build(&outgoing))?,
-        next_at: unit.now,
+        next_at,
     };
     outbox::insert(unit.tx, mail, unit.now);
     Ok(())

@@ -8,9 +8,10 @@ use chrono::TimeDelta;
 
 use super::case::Unit;
 use super::read::Ready;
+use super::{breaker, gather};
 use crate::store::people::{self, Contact};
 use crate::store::tickets::{self, Recent};
-use crate::store::{StoreError, inbound, outbox, time};
+use crate::store::{StoreError, inbound, jobs, outbox, time};
 use crate::words::{ClientKey, ContactId, InboundId, Minutes, TicketNumber};
 
 #[derive(Debug, Default)]
@@ -23,6 +24,8 @@ pub struct Memo {
     earlier: HashMap<ContactId, Earlier>,
     /// Automatic mails to an address in the last hour and day.
     automatic: HashMap<String, (i64, i64)>,
+    /// Until when the breaker pauses acknowledgements to an address, in seconds of Unix time; 0 where it does not.
+    paused: HashMap<String, i64>,
     resolved: HashMap<ClientKey, Arc<Vec<(TicketNumber, String)>>>,
     used: HashMap<ClientKey, Minutes>,
 }
@@ -62,8 +65,12 @@ pub(super) async fn prepare(unit: &mut Unit<'_>, batch: &[Ready]) -> Result<(), 
     for (recipient, in_hour, in_day) in outbox::automatic_of(unit.tx, &senders, hour, day).await? {
         memo.automatic.insert(recipient, (in_hour, in_day));
     }
+    let names: Vec<String> = senders.iter().map(|sender| breaker::pause_of(sender)).collect();
+    memo.paused = names.iter().map(|name| (name.clone(), 0)).collect();
+    memo.paused.extend(jobs::counters(unit.tx, &names).await?);
     memo.tickets(unit).await?;
     unit.memo = memo;
+    gather::prepare(unit).await?;
     unit.loads = Some(tickets::loads(unit.tx).await?);
     Ok(())
 }
@@ -178,6 +185,19 @@ impl Unit<'_> {
             *hour += 1;
             *day += 1;
         }
+    }
+
+    /// Until when a pause of the breaker goes, by its name.
+    pub(super) async fn paused_until(&mut self, name: &str) -> Result<i64, StoreError> {
+        match self.memo.paused.get(name) {
+            Some(until) => Ok(*until),
+            None => jobs::counter(self.tx, name).await,
+        }
+    }
+
+    pub(super) async fn pause_until(&mut self, name: &str, until: i64) -> Result<(), StoreError> {
+        self.memo.paused.insert(name.to_owned(), until);
+        jobs::set_counter(self.tx, name, until).await
     }
 
     /// A client's resolved tickets, the newest first.

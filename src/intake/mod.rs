@@ -3,12 +3,14 @@
 mod act;
 mod action;
 mod approval;
+mod breaker;
 mod case;
 mod classify;
 mod client;
 mod committer;
 mod door;
 mod fire;
+mod gather;
 mod letter;
 mod managers;
 mod memo;
@@ -33,6 +35,7 @@ pub use action::{ActError, Action};
 pub use case::{Case, Deed, Office, Opening, Unit};
 pub use committer::run as commit;
 pub use door::{Arrival, Closed, Intake, Keep};
+pub use gather::{lists, next_list};
 pub use managers::{
     late_list, late_waits, source_down, undeliverable, unsorted_digest, unsorted_is_urgent, unsorted_waits,
 };

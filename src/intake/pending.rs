@@ -79,8 +79,10 @@ impl PendingChecks {
     pub async fn run(self) {
         while !self.stop.is_cancelled() {
             self.beat.beat();
+            let look = self.beat.turn.look();
             let pause = match self.pass().await {
                 Ok(true) => {
+                    self.beat.turn.worked();
                     self.changed.tell();
                     continue;
                 }
@@ -90,8 +92,10 @@ impl PendingChecks {
                     self.clock.now() + LOOK
                 }
             };
+            self.beat.turn.rests(look);
             tokio::select! {
                 () = self.stop.cancelled() => {}
+                () = self.beat.turn.stirred(look) => {}
                 () = self.clock.sleep_until(pause) => {}
                 () = tokio::time::sleep(ALIVE) => {}
             }

@@ -145,7 +145,8 @@ async fn acknowledge(
     too_large: bool,
 ) -> Result<(), StoreError> {
     let Some(to) = picture.requester.as_ref() else { return Ok(()) };
-    if !letter::may_write_automatically(unit, &to.address).await? {
+    let Some(lately) = letter::may_write_automatically(unit, &to.address).await? else { return Ok(()) };
+    if !super::breaker::lets_through(unit, case, &to.address, lately).await? {
         return Ok(());
     }
     let facts = notice::AcknowledgementFacts {
@@ -444,7 +445,7 @@ async fn automatic_to_client(
     key: &str,
 ) -> Result<(), StoreError> {
     let Some(to) = picture.requester.clone() else { return Ok(()) };
-    if !letter::may_write_automatically(unit, &to.address).await? {
+    if letter::may_write_automatically(unit, &to.address).await?.is_none() {
         return Ok(());
     }
     let letter = ClientLetter {

@@ -82,16 +82,19 @@ impl Worker {
         let mut ahead = None;
         while !self.stop.is_cancelled() {
             self.beat.beat();
+            let look = self.beat.turn.look();
             let step = match found.last().copied() {
                 Some(id) => self.alone(id).await.map(|()| found.pop().is_some()),
                 None => self.batch(&mut ahead).await,
             };
             match step {
-                Ok(true) => {}
+                Ok(true) => self.beat.turn.worked(),
                 Ok(false) => {
+                    self.beat.turn.rests(look);
                     tokio::select! {
                         () = self.stop.cancelled() => {}
                         () = self.kept.notified() => {}
+                        () = self.beat.turn.stirred(look) => {}
                         () = tokio::time::sleep(Duration::from_secs(1)) => {}
                     }
                 }

@@ -5,11 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::progress::{Progress, Turn};
+
 /// The registry of all loops. Cloning is cheap; all clones are the same registry.
 #[derive(Debug, Clone)]
 pub struct Heartbeats {
     /// Beats are counted in milliseconds from here.
     start: Instant,
+    progress: Progress,
     loops: Arc<Mutex<BTreeMap<String, Entry>>>,
 }
 
@@ -23,6 +26,8 @@ struct Entry {
 #[derive(Debug)]
 pub struct Pulse {
     name: String,
+    /// Whether the loop has anything to do.
+    pub turn: Turn,
     last: Arc<AtomicU64>,
     registry: Heartbeats,
 }
@@ -43,7 +48,7 @@ impl Beat {
 
 impl Default for Heartbeats {
     fn default() -> Heartbeats {
-        Heartbeats { start: Instant::now(), loops: Arc::default() }
+        Heartbeats { start: Instant::now(), progress: Progress::default(), loops: Arc::default() }
     }
 }
 
@@ -51,10 +56,15 @@ impl Heartbeats {
     /// A loop starts; from now on it beats at least once within `allowance`. A loop of the same name is replaced.
     pub fn expect(&self, name: impl Into<String>, allowance: Duration) -> Pulse {
         let (name, last) = (name.into(), Arc::new(AtomicU64::new(0)));
-        let pulse = Pulse { name: name.clone(), last: last.clone(), registry: self.clone() };
+        let turn = self.progress.join(name.clone());
+        let pulse = Pulse { name: name.clone(), turn, last: last.clone(), registry: self.clone() };
         pulse.beat();
         self.entries().insert(name, Entry { allowance, last });
         pulse
+    }
+
+    pub fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     /// All loops as they stand at `now`, by name.

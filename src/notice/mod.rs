@@ -3,6 +3,7 @@
 mod client;
 mod facts;
 mod format;
+mod gathered;
 mod language;
 mod manager;
 mod receipt;
@@ -14,6 +15,7 @@ mod texts;
 
 pub use client::*;
 pub use facts::*;
+pub use gathered::*;
 pub use language::Words;
 pub use manager::*;
 pub use receipt::*;

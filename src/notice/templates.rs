@@ -4,7 +4,7 @@
 pub(super) const WORDS: &str = include_str!("../../config/texts/en.toml");
 
 /// Name and source of each template; the first ones are parts that the others share.
-pub(super) static BUILT_IN: [(&str, &str); 81] = [
+pub(super) static BUILT_IN: [(&str, &str); 84] = [
     ("base.html", include_str!("../../config/templates/en/base.html")),
     ("base_client.html", include_str!("../../config/templates/en/base_client.html")),
     ("base_tech.html", include_str!("../../config/templates/en/base_tech.html")),
@@ -86,4 +86,7 @@ pub(super) static BUILT_IN: [(&str, &str); 81] = [
     ("source_down.subject", include_str!("../../config/templates/en/source_down.subject")),
     ("source_down.txt", include_str!("../../config/templates/en/source_down.txt")),
     ("source_down.html", include_str!("../../config/templates/en/source_down.html")),
+    ("gathered.subject", include_str!("../../config/templates/en/gathered.subject")),
+    ("gathered.txt", include_str!("../../config/templates/en/gathered.txt")),
+    ("gathered.html", include_str!("../../config/templates/en/gathered.html")),
 ];

@@ -15,9 +15,12 @@ use tokio_util::sync::CancellationToken;
 use super::smtp::Session;
 use super::{Class, SendError, Transport, UNCERTAIN_RETRIES};
 use crate::clock::Clock;
+use crate::lifecycle::{Progress, Turn};
 use crate::store::outbox::{self as rows, Claimed, NEVER, Outcome};
 use crate::store::{Db, StoreError};
 
+/// What the loop is called among the others of the desk.
+pub const TURN: &str = "outbox";
 const BATCH: i64 = 32;
 /// A claim lasts longer than any one mail can take.
 const CLAIM: TimeDelta = TimeDelta::minutes(30);
@@ -65,7 +68,10 @@ impl FromStr for Rate {
 
 /// How the sender does, for /readyz, metrics and the watchdog.
 #[derive(Debug, Default)]
-pub struct Health(watch::Sender<Snapshot>);
+pub struct Health {
+    snapshot: watch::Sender<Snapshot>,
+    progress: Progress,
+}
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Snapshot {
@@ -89,17 +95,22 @@ pub struct Stopped {
 }
 
 impl Health {
+    /// The loop takes its turns with the others of `progress`.
+    pub fn among(progress: Progress) -> Health {
+        Health { progress, ..Health::default() }
+    }
+
     pub fn snapshot(&self) -> Snapshot {
-        self.0.borrow().clone()
+        self.snapshot.borrow().clone()
     }
 
     /// Sees every change: each round of the loop, and each outcome once its row is written.
     pub fn subscribe(&self) -> watch::Receiver<Snapshot> {
-        self.0.subscribe()
+        self.snapshot.subscribe()
     }
 
     fn change(&self, change: impl FnOnce(&mut Snapshot)) {
-        self.0.send_modify(change);
+        self.snapshot.send_modify(change);
     }
 }
 
@@ -116,17 +127,19 @@ pub async fn run(
     health: Arc<Health>,
 ) {
     let transport = Arc::new(transport);
+    let turn = health.progress.join(TURN);
     let mut sender =
-        Sender { db, transport, owner, clock, stop, settings, health, sent: VecDeque::new(), was_away: true };
+        Sender { db, transport, owner, clock, stop, settings, health, turn, sent: VecDeque::new(), was_away: true };
     let mut begun = false;
-    let mut look = 0u32;
+    let mut rounds = 0u32;
     while !sender.stop.is_cancelled() {
+        let look = sender.turn.look();
         let now = sender.clock.now();
         sender.health.change(|health| health.beat = Some(now));
         let own = if begun { None } else { Some(sender.owner.clone()) };
         let mut more = false;
         let turn = async {
-            if look.is_multiple_of(60) {
+            if rounds.is_multiple_of(60) {
                 sender.take_back(own.as_deref(), now).await?;
                 begun = true;
             }
@@ -136,11 +149,13 @@ pub async fn run(
         if let Err(error) = turn.await {
             tracing::warn!(%error, "the outbox waits for its database: {error}");
         }
-        look = if begun && !more { look.wrapping_add(1) } else { look };
+        rounds = if begun && !more { rounds.wrapping_add(1) } else { rounds };
         if !more {
+            sender.turn.rests(look);
             tokio::select! {
                 () = sender.stop.cancelled() => {}
                 () = wake.notified() => {}
+                () = sender.turn.stirred(look) => {}
                 () = tokio::time::sleep(Duration::from_secs(1)) => {}
             }
         }
@@ -155,6 +170,7 @@ struct Sender {
     stop: CancellationToken,
     settings: Settings,
     health: Arc<Health>,
+    turn: Turn,
     /// When the last mails left, for the rate.
     sent: VecDeque<Instant>,
     /// The server was not reached since the start or since it went away.
@@ -196,9 +212,10 @@ impl Sender {
         if batch.is_empty() {
             return Ok(false);
         }
-        let full = batch.len() as i64 == room;
         let all_went = self.send(batch, now).await;
-        Ok(all_went && full)
+        // A manager may have to be told of a failure; and another look finds what came meanwhile.
+        self.turn.worked();
+        Ok(all_went)
     }
 
     /// How many mails the rate allows now.

@@ -34,6 +34,7 @@ impl Schedule {
     pub async fn run(self) {
         while !self.stop.is_cancelled() {
             self.beat.beat();
+            let look = self.beat.turn.look();
             let worked = match self.pass().await {
                 Ok(worked) => worked,
                 Err(StoreError::Again { .. }) => true,
@@ -43,22 +44,28 @@ impl Schedule {
                 }
             };
             if worked {
+                self.beat.turn.worked();
                 self.changed.outbox.notify_one();
                 continue;
             }
+            self.beat.turn.rests(look);
             tokio::select! {
                 () = self.stop.cancelled() => {}
+                () = self.beat.turn.stirred(look) => {}
                 () = self.changed.timers.notified() => {}
                 () = self.sleep() => {}
             }
         }
     }
 
-    /// Until the next timer, or a second, whichever comes first.
+    /// Until the next timer or list, or a second, whichever comes first.
     async fn sleep(&self) {
+        let office = self.office.borrow().clone();
         let next = async {
             let mut tx = self.db.read().await?;
-            tickets::next_timer(&mut tx).await
+            let timer = tickets::next_timer(&mut tx).await?;
+            let list = intake::next_list(&mut Unit::new(&mut tx, &office, self.clock.now())).await?;
+            Ok::<_, StoreError>(timer.into_iter().chain(list).min())
         };
         let look = tokio::time::sleep(LOOK);
         match next.await {
@@ -131,7 +138,7 @@ async fn fire(unit: &mut Unit<'_>, timer: Timer) -> Result<(), StoreError> {
     intake::fire_timer(unit, timer.ticket, timer.kind).await
 }
 
-/// The hourly list of strangers' mail (at once for what looks like an outage), old mail, mail that failed.
+/// The hourly list of strangers' mail (at once for what looks like an outage), old mail, mail that failed, mail that was held back.
 async fn periodic(db: &Db, office: &Office, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let mut tx = db.read().await?;
     let waiting = waiting(&mut Unit::new(&mut tx, office, now)).await?;
@@ -142,6 +149,7 @@ async fn periodic(db: &Db, office: &Office, now: DateTime<Utc>) -> Result<bool, 
     let mut tx = db.write().await?;
     let mut unit = Unit::new(&mut tx, office, now);
     let mut told = intake::undeliverable(&mut unit).await? > 0;
+    told |= intake::lists(&mut unit).await?;
     told |= intake::late_list(&mut unit).await?;
     let hour = now.with_timezone(&office.firm.time_zone).format("%Y-%m-%dT%H").to_string();
     if intake::unsorted_is_urgent(&mut unit).await? {
@@ -154,9 +162,10 @@ async fn periodic(db: &Db, office: &Office, now: DateTime<Utc>) -> Result<bool, 
     Ok(told)
 }
 
-/// Whether any list has something new to tell; three indexed looks.
+/// Whether any list has something new to tell; four indexed looks.
 async fn waiting(unit: &mut Unit<'_>) -> Result<bool, StoreError> {
     Ok(intake::unsorted_waits(unit).await?
+        || intake::next_list(unit).await?.is_some_and(|due| due <= unit.now)
         || !crate::store::outbox::to_be_told(unit.tx, 1).await?.is_empty()
         || intake::late_waits(unit).await?)
 }

@@ -46,6 +46,11 @@ impl Settings {
     }
 }
 
+/// What its loop is called among the others of the desk.
+pub fn turn_of(name: &str) -> String {
+    format!("source {name}")
+}
+
 /// Header bytes that are taken of a mail over the cap.
 const HEADER: u64 = 256 * 1024;
 
@@ -75,10 +80,17 @@ impl MaildirSource {
 
     async fn watch(&self, inside: &Inside, health: &Health, stop: &CancellationToken) -> Result<(), SourceError> {
         self.create_folders()?;
+        let turn = inside.progress.join(turn_of(&self.settings.name));
         let mut known_in_cur = HashSet::new();
         let mut looked_in_cur: Option<Instant> = None;
+        let mut before = Vec::new();
         while !stop.is_cancelled() {
-            let mut found = self.settled(self.list("new", true)?).await;
+            let look = turn.look();
+            let listed = self.list("new", true)?;
+            // What lies there as it did before cannot be taken.
+            let done = listed.is_empty() || listed == before;
+            before.clone_from(&listed);
+            let mut found = self.settled(listed).await;
             if looked_in_cur.is_none_or(|at| at.elapsed() >= self.settings.cur_poll) {
                 let cur = self.list("cur", false)?;
                 known_in_cur = cur.iter().map(|mail| mail.key.clone()).collect();
@@ -88,8 +100,14 @@ impl MaildirSource {
             self.take(found, &mut known_in_cur, inside, health, stop).await?;
             health.succeeded(inside.clock.now());
             health.state("watching");
+            if !done {
+                turn.worked();
+                continue;
+            }
+            turn.rests(look);
             tokio::select! {
                 () = tokio::time::sleep(self.settings.poll) => {}
+                () = turn.stirred(look) => {}
                 () = stop.cancelled() => {}
             }
         }

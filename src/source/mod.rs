@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::intake::Intake;
+use crate::lifecycle::Progress;
 use crate::store::{Db, StoreError};
 
 mod batch;
@@ -23,6 +24,8 @@ pub struct Inside {
     pub intake: Intake,
     pub db: Db,
     pub clock: Clock,
+    /// For a source that can say when it has seen everything (a folder), and can be asked to look.
+    pub progress: Progress,
 }
 
 /// A place that requests are fetched from.

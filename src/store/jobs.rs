@@ -1,7 +1,9 @@
 //! Scheduled jobs that ran, and counters that must not skip.
 
 use chrono::{DateTime, Utc};
+use sqlx::QueryBuilder;
 
+use super::pending::{any_of, pieces};
 use super::{Conn, During, StoreError, Tx, on};
 
 /// The last number that a ticket got.
@@ -24,12 +26,28 @@ pub async fn claim(tx: &mut Tx, job: &str, period: &str, now: DateTime<Utc>) -> 
 }
 
 pub async fn counter(tx: &mut Tx, name: &str) -> Result<i64, StoreError> {
-    let found: Option<i64> = on!(tx, |conn| sqlx::query_scalar("SELECT value FROM counter WHERE name = $1")
+    // Never among the rows that wait.
+    let found: Option<i64> = on!(tx.stored(), |conn| sqlx::query_scalar("SELECT value FROM counter WHERE name = $1")
         .bind(name)
         .fetch_optional(conn)
         .await)
     .during("read a counter")?;
     Ok(found.unwrap_or(0))
+}
+
+/// Those of these counters that there are.
+pub async fn counters(tx: &mut Tx, names: &[String]) -> Result<Vec<(String, i64)>, StoreError> {
+    let mut all = Vec::new();
+    for piece in pieces(names) {
+        let found: Vec<(String, i64)> = on!(tx.stored(), |conn| {
+            let mut sql = QueryBuilder::new("SELECT name, value FROM counter WHERE name IN (");
+            any_of(&mut sql, piece);
+            sql.build_query_as().fetch_all(conn).await
+        })
+        .during("read counters")?;
+        all.extend(found);
+    }
+    Ok(all)
 }
 
 pub async fn set_counter(tx: &mut Tx, name: &str, value: i64) -> Result<(), StoreError> {

@@ -7,6 +7,7 @@ use super::pending::{any_of, pieces};
 use super::{Conn, During, StoreError, Tx, on};
 use crate::words::{OutboxId, TicketNumber};
 
+pub mod held;
 mod row;
 
 pub use row::{Claimed, Class, NEVER, NewMail, Outcome, Row, State, UNCERTAIN_RETRIES};
@@ -271,6 +272,33 @@ pub async fn automatic_of(
         all.extend(found);
     }
     Ok(all)
+}
+
+/// A mail that was acknowledged.
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
+pub struct Acknowledged {
+    /// When the acknowledgement was written.
+    pub written_at: DateTime<Utc>,
+    pub received_at: DateTime<Utc>,
+    pub subject: String,
+}
+
+/// This sender's requests that were acknowledged since that moment, the oldest first.
+pub async fn acknowledged_since(
+    tx: &mut Tx,
+    recipient: &str,
+    since: DateTime<Utc>,
+) -> Result<Vec<Acknowledged>, StoreError> {
+    on!(tx, |conn| sqlx::query_as(
+        "SELECT o.created_at AS written_at, t.received_at, t.subject FROM outbox o JOIN ticket t ON t.number = o.ticket
+         WHERE o.recipient = $1 AND o.created_at > $2 AND o.kind = 'acknowledgement'
+         ORDER BY o.created_at, o.id"
+    )
+    .bind(recipient)
+    .bind(since)
+    .fetch_all(conn)
+    .await)
+    .during("look for acknowledged mails")
 }
 
 /// What a manager must still be told: refused for good, or uncertain without a further try though it must arrive.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use tokio::net::UnixDatagram;
 use tokio::process::{Child, Command};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::time::Instant;
 
 /// The folder of one deskd: config, secrets, state.
@@ -116,35 +117,43 @@ impl Home {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        Process { child, notify, begun: Instant::now() }
+        Process { child, told: listen(notify), begun: Instant::now() }
     }
 }
 
 pub struct Process {
     child: Child,
-    notify: UnixDatagram,
+    told: UnboundedReceiver<String>,
     begun: Instant,
 }
 
 impl Process {
     /// Waits for READY=1 and gives the time since the start.
-    pub async fn ready(&self) -> Duration {
-        until_ready(&self.notify, self.begun).await
+    pub async fn ready(&mut self) -> Duration {
+        while self.told.recv().await.expect("it runs") != "READY=1" {}
+        self.begun.elapsed()
+    }
+
+    /// The next time that it says it has nothing left to do.
+    pub async fn at_rest(&mut self) {
+        while !self.told.recv().await.expect("it runs").starts_with("STATUS=at rest") {}
     }
 
     /// Lets it run until `after` its start and kills it then (SIGKILL). It must not end by itself. Gives the time from the start
     /// to READY=1, where it came so far.
     pub async fn kill_at(&mut self, after: Duration) -> Option<Duration> {
-        let Process { child, notify, begun } = self;
+        let Process { child, told, begun } = self;
         let mut ready = None;
         let life = async {
-            let told = async {
-                ready = Some(until_ready(notify, *begun).await);
+            let listening = async {
+                while let Some(line) = told.recv().await {
+                    ready = ready.or((line == "READY=1").then(|| begun.elapsed()));
+                }
                 std::future::pending::<()>().await;
             };
             tokio::select! {
                 ended = child.wait() => ended.unwrap(),
-                () = told => unreachable!(),
+                () = listening => unreachable!(),
             }
         };
         if let Ok(ended) = tokio::time::timeout(after.saturating_sub(begun.elapsed()), life).await {
@@ -168,11 +177,11 @@ impl Process {
     }
 
     /// SIGHUP; returns when it says that it has read its config, used or refused.
-    pub async fn reload(&self) {
+    pub async fn reload(&mut self) {
         self.signal(Signal::SIGHUP);
         let told = async {
-            until_told(&self.notify, "RELOADING=1").await;
-            until_told(&self.notify, "READY=1").await;
+            while self.told.recv().await.expect("it runs") != "RELOADING=1" {}
+            while self.told.recv().await.expect("it runs") != "READY=1" {}
         };
         tokio::time::timeout(Duration::from_secs(20), told).await.expect("it reloads");
     }
@@ -192,17 +201,18 @@ impl Process {
     }
 }
 
-async fn until_ready(notify: &UnixDatagram, begun: Instant) -> Duration {
-    until_told(notify, "READY=1").await;
-    begun.elapsed()
-}
-
-async fn until_told(notify: &UnixDatagram, wanted: &str) {
-    let mut told = [0u8; 4096];
-    loop {
-        let length = notify.recv(&mut told).await.unwrap();
-        if String::from_utf8_lossy(&told[..length]).lines().any(|line| line == wanted) {
-            return;
+/// Reads what it tells its service manager, line by line, so that it never waits for a reader.
+fn listen(notify: UnixDatagram) -> UnboundedReceiver<String> {
+    let (tell, told) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let mut bytes = [0u8; 4096];
+        while let Ok(length) = notify.recv(&mut bytes).await {
+            for line in String::from_utf8_lossy(&bytes[..length]).lines() {
+                if tell.send(line.to_owned()).is_err() {
+                    return;
+                }
+            }
         }
-    }
+    });
+    told
 }

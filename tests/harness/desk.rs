@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use deskd::clock::Clock;
 use deskd::intake::{Arrival, Intake, Keep};
+use deskd::lifecycle::Progress;
 use deskd::source::{Backoff, Health, Inside, Source, supervise};
 use deskd::store::{Db, inbound};
 use tokio::sync::{mpsc, watch};
@@ -24,7 +25,7 @@ impl Desk {
         let (intake, door) = Intake::new(4);
         let (send, kept) = watch::channel(Vec::new());
         tokio::spawn(keep(door, db.clone(), send));
-        Desk { inside: Inside { intake, db, clock: Clock::System }, kept, folder }
+        Desk { inside: Inside { intake, db, clock: Clock::System, progress: Progress::default() }, kept, folder }
     }
 
     pub fn path(&self) -> &std::path::Path {

@@ -1,5 +1,6 @@
 //! A Postgres of a test's own with its data on a real disk and full durability, for tests that time their blows.
 
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -40,29 +41,18 @@ impl DiskPostgres {
             .unwrap();
         assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
         let port = free_port();
-        let process = program("postgres")
+        let mut process = program("postgres")
             .args(["-D", "data", "-k", "", "-c", "listen_addresses=127.0.0.1", "-p", &port.to_string()])
-            .stderr(std::fs::File::create(folder.path().join("log")).unwrap())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let url = format!("postgres://deskd@127.0.0.1:{port}/postgres");
-        let server = DiskPostgres { process, url, _folder: folder };
-        server.until_it_answers().await;
+        let told = until_it_is_ready(process.stderr.take().unwrap());
+        let server =
+            DiskPostgres { process, url: format!("postgres://deskd@127.0.0.1:{port}/postgres"), _folder: folder };
+        let ready =
+            tokio::time::timeout(std::time::Duration::from_secs(60), told).await.expect("Postgres is ready in time");
+        ready.expect("Postgres says that it is ready");
         Some(server)
-    }
-
-    async fn until_it_answers(&self) {
-        use sqlx::Connection;
-        let answered = async {
-            let mut ticks = tokio::time::interval(std::time::Duration::from_millis(50));
-            loop {
-                ticks.tick().await;
-                if sqlx::postgres::PgConnection::connect(&self.url).await.is_ok() {
-                    return;
-                }
-            }
-        };
-        tokio::time::timeout(std::time::Duration::from_secs(60), answered).await.expect("the new Postgres answers");
     }
 }
 
@@ -72,6 +62,20 @@ impl Drop for DiskPostgres {
         let _ = Command::new("kill").args(["-QUIT", &self.process.id().to_string()]).status();
         let _ = self.process.wait();
     }
+}
+
+/// It says so in its log; what it says later is read too, so that it never waits for a reader.
+fn until_it_is_ready(log: std::process::ChildStderr) -> tokio::sync::oneshot::Receiver<()> {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let mut tell = Some(tell);
+        for line in BufReader::new(log).lines().map_while(Result::ok) {
+            if line.contains("ready to accept connections") {
+                tell.take().map(|tell| tell.send(()));
+            }
+        }
+    });
+    told
 }
 
 fn programs() -> Option<PathBuf> {

@@ -80,26 +80,32 @@ impl MailHost {
     pub async fn mails(&self, user: &str, folder: &str) -> Vec<Letter> {
         let mut session = self.session(user).await;
         let letters = match session.examine(folder).await {
-            Ok(mailbox) if mailbox.exists > 0 => {
-                let found = session.uid_fetch("1:*", "(UID INTERNALDATE BODY.PEEK[])").await.unwrap();
-                let found: Vec<_> = found.try_collect().await.unwrap();
-                found.iter().map(letter).collect()
-            }
+            Ok(mailbox) if mailbox.exists > 0 => letters(&mut session).await,
             _ => Vec::new(),
         };
         session.logout().await.unwrap();
         letters
     }
 
-    /// The first mail of an inbox that fits; looks ten times a second, for a minute.
+    /// The first mail of an inbox that fits; the server says when there is a new one (IDLE), for a minute.
     pub async fn until_mail(&self, user: &str, what: &str, fits: impl Fn(&Letter) -> bool) -> Letter {
         let looking = async {
-            let mut ticks = tokio::time::interval(Duration::from_millis(100));
+            let mut session = self.session(user).await;
             loop {
-                ticks.tick().await;
-                if let Some(letter) = self.mails(user, "INBOX").await.into_iter().find(&fits) {
+                // What comes between this and IDLE is told as soon as IDLE begins.
+                let found = match session.examine("INBOX").await.unwrap().exists {
+                    0 => Vec::new(),
+                    _ => letters(&mut session).await,
+                };
+                if let Some(letter) = found.into_iter().find(&fits) {
+                    session.logout().await.unwrap();
                     return letter;
                 }
+                let mut idle = session.idle();
+                idle.init().await.unwrap();
+                let (news, _stop) = idle.wait();
+                news.await.unwrap();
+                session = idle.done().await.unwrap();
             }
         };
         match tokio::time::timeout(Duration::from_secs(60), looking).await {
@@ -120,6 +126,13 @@ impl MailHost {
         client.read_response().await.unwrap();
         client.login(user, "secret").await.map_err(|refused| refused.0).unwrap()
     }
+}
+
+/// All of the folder that is selected.
+async fn letters(session: &mut async_imap::Session<TlsStream<TcpStream>>) -> Vec<Letter> {
+    let found = session.uid_fetch("1:*", "(UID INTERNALDATE BODY.PEEK[])").await.unwrap();
+    let found: Vec<_> = found.try_collect().await.unwrap();
+    found.iter().map(letter).collect()
 }
 
 fn letter(fetched: &async_imap::types::Fetch) -> Letter {

@@ -65,3 +65,18 @@ pub async fn queue(db: &Db, mail: &NewMail, now: DateTime<Utc>) -> OutboxId {
     tx.commit().await.unwrap();
     rows.iter().find(|row| row.dedupe_key == mail.dedupe_key).unwrap().id
 }
+
+/// A change of the rows or the schema, in the words of either database; several statements in one text.
+pub async fn change_each(db: &Db, (sqlite, postgres): (&str, &str)) {
+    let sql = if matches!(db, Db::Sqlite { .. }) { sqlite } else { postgres };
+    try_change(db, sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+}
+
+/// The same by a text that both understand; the database may refuse it.
+pub async fn try_change(db: &Db, sql: &str) -> Result<(), sqlx::Error> {
+    let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()));
+    match db {
+        Db::Sqlite { write, .. } => sql.execute(write).await.map(drop),
+        Db::Postgres(pool) => sql.execute(pool).await.map(drop),
+    }
+}

@@ -7,6 +7,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 #[derive(Clone, Debug)]
@@ -24,7 +25,7 @@ struct Inner {
     rules: Vec<(&'static str, Act, usize)>,
     lines: Vec<String>,
     mails: Vec<Vec<u8>>,
-    taken: Vec<Taken>,
+    taken: watch::Sender<Vec<Taken>>,
 }
 
 /// A body that came whole, accepted or not.
@@ -98,7 +99,12 @@ impl SmtpServer {
 
     /// Every body that came whole, with its last RCPT.
     pub fn taken(&self) -> Vec<Taken> {
-        self.inner.lock().unwrap().taken.clone()
+        self.inner.lock().unwrap().taken.borrow().clone()
+    }
+
+    /// Sees every body as it comes.
+    pub fn subscribe(&self) -> watch::Receiver<Vec<Taken>> {
+        self.inner.lock().unwrap().taken.subscribe()
     }
 
     pub fn lines(&self, prefix: &str) -> Vec<String> {
@@ -116,7 +122,7 @@ impl SmtpServer {
         let lines = body.split_inclusive(|byte| *byte == b'\n');
         let bytes = lines.flat_map(|line| line.strip_prefix(b".").unwrap_or(line)).copied().collect();
         let mut inner = self.inner.lock().unwrap();
-        inner.taken.push(Taken { recipient: recipient.to_owned(), bytes });
+        inner.taken.send_modify(|all| all.push(Taken { recipient: recipient.to_owned(), bytes }));
         inner.mails.push(body);
     }
 

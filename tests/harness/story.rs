@@ -12,7 +12,6 @@ use deskd::config;
 use deskd::daemon::{Daemon, Start};
 use deskd::mail::authentic::Verifier;
 use deskd::mail::parse;
-use deskd::store::checks;
 use deskd::store::inbound::{self, Listed};
 use deskd::store::messages::{self, Message};
 use deskd::store::tickets::{self, Row};
@@ -87,6 +86,11 @@ impl Story {
         Story { daemon, ..self }
     }
 
+    /// For the command line.
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join("deskd.toml")
+    }
+
     pub fn now(&self) -> DateTime<Utc> {
         deskd::clock::Clock::Test(self.clock.clone()).now()
     }
@@ -103,21 +107,11 @@ impl Story {
 
     /// Returns when deskd has decided the fate of the one that is looked for.
     pub async fn decided(&self, what: &str, is: impl Fn(&Listed) -> bool) -> Listed {
-        let mut ticks = tokio::time::interval(Duration::from_millis(10));
-        let waiting = async {
-            loop {
-                ticks.tick().await;
-                let mut tx = self.daemon.db.read().await.unwrap();
-                let all = inbound::list(&mut tx, None, 1000).await.unwrap();
-                if let Some(found) = all.into_iter().find(|row| is(row) && row.fate.is_some()) {
-                    return found;
-                }
-            }
-        };
-        let found = tokio::time::timeout(Duration::from_secs(20), waiting).await;
-        let found = found.unwrap_or_else(|_| panic!("not decided: {what}"));
         self.quiet().await;
-        found
+        let mut tx = self.daemon.db.read().await.unwrap();
+        let all = inbound::list(&mut tx, None, 1000).await.unwrap();
+        let found = all.into_iter().find(|row| is(row) && row.fate.is_some());
+        found.unwrap_or_else(|| panic!("not decided: {what}"))
     }
 
     /// What an arrival is by now.
@@ -140,63 +134,15 @@ impl Story {
         key
     }
 
-    /// Returns when nothing that is due waits in the outbox.
+    /// Returns when every loop of the daemon has looked, Maildir and clock included, and none has anything left to do.
     pub async fn quiet(&self) {
-        let mut ticks = tokio::time::interval(Duration::from_millis(10));
-        let waiting = async {
-            loop {
-                ticks.tick().await;
-                let mut tx = self.daemon.db.read().await.unwrap();
-                let due = deskd::store::outbox::list(&mut tx, false, 1000).await.unwrap();
-                let now = self.now();
-                let busy = due.iter().any(|row| {
-                    let state = row.state.to_string();
-                    (state == "queued" && row.next_at <= now) || state == "sending" || state == "data"
-                });
-                if !busy {
-                    return;
-                }
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("the outbox does not come to rest");
+        let limit = Duration::from_secs(20);
+        tokio::time::timeout(limit, self.daemon.settled()).await.expect("the daemon does not come to rest");
     }
 
-    /// Returns when a mail of this kind has been written to the outbox and all that is due has been sent.
-    pub async fn quiet_after(&self, kind: &str) {
-        let mut ticks = tokio::time::interval(Duration::from_millis(10));
-        let waiting = async {
-            loop {
-                ticks.tick().await;
-                let mut tx = self.daemon.db.read().await.unwrap();
-                let all = deskd::store::outbox::list(&mut tx, true, 1000).await.unwrap();
-                if all.iter().any(|row| row.kind == kind) {
-                    return;
-                }
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(20), waiting)
-            .await
-            .unwrap_or_else(|_| panic!("no {kind} was written"));
-        self.quiet().await;
-    }
-
-    /// Moves the clock and waits until every timer and every look at DNS that is due has been handled.
+    /// Moves the clock; returns when all that is due then has been done.
     pub async fn advance(&self, by: TimeDelta) {
         self.clock.advance(by);
-        let now = self.now();
-        let mut ticks = tokio::time::interval(Duration::from_millis(10));
-        let waiting = async {
-            loop {
-                ticks.tick().await;
-                let mut tx = self.daemon.db.read().await.unwrap();
-                let timer = tickets::next_timer(&mut tx).await.unwrap();
-                let check = checks::next(&mut tx).await.unwrap();
-                if [timer, check].iter().flatten().all(|next| *next > now) {
-                    return;
-                }
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("the timers do not come to rest");
         self.quiet().await;
     }
 

@@ -57,7 +57,52 @@ impl Sampler<'_> {
             }),
         ];
         all.extend(self.faults());
+        all.extend(self.gathered());
         all
+    }
+
+    fn gathered(&self) -> Vec<Box<dyn Notice>> {
+        let assigned = GatheredEntry {
+            kind: "assignment".to_owned(),
+            number: Some(TicketNumber(1042)),
+            subject: self.own("Front desk printer is down"),
+            client_name: Some("Acme Dental".to_owned()),
+            priority: Some(Priority::P2),
+            status: Some(Status::New),
+            assignee_name: None,
+            due: Some(self.at(Chicago, 40)),
+            words: self.request(),
+            files: self.list(["photo.jpg"]),
+            links: self.links(),
+        };
+        let wrote = GatheredEntry {
+            kind: "client_message".to_owned(),
+            number: Some(TicketNumber(1043)),
+            client_name: None,
+            status: Some(Status::Open),
+            assignee_name: Some("Ana Lima".to_owned()),
+            due: None,
+            words: self.own("It is number 12."),
+            files: Vec::new(),
+            links: MailtoLinks::default(),
+            ..assigned.clone()
+        };
+        let reminder =
+            GatheredEntry { kind: "reminder".to_owned(), words: String::new(), files: Vec::new(), ..assigned.clone() };
+        let own = GatheredEntry {
+            kind: "quarantined".to_owned(),
+            subject: self.own("A mail could not be read"),
+            words: self.own("Inbound 771 is set aside."),
+            ..GatheredEntry::default()
+        };
+        let facts = |entries| GatheredFacts {
+            now: self.now,
+            over: 20,
+            within: TimeDelta::minutes(10),
+            entries,
+            links: self.links(),
+        };
+        vec![Box::new(facts(vec![assigned, wrote, reminder, own.clone()])), Box::new(facts(vec![own]))]
     }
 
     fn faults(&self) -> Vec<Box<dyn Notice>> {

@@ -154,6 +154,7 @@ impl Watch<'_> {
     }
 
     async fn watch(&self, talk: &mut Talk, state: &mut State) -> Result<(), SourceError> {
+        let turn = self.inside.progress.join(format!("source {}", self.settings.name));
         let capabilities = talk.capabilities().await?;
         let mut selected = self.open(talk, state).await?;
         let way = Way::of(&capabilities, selected.keywords);
@@ -183,7 +184,9 @@ impl Watch<'_> {
             }
             if !talk.news {
                 let left = self.settings.relist.saturating_sub(relisted.elapsed());
+                turn.waits();
                 self.wait(talk, state, left, capabilities.contains("IDLE")).await?;
+                turn.look();
             }
             from = state.cursor.low;
         }
