@@ -11,30 +11,7 @@ use deskd::words::{Minutes, Priority};
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
-const SMALL: &str = r#"
-[firm]
-name = "Northwind IT"
-time_zone = "America/Chicago"
-domain = "northwind.example"
-url = "https://desk.northwind.example/"
-[priority.P1]
-first_touch = "15m"
-resolve = "4h"
-[priority.P2]
-first_touch = "1h"
-resolve = "8h"
-[[maildir]]
-name = "drop"
-address = "Support@Northwind.example"
-path = "."
-[smtp]
-outbox = "sent"
-[[tech]]
-login = "sam"
-name = "Sam Ortiz"
-email = "sam@northwind.example"
-roles = ["manager"]
-"#;
+use crate::harness::SMALL_FIRM as SMALL;
 
 /// A folder with these files.
 fn folder(files: &[(&str, &str)]) -> TempDir {

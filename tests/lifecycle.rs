@@ -4,7 +4,8 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use deskd::lifecycle::{Escaping, Heartbeats, Instance, LockError};
+use deskd::lifecycle::{Escaping, Heartbeats, Instance, LockError, Progress};
+use futures_util::FutureExt;
 
 use crate::harness::scratch;
 
@@ -95,4 +96,33 @@ fn what_a_stranger_wrote_cannot_break_a_log_line_or_move_the_cursor() {
     assert!(text.ends_with('\n') && text.contains("d é"), "{text:?}");
     let dangerous = |character: char| character.is_control() || character == '\u{202e}';
     assert!(!text.trim_end_matches('\n').contains(dangerous), "{text:?}");
+}
+
+#[tokio::test]
+async fn the_desk_rests_when_every_loop_has_looked_since_the_last_step() {
+    let progress = Progress::default();
+    let (one, two, outside) = (progress.join("one"), progress.join("two"), progress.join("outside"));
+    let rested = || progress.rested().now_or_never();
+    assert_eq!(rested(), None, "nobody has looked yet");
+    let (first, second) = (one.look(), two.look());
+    one.rests(first);
+    two.rests(second);
+    outside.waits();
+    assert_eq!(rested(), Some(0));
+    assert!(progress.stirred(0).now_or_never().is_none());
+    one.worked();
+    assert_eq!(rested(), None, "the other has not seen what was done");
+    assert!(two.stirred(second).now_or_never().is_some(), "and is woken");
+    one.rests(one.look());
+    two.rests(two.look());
+    assert_eq!(rested(), Some(1));
+    let look = two.look();
+    assert_eq!(rested(), None, "it looks: it may find something");
+    two.rests(look);
+    progress.announce("three");
+    assert_eq!(rested(), None, "one that is about to begin is waited for");
+    drop(progress.join("three"));
+    assert_eq!(rested(), Some(1), "one that has ended is not");
+    drop((one, two, outside));
+    assert_eq!(rested(), None, "without loops another daemon has the desk");
 }

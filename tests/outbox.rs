@@ -310,6 +310,26 @@ async fn an_address_with_a_command_in_it_is_never_sent_but_an_odd_real_one_is() 
 }
 
 #[tokio::test]
+async fn a_claim_of_an_earlier_life_that_is_committed_after_the_start_is_taken_back() {
+    each_db("late_claim", async |db| {
+        let server = SmtpServer::start().await;
+        let first = put(&db, &mail("a", Class::MustArrive)).await.unwrap();
+        let running = run(&db, Transport::Smtp(smtp(server.port)));
+        running.until(&db, first, |row| row.state == State::Sent).await;
+        // What the killed process had sent to the database as its last: a claim under our name.
+        let mut tx = db.write().await.unwrap();
+        let late = rows::insert(&mut tx, &mail("b", Class::Once), start()).await.unwrap().unwrap();
+        let claimed = rows::claim(&mut tx, "one", start(), start() + TimeDelta::minutes(30), 10).await.unwrap();
+        assert_eq!(claimed.len(), 1);
+        tx.commit().await.unwrap();
+        running.until(&db, late, |row| row.state == State::Sent).await;
+        assert_eq!(server.mails().len(), 2);
+        running.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_folder_holds_one_file_a_mail_also_after_a_second_attempt() {
     let folder = tempfile::tempdir().unwrap();
     let transport = Folder { path: folder.path().join("out") };

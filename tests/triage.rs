@@ -7,7 +7,7 @@ use deskd::words::{ClientKey, Priority};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-use crate::harness::{say, testdata};
+use crate::harness::{SMALL_FIRM, say, testdata};
 
 #[derive(Deserialize)]
 struct Case {
@@ -141,37 +141,14 @@ fn every_problem_of_every_rule_is_told_at_once() {
     assert_eq!(names, ["A", "b", "c", "d", "e", "f"]);
 }
 
-const FIRM: &str = r#"
-rules = "rules.toml"
-[firm]
-name = "Northwind IT"
-time_zone = "America/Chicago"
-domain = "northwind.example"
-url = "https://desk.northwind.example/"
-[priority.P1]
-first_touch = "15m"
-resolve = "4h"
-[priority.P2]
-first_touch = "1h"
-resolve = "8h"
-[[maildir]]
-name = "drop"
-address = "support@northwind.example"
-path = "."
-[smtp]
-outbox = "sent"
-[[tech]]
-login = "sam"
-name = "Sam Ortiz"
-email = "sam@northwind.example"
-skills = ["network", "server"]
-roles = ["manager"]
-"#;
-
 /// The config with more at its end and this rules file: the rules, and what `deskd check` says without the folder's name.
 fn configured(more: &str, rules: &str) -> (Option<std::sync::Arc<Rules>>, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("deskd.toml"), format!("{FIRM}{more}")).unwrap();
+    std::fs::write(
+        folder.path().join("deskd.toml"),
+        format!("rules = \"rules.toml\"{SMALL_FIRM}skills = [\"network\", \"server\"]\n{more}"),
+    )
+    .unwrap();
     std::fs::write(folder.path().join("rules.toml"), rules).unwrap();
     let (rules, problems) = match load_with(&folder.path().join("deskd.toml"), None) {
         Ok(config) => (Some(config.firm.rules.clone()), config.warnings),

@@ -201,8 +201,14 @@ impl Sender {
             return Ok(false);
         }
         let mut tx = self.db.read().await?;
+        // A killed life's last commit may come through after our start: Postgres finishes what it was sent.
+        let left_over = rows::has_claims(&mut tx, &self.owner).await?;
         let due = rows::next_due(&mut tx).await?;
         tx.rollback().await?;
+        if left_over {
+            self.take_back(Some(&self.owner), now).await?;
+            return Ok(true);
+        }
         if due.is_none_or(|due| due > now) {
             return Ok(false);
         }

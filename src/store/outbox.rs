@@ -211,6 +211,18 @@ pub async fn take_back(
     Ok(queued + uncertain)
 }
 
+/// Whether `owner` has claims; asked by the owner while it has nothing in hand, so that each is left over from an earlier life.
+pub async fn has_claims(tx: &mut Tx, owner: &str) -> Result<bool, StoreError> {
+    let found: Option<i64> = on!(tx, |conn| sqlx::query_scalar(
+        "SELECT id FROM outbox WHERE state IN ('sending', 'data') AND claimed_by = $1 LIMIT 1"
+    )
+    .bind(owner)
+    .fetch_optional(conn)
+    .await)
+    .during("look for claims left over")?;
+    Ok(found.is_some())
+}
+
 /// The server answers again: what waited only because it could not be reached is due now.
 pub async fn hurry(tx: &mut Tx, now: DateTime<Utc>) -> Result<u64, StoreError> {
     on!(tx, |conn| sqlx::query(

@@ -24,6 +24,32 @@ pub mod story;
 
 pub use each_db::{each_db, each_url};
 
+/// The smallest config that is complete: one Maildir, one tech, who is the last table.
+pub const SMALL_FIRM: &str = r#"
+[firm]
+name = "Northwind IT"
+time_zone = "America/Chicago"
+domain = "northwind.example"
+url = "https://desk.northwind.example/"
+[priority.P1]
+first_touch = "15m"
+resolve = "4h"
+[priority.P2]
+first_touch = "1h"
+resolve = "8h"
+[[maildir]]
+name = "drop"
+address = "Support@Northwind.example"
+path = "."
+[smtp]
+outbox = "sent"
+[[tech]]
+login = "sam"
+name = "Sam Ortiz"
+email = "sam@northwind.example"
+roles = ["manager"]
+"#;
+
 /// `at("2026-03-02 09:00")`, also with seconds (`09:00:30`) and milliseconds: a moment in UTC.
 #[track_caller]
 pub fn at(moment: &str) -> DateTime<Utc> {

@@ -189,10 +189,13 @@ impl Demo {
         let key = self.post.drop(&mail).context("cannot drop a mail into the Maildir")?;
         mails.push(mail);
         let done = async {
-            while !self.is_done(&key).await? {
+            loop {
+                self.daemon.settled().await;
+                if self.is_done(&key).await? {
+                    return anyhow::Ok(());
+                }
                 tokio::time::sleep(GLANCE).await;
             }
-            anyhow::Ok(())
         };
         match tokio::time::timeout(PATIENCE, done).await {
             Ok(done) => done?,
