@@ -189,6 +189,8 @@ impl Worker {
             ready.push(row);
         }
         self.verify(&office, &mut ready).await;
+        // What is left of a big mail is its parts: their copies on the way to the outbox are large enough.
+        ready.iter_mut().for_each(|mail| mail.raw = Arc::default());
         let now = self.clock.now();
         ready.retain(|mail| {
             let wait = waits_for_dns(&office, mail, now);
