@@ -1,12 +1,12 @@
 //! A full or failing database: nothing is lost, mail stays at its source, the log says where and what to do, and deskd goes on by itself.
 
 use std::path::Path;
-use std::time::Duration;
 
 use deskd::store::{Db, StoreError, inbound};
 use tokio::process::Command;
 
 use crate::harness::daemon::Home;
+use crate::harness::look;
 use crate::harness::rows::{rows, until};
 use crate::harness::{at, postgres, scratch};
 
@@ -34,17 +34,7 @@ fn mail(name: &str, filler: usize) -> Vec<u8> {
 }
 
 async fn until_logged(home: &Home, words: &str) {
-    let looking = async {
-        let mut ticks = tokio::time::interval(Duration::from_millis(50));
-        while !home.log().contains(words) {
-            ticks.tick().await;
-        }
-    };
-    assert!(
-        tokio::time::timeout(Duration::from_secs(60), looking).await.is_ok(),
-        "\"{words}\" is not said:\n{}",
-        home.log()
-    );
+    look::until(words, async || home.log().contains(words)).await;
 }
 
 fn files(folder: &Path) -> usize {
@@ -140,15 +130,7 @@ async fn when_postgres_has_no_room_mail_stays_in_its_folder_and_none_is_blamed()
         let before = home.log().len();
         home.drop_in(&name, &mail(&name, 10));
         let words = if table == "raw" { "mail cannot be kept in" } else { "kept mail cannot be worked on" };
-        let looking = async {
-            let mut ticks = tokio::time::interval(Duration::from_millis(50));
-            while !home.log()[before..].contains(words) {
-                ticks.tick().await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(60), looking)
-            .await
-            .unwrap_or_else(|_| panic!("{name}\n{}", home.log()));
+        look::until(words, async || home.log()[before..].contains(words)).await;
         if table == "raw" {
             assert_eq!(files(&folder.path().join("inbox/new")), 1, "it was not moved");
         }

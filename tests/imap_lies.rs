@@ -245,6 +245,42 @@ async fn where_mail_can_neither_be_moved_nor_marked_it_is_left_alone_and_taken_o
     assert_eq!(touched.load(std::sync::atomic::Ordering::SeqCst), 0);
 }
 
+#[tokio::test]
+async fn without_move_each_mail_is_copied_marked_and_expunged_by_its_number_also_after_a_break_in_between() {
+    let heard = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let (hears, left) = (heard.clone(), std::sync::atomic::AtomicBool::new(true));
+    let server = server_with(move |connection, command| {
+        let words = ["UID MOVE", "UID COPY", "UID STORE", "UID EXPUNGE", "EXPUNGE", "CLOSE"];
+        if words.iter().any(|word| command.starts_with(word)) {
+            hears.lock().unwrap().push(command.to_owned());
+        }
+        if command.starts_with("UID EXPUNGE") {
+            left.store(false, std::sync::atomic::Ordering::SeqCst);
+        }
+        let say = |text: &str| Some(Act::Say(text.to_owned()));
+        match command {
+            "CAPABILITY" => say("* CAPABILITY IMAP4rev1 UIDPLUS\r\nTAG OK\r\n"),
+            copy if copy.starts_with("UID COPY") && connection == 1 => {
+                Some(Act::SayAndHangUp("TAG OK\r\n* BYE\r\n".to_owned()))
+            }
+            gone if gone.starts_with("UID SEARCH") && !left.load(std::sync::atomic::Ordering::SeqCst) => {
+                say("* SEARCH\r\nTAG OK\r\n")
+            }
+            _ => None,
+        }
+    })
+    .await;
+    let mut desk = Desk::open().await;
+    let running = desk.start(ImapSource::new(settings(&server)));
+    desk.until_kept(1).await;
+    tokio::time::timeout(Duration::from_secs(20), running.health.until(|now| now.successes >= 2)).await.unwrap();
+    running.stop().await;
+    let [copy, mark, expunge] = ["UID COPY 5 \"Processed\"", "UID STORE 5 +FLAGS.SILENT (\\Deleted)", "UID EXPUNGE 5"];
+    // Other people's deleted mail is theirs: never a plain EXPUNGE.
+    assert_eq!(*heard.lock().unwrap(), [copy, copy, mark, expunge]);
+    assert_eq!(desk.kept.borrow().len(), 1);
+}
+
 fn chrono_now(desk: &Desk) -> chrono::DateTime<chrono::Utc> {
     desk.inside.clock.now()
 }

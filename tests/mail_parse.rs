@@ -372,3 +372,26 @@ fn four_times_the_mail_costs_about_four_times_as_much() {
         assert!(four < one.max(0.02) * 9.0, "{what}: {one:.4} s became {four:.4} s");
     }
 }
+
+#[test]
+fn a_very_long_text_is_cut_at_a_line_and_comes_whole_as_a_file() {
+    let long = "A line of a log that somebody pasted.\r\n".repeat(20_000);
+    let raw = format!("From: a@b.example\r\nSubject: log\r\n\r\n{long}");
+    let mail = parse(raw.as_bytes());
+    assert!(mail.cut && mail.text.len() < 300_000, "{}", mail.text.len());
+    assert!(
+        mail.text.ends_with("pasted.\n\n(The text is cut here because it is very long; the whole of it is attached.)")
+    );
+    assert_eq!((mail.attachments.len(), mail.attachments[0].bytes.as_slice()), (1, long.as_bytes()));
+    assert!(!deskd::mail::reply::new_text(&mail).sure, "where its quote began is not known");
+
+    let page = "<p>A line of a report.</p>\r\n".repeat(20_000);
+    let raw = format!("From: a@b.example\r\nContent-Type: text/html; charset=utf-8\r\n\r\n{page}");
+    let mail = parse(raw.as_bytes());
+    assert!(mail.cut && mail.html.as_deref().is_some_and(|html| html.len() < 300_000));
+    assert_eq!(mail.attachments[0].bytes.len(), page.len());
+
+    let usual = "A line of a log that somebody pasted.\r\n".repeat(2_000);
+    let mail = parse(format!("From: a@b.example\r\n\r\n{usual}").as_bytes());
+    assert!(!mail.cut && mail.attachments.is_empty() && mail.text.lines().count() == 2_000);
+}

@@ -16,6 +16,7 @@ mod cli_demo;
 mod cli_store;
 mod config;
 mod cursor;
+mod database_away;
 mod desk_restart;
 mod directive;
 mod disk_full;

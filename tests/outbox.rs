@@ -13,7 +13,7 @@ use deskd::outbox::sender::{self, Health, Rate, Settings};
 use deskd::outbox::smtp::{Security, Smtp, Timeouts, wire};
 use deskd::outbox::{Class, NewMail, State, Transport};
 use deskd::store::Db;
-use deskd::store::outbox::{self as rows, NEVER, Row};
+use deskd::store::outbox::{self as rows, Claimed, NEVER, Row};
 use deskd::words::OutboxId;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -313,14 +313,14 @@ async fn an_address_with_a_command_in_it_is_never_sent_but_an_odd_real_one_is() 
 async fn a_claim_of_an_earlier_life_that_is_committed_after_the_start_is_taken_back() {
     each_db("late_claim", async |db| {
         let server = SmtpServer::start().await;
-        let first = put(&db, &mail("a", Class::MustArrive)).await.unwrap();
+        let first = queue(&db, &mail("a", Class::MustArrive), start()).await;
         let running = run(&db, Transport::Smtp(smtp(server.port)));
         running.until(&db, first, |row| row.state == State::Sent).await;
         // What the killed process had sent to the database as its last: a claim under our name.
         let mut tx = db.write().await.unwrap();
-        let late = rows::insert(&mut tx, &mail("b", Class::Once), start()).await.unwrap().unwrap();
+        rows::insert(&mut tx, mail("b", Class::Once), start());
         let claimed = rows::claim(&mut tx, "one", start(), start() + TimeDelta::minutes(30), 10).await.unwrap();
-        assert_eq!(claimed.len(), 1);
+        let [Claimed { id: late, .. }] = claimed[..] else { panic!("{claimed:?}") };
         tx.commit().await.unwrap();
         running.until(&db, late, |row| row.state == State::Sent).await;
         assert_eq!(server.mails().len(), 2);

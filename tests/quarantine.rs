@@ -18,6 +18,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::harness::each_url;
+use crate::harness::look;
 use crate::harness::rows::{rows, until};
 
 /// Reads a mail as deskd's child does, but for the mails that are meant to hurt: those do so while the file of that name is there.
@@ -105,17 +106,14 @@ impl Scene<'_> {
 
     async fn pid(&self) -> i32 {
         let path = self.folder.join("pid");
-        let looking = async {
-            let mut ticks = tokio::time::interval(Duration::from_millis(10));
-            loop {
-                ticks.tick().await;
-                if let Ok(text) = std::fs::read_to_string(&path) {
-                    std::fs::remove_file(&path).unwrap();
-                    return text.trim().parse().unwrap();
-                }
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(20), looking).await.expect("the child hangs")
+        let mut text = String::new();
+        look::until("the child runs", async || {
+            text = std::fs::read_to_string(&path).unwrap_or_default();
+            !text.is_empty()
+        })
+        .await;
+        std::fs::remove_file(&path).unwrap();
+        text.trim().parse().unwrap()
     }
 }
 
@@ -226,14 +224,8 @@ async fn a_child_that_takes_too_long_is_ended_and_its_mail_set_aside() {
 /// The process is not left behind.
 async fn gone(id: i32) {
     let path = format!("/proc/{id}/cmdline");
-    let looking = async {
-        let mut ticks = tokio::time::interval(Duration::from_millis(10));
-        // What is still to be reaped has no command line.
-        while std::fs::read(&path).is_ok_and(|words| !words.is_empty()) {
-            ticks.tick().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), looking).await.expect("the child is ended");
+    // What is still to be reaped has no command line.
+    look::until("the child has ended", async || std::fs::read(&path).map_or(true, |words| words.is_empty())).await;
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use deskd::store::Db;
 use nix::sys::signal::Signal;
 
 use crate::harness::daemon::Home;
+use crate::harness::look;
 use crate::harness::rows::{change, rows, until};
 use crate::harness::smtp::{Act, SmtpServer};
 use crate::harness::{postgres, scratch};
@@ -160,13 +161,7 @@ async fn a_holder_that_was_asleep_too_long_steps_back_when_it_wakes() {
     drop_in(folder.path(), "after");
     until_sent(&db, 4).await;
     // It finds out when it wants to renew its lease.
-    let stepped_back = async {
-        let mut ticks = tokio::time::interval(Duration::from_millis(50));
-        while !one.log().contains("another daemon has the desk now") {
-            ticks.tick().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), stepped_back).await.expect("it steps back");
+    look::until("it steps back", async || one.log().contains("another daemon has the desk now")).await;
     drop_in(folder.path(), "later");
     until_sent(&db, 6).await;
     each_once(&db, &smtp).await;

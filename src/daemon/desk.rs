@@ -72,11 +72,13 @@ impl Desk {
         let mut lease = lease;
         loop {
             tokio::select! {
+                // When we stop they all end: that comes first.
+                biased;
                 () = stop.cancelled() => break,
                 // None of them ends by itself: without it the desk would stand still and look well.
                 Some(ended) = tasks.join_next() => {
-                    let why = ended.err().map(|error| error.to_string()).unwrap_or_default();
-                    tracing::error!("a part of the desk ended by itself; the desk begins again {why}");
+                    let why = ended.err().map_or_else(|| "it returned".to_owned(), |error| error.to_string());
+                    tracing::error!("a part of the desk ended by itself ({why}); the desk begins again");
                     pause(stop, Duration::from_secs(2)).await;
                     break;
                 }

@@ -203,7 +203,7 @@ async fn open(unit: &mut Unit<'_>, ready: &Ready, sender: Sender) -> Result<Deci
         if late {
             settle_late(unit, &mut case, &deed).await?;
         } else if !automatic && ready.sign.may_answer {
-            case.tell.push(Tell::Acknowledge { too_large: ready.is_oversize() });
+            case.tell.push(Tell::Acknowledge { too_large: ready.oversize });
         }
     }
     let number = case.save(unit).await?;

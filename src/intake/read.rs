@@ -12,7 +12,10 @@ use crate::store::messages::FileNote;
 #[derive(Debug, Clone)]
 pub struct Ready {
     pub row: Unprocessed,
+    /// For the look-ups; empty afterwards.
     pub raw: Arc<Vec<u8>>,
+    /// It was over the cap: only its header was fetched.
+    pub oversize: bool,
     pub mail: Arc<Mail>,
     pub sign: Sign,
     pub new: NewText,
@@ -33,7 +36,8 @@ pub fn read(mut row: Unprocessed) -> Result<Ready, Unreadable> {
     let raw = zstd::decode_all(compressed.as_slice())?;
     drop(compressed);
     let whole = usize::try_from(row.size).unwrap_or(usize::MAX);
-    let shortened = if whole > raw.len() {
+    let oversize = whole > raw.len();
+    let shortened = if oversize {
         Some(format!("it is {} MB large; only its header was taken in", row.size / 1_000_000))
     } else {
         guard::check(&raw).err().map(|too_much| too_much.to_string())
@@ -48,18 +52,13 @@ pub fn read(mut row: Unprocessed) -> Result<Ready, Unreadable> {
     if let Some(why) = &shortened {
         new.text = format!("(This mail could not be read whole: {why}. The original is kept.)\n\n{}", new.text);
     }
-    Ok(Ready { row, raw: Arc::new(raw), mail: Arc::new(mail), sign, new, verdict: None, shortened })
+    Ok(Ready { row, raw: Arc::new(raw), oversize, mail: Arc::new(mail), sign, new, verdict: None, shortened })
 }
 
 impl Ready {
     /// The sender's address, lower case; empty when the mail names none.
     pub fn sender(&self) -> String {
         self.mail.from.first().map(|from| from.address.to_lowercase()).unwrap_or_default()
-    }
-
-    /// It was over the cap: only its header was fetched.
-    pub fn is_oversize(&self) -> bool {
-        usize::try_from(self.row.size).is_ok_and(|whole| whole > self.raw.len())
     }
 
     pub fn sender_name(&self) -> &str {

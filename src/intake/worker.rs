@@ -175,6 +175,10 @@ impl Worker {
             Next::Alone(row) => self.tried(*row).await?,
             Next::Batch(office, ready) => {
                 let last = ready.iter().map(|mail| mail.row.id).max().unwrap_or(InboundId(0));
+                if ready.iter().any(|mail| mail.row.size > ALONE) {
+                    // Not two of that size in memory.
+                    return self.process(&office, &ready).await.map(|()| true);
+                }
                 let (done, after) = tokio::join!(self.process(&office, &ready), self.next(last));
                 done?;
                 *ahead = match after? {
@@ -217,6 +221,8 @@ impl Worker {
         if let Some(verifier) = &self.verifier {
             verify(verifier, &office, ready.iter_mut().collect()).await;
         }
+        // What is left of a big mail is its parts: their copies on the way to the outbox are large enough.
+        ready.iter_mut().for_each(|mail| mail.raw = Arc::default());
         Ok((office, ready))
     }
 

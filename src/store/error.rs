@@ -53,9 +53,12 @@ impl<T> During<T> for Result<T, sqlx::Error> {
 fn sort(doing: &'static str, source: sqlx::Error) -> StoreError {
     let code = match &source {
         sqlx::Error::Database(error) => error.code().map(|code| code.into_owned()),
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
-            return StoreError::Unreachable { doing, source };
-        }
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => return StoreError::Unreachable { doing, source },
         // The transaction had ended before us (SQLite does that when its disk fails): `Db::write` begins with a new connection.
         sqlx::Error::BeginFailed | sqlx::Error::InvalidSavePointStatement => {
             return StoreError::Trouble { doing, source };

@@ -1,7 +1,5 @@
 //! Rows of a test's database by one SQL text, on either database.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 use deskd::outbox::NewMail;
 use deskd::store::{Db, outbox};
@@ -9,6 +7,8 @@ use deskd::words::OutboxId;
 use sqlx::FromRow;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
+
+use super::look;
 
 /// All rows of a SELECT without parameters.
 pub async fn rows<T>(db: &Db, sql: &'static str) -> Vec<T>
@@ -27,19 +27,12 @@ pub async fn until<T>(db: &Db, what: &str, sql: &'static str, wanted: impl Fn(&[
 where
     T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin + std::fmt::Debug,
 {
-    let mut ticks = tokio::time::interval(Duration::from_millis(20));
     let mut seen = Vec::new();
-    let looking = async {
-        loop {
-            ticks.tick().await;
-            seen = rows::<T>(db, sql).await;
-            if wanted(&seen) {
-                return;
-            }
-        }
-    };
-    let done = tokio::time::timeout(Duration::from_secs(60), looking).await;
-    assert!(done.is_ok(), "{what} never came; the rows are {seen:?}");
+    look::until(what, async || {
+        seen = rows::<T>(db, sql).await;
+        wanted(&seen)
+    })
+    .await;
     seen
 }
 

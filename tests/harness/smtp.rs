@@ -173,15 +173,7 @@ impl SmtpServer {
             if let Some(address) = line.strip_prefix("RCPT TO:<") {
                 recipient = address.split('>').next().unwrap_or_default().to_lowercase();
             }
-            let usual = match line.get(..4).unwrap_or("") {
-                _ if login != Login::None => login.next(),
-                "AUTH" => login.begin(&line),
-                "EHLO" if !encrypted => "250-scripted\r\n250-SIZE 100000\r\n250 STARTTLS",
-                "EHLO" => "250-scripted\r\n250-SIZE 100000\r\n250-8BITMIME\r\n250 AUTH PLAIN LOGIN XOAUTH2",
-                "DATA" => "354 go on",
-                "QUIT" => "221 bye",
-                _ => "250 fine",
-            };
+            let usual = usual(&line, encrypted, &mut login);
             let reply = match self.act(&line) {
                 Some(Act::Reply(text)) => text,
                 Some(Act::Drop) => return Ok(()),
@@ -193,13 +185,7 @@ impl SmtpServer {
             }
             tcp.write_all(format!("{reply}\r\n").as_bytes()).await?;
             if line == "DATA" && reply.starts_with("354") {
-                let mut body = Vec::new();
-                while !body.ends_with(b"\r\n.\r\n") {
-                    if tcp.read_until(b'\n', &mut body).await? == 0 {
-                        return Ok(());
-                    }
-                }
-                body.truncate(body.len() - 3);
+                let Some(body) = body(&mut tcp).await? else { return Ok(()) };
                 self.record(&recipient, body);
                 let reply = match self.act("BODY") {
                     Some(Act::Reply(text)) => text,
@@ -211,6 +197,31 @@ impl SmtpServer {
             }
         }
     }
+}
+
+/// What a good server answers.
+fn usual(line: &str, encrypted: bool, login: &mut Login) -> &'static str {
+    match line.get(..4).unwrap_or("") {
+        _ if *login != Login::None => login.next(),
+        "AUTH" => login.begin(line),
+        "EHLO" if !encrypted => "250-scripted\r\n250-SIZE 100000\r\n250 STARTTLS",
+        "EHLO" => "250-scripted\r\n250-SIZE 100000\r\n250-8BITMIME\r\n250 AUTH PLAIN LOGIN XOAUTH2",
+        "DATA" => "354 go on",
+        "QUIT" => "221 bye",
+        _ => "250 fine",
+    }
+}
+
+/// Up to the final dot, without it; `None` when the client went away.
+async fn body(tcp: &mut BufReader<Box<dyn Stream>>) -> std::io::Result<Option<Vec<u8>>> {
+    let mut body = Vec::new();
+    while !body.ends_with(b"\r\n.\r\n") {
+        if tcp.read_until(b'\n', &mut body).await? == 0 {
+            return Ok(None);
+        }
+    }
+    body.truncate(body.len() - 3);
+    Ok(Some(body))
 }
 
 /// Swallows everything until the client goes away.

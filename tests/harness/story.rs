@@ -19,7 +19,7 @@ use deskd::words::TicketNumber;
 use tempfile::TempDir;
 
 use super::dns::{Dns, Mood};
-use super::{at, postgres, scratch};
+use super::{at, look, postgres, scratch};
 
 /// Monday, 9:00 in Chicago: the office of Northwind IT is open.
 pub const MORNING: &str = "2026-03-02 15:00";
@@ -107,11 +107,16 @@ impl Story {
 
     /// Returns when deskd has decided the fate of the one that is looked for.
     pub async fn decided(&self, what: &str, is: impl Fn(&Listed) -> bool) -> Listed {
-        self.quiet().await;
-        let mut tx = self.daemon.db.read().await.unwrap();
-        let all = inbound::list(&mut tx, None, 1000).await.unwrap();
-        let found = all.into_iter().find(|row| is(row) && row.fate.is_some());
-        found.unwrap_or_else(|| panic!("not decided: {what}"))
+        let mut found = None;
+        look::until(what, async || {
+            self.quiet().await;
+            let mut tx = self.daemon.db.read().await.unwrap();
+            let all = inbound::list(&mut tx, None, 1000).await.unwrap();
+            found = all.into_iter().find(|row| is(row) && row.fate.is_some());
+            found.is_some()
+        })
+        .await;
+        found.unwrap()
     }
 
     /// What an arrival is by now.
