@@ -1,7 +1,7 @@
 //! A tech's mail that DNS left open: everybody sees it at once, it does nothing until it is verified, and then counts from its arrival.
 
 use chrono::TimeDelta;
-use deskd::store::time;
+use deskd::store::{Db, time};
 use deskd::words::{Login, Status};
 
 use crate::harness::dns::Mood;
@@ -206,6 +206,33 @@ async fn time_in_it_is_logged_on_the_day_it_arrived() {
         let entries = time::of_tech_on(&mut tx, number, &Login("sam".to_owned())).await.unwrap();
         tx.rollback().await.unwrap();
         assert_eq!(entries[0].work_date.to_string(), "2026-03-02");
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_that_is_gone_stays_a_comment_that_says_so_and_stops_no_other() {
+    told_by_dns("pending_gone", "", async |story, _, dns| {
+        let signer = Signer::new("northwind.example", &dns);
+        let (number, assignment, _) = asked(&story).await;
+        dns.turns(Mood::ServFail);
+        for id in ["gone", "there"] {
+            let text = format!("I clean the {id} glass.");
+            story.mail(&signer.sign(&dated(&story, id, &assignment.answer(SAM, &text)))).await;
+        }
+        let sql = "DELETE FROM raw WHERE inbound = (SELECT MIN(inbound) FROM pending_check)";
+        match &story.daemon.db {
+            Db::Sqlite { write, .. } => sqlx::query(sql).execute(write).await.map(drop).unwrap(),
+            Db::Postgres(pool) => sqlx::query(sql).execute(pool).await.map(drop).unwrap(),
+        }
+        dns.turns(Mood::Well);
+        story.advance(FIVE).await;
+        assert!(to(&story.mailed(), "jane")[0].mail.text.contains("I clean the there glass."));
+        let reasons: Vec<String> =
+            story.messages(number).await.into_iter().filter_map(|message| message.reason).collect();
+        assert!(reasons[0].contains("its bytes cannot be read back"), "{reasons:?}");
+        assert!(reasons[1].starts_with("verified at 09:05"), "{reasons:?}");
         story.end().await;
     })
     .await;

@@ -20,7 +20,7 @@ use crate::desk::firm::Tech;
 use crate::lifecycle::{Pulse, chain};
 use crate::mail::authentic::{Authentic, Verdict, Verifier};
 use crate::store::checks::{self, Check};
-use crate::store::inbound::{self, Fate};
+use crate::store::inbound::{self, Fate, Unprocessed};
 use crate::store::{Db, StoreError, messages};
 use crate::words::Actor;
 
@@ -144,9 +144,13 @@ impl PendingChecks {
             rows.push(inbound::one(&mut tx, check.inbound).await?);
         }
         tx.rollback().await?;
-        // Each was read once before without harm.
-        let read = move || rows.into_iter().map(|row| read::read(row?).ok()).collect::<Vec<_>>();
-        let mut ready = tokio::task::spawn_blocking(read).await.unwrap_or_default();
+        // Each was read once before without harm; should one make us panic all the same, it stops no other.
+        let one = |row: Option<Unprocessed>| {
+            let row = row?;
+            std::panic::catch_unwind(AssertUnwindSafe(|| read::read(row))).ok()?.ok()
+        };
+        let read = tokio::task::spawn_blocking(move || rows.into_iter().map(one).collect::<Vec<_>>());
+        let mut ready = read.await.unwrap_or_else(|_| due.iter().map(|_| None).collect());
         if let Some(verifier) = &self.verifier {
             worker::verify(verifier, office, ready.iter_mut().flatten().collect()).await;
         }
