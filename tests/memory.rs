@@ -197,6 +197,9 @@ async fn bombard(folder: &std::path::Path, url: &str) {
         let fate = |key: String| done.iter().find(|row| row.0 == key).map(|row| row.1.clone()).unwrap();
         assert_eq!(fate(format!("{number}.next")), "ticket", "behind {name}");
         say(&format!("{name} ({} MB) became {}", bomb.len() / 1_000_000, fate(format!("{number}.bomb"))));
+        for line in home.log().lines().filter(|line| line.contains("is quarantined")) {
+            say(line);
+        }
         small(&process, name);
     }
     let quarantined = until::<(String, String)>(&db, "fates", sql, |_| true).await;
