@@ -38,6 +38,14 @@ pub enum Slot {
     Together(usize),
 }
 
+/// A place of a rule that a pattern fills, or keeps from being filled (`!shut down`).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Use {
+    pub rule: usize,
+    pub slot: Slot,
+    pub except: bool,
+}
+
 /// The compiled rules of a config.
 #[derive(Debug)]
 pub struct Rules {
@@ -49,7 +57,7 @@ pub struct Rules {
     pub(super) regexes: RegexSet,
     pub(super) regex_rules: Vec<usize>,
     /// `/…/` in `together`, on the folded text.
-    pub(super) inner: Vec<(Regex, Vec<(usize, Slot)>)>,
+    pub(super) inner: Vec<(Regex, Vec<Use>)>,
     /// Rules that ask for no words: only for sender, client, source, hours.
     pub(super) wordless: Vec<usize>,
     pub(super) vocabulary: Vocabulary,
@@ -57,8 +65,9 @@ pub struct Rules {
 
 #[derive(Debug, Default)]
 pub(super) struct Pattern {
-    pub uses: Vec<(usize, Slot)>,
-    pub signs: Vec<Sign>,
+    pub uses: Vec<Use>,
+    /// With `true`: what keeps a shorter sign from counting.
+    pub signs: Vec<(Sign, bool)>,
     pub spaced: (bool, bool),
 }
 
@@ -93,8 +102,9 @@ impl Rules {
         }
         for (sign, words) in SIGNS {
             for word in words.split(',') {
+                let (word, except) = exception(word.trim());
                 if let Some(id) = build.pattern(word) {
-                    build.patterns[id].signs.push(sign);
+                    build.patterns[id].signs.push((sign, except));
                 }
             }
         }
@@ -113,7 +123,7 @@ struct Build {
     patterns: Vec<Pattern>,
     regexes: Vec<String>,
     regex_rules: Vec<usize>,
-    inner: HashMap<String, (Regex, Vec<(usize, Slot)>)>,
+    inner: HashMap<String, (Regex, Vec<Use>)>,
     wordless: Vec<usize>,
     vocabulary: Vocabulary,
 }
@@ -173,8 +183,9 @@ impl Build {
 
     /// A word that is both wanted and forbidden.
     fn never(&mut self, rule: &Rule) {
-        let forbidden: HashSet<String> = rule.none.iter().map(|word| fold_phrase(word)).collect();
-        let hit = |word: &&String| forbidden.contains(&fold_phrase(word));
+        let forbidden: HashSet<String> =
+            rule.none.iter().filter(|word| !exception(word).1).map(|word| fold_phrase(word)).collect();
+        let hit = |word: &&String| !exception(word).1 && forbidden.contains(&fold_phrase(word));
         if let Some(word) = rule.all.iter().find(hit) {
             self.problem(&rule.name, "all", format!("\"{word}\" is also in `none`: the rule can never match"));
         }
@@ -184,16 +195,18 @@ impl Build {
     }
 
     fn word(&mut self, index: usize, rule: &Rule, key: &'static str, word: &str, slot: Slot) {
+        let (word, except) = exception(word);
+        let used = Use { rule: index, slot, except };
         if let Some(regex) =
             word.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')).filter(|_| key == "together")
         {
-            return self.inner_regex(index, rule, regex, slot);
+            return self.inner_regex(rule, regex, used);
         }
         if word.len() > LONGEST_WORD {
             return self.problem(&rule.name, key, format!("a phrase of {} bytes; at most {LONGEST_WORD}", word.len()));
         }
         match self.pattern(word) {
-            Some(id) => self.patterns[id].uses.push((index, slot)),
+            Some(id) => self.patterns[id].uses.push(used),
             None => self.problem(&rule.name, key, format!("\"{word}\" has no letter or digit and can never match")),
         }
     }
@@ -233,13 +246,13 @@ impl Build {
         }
     }
 
-    fn inner_regex(&mut self, index: usize, rule: &Rule, regex: &str, slot: Slot) {
+    fn inner_regex(&mut self, rule: &Rule, regex: &str, used: Use) {
         if let Some((_, uses)) = self.inner.get_mut(regex) {
-            return uses.push((index, slot));
+            return uses.push(used);
         }
         match checked(regex) {
             Ok(compiled) => {
-                self.inner.insert(regex.to_owned(), (compiled, vec![(index, slot)]));
+                self.inner.insert(regex.to_owned(), (compiled, vec![used]));
             }
             Err(why) => self.problem(&rule.name, "together", why),
         }
@@ -274,6 +287,11 @@ impl Build {
             }
         }
     }
+}
+
+/// `!shut down` is a phrase whose words do not count.
+fn exception(word: &str) -> (&str, bool) {
+    word.strip_prefix('!').map_or((word, false), |phrase| (phrase, true))
 }
 
 /// Compiled alone, so that a problem names its rule.

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub enum Doubt {
     /// "not down": a negating word right before the match.
     Negated,
+    /// "there is no ransomware": a "no" right before the match. Not among the usual ones, for "no network" is an outage.
+    Absent,
     /// "is back up", "after the outage": what was said before it is over.
     Over,
     /// "if the server goes down", "planned power outage", "training about outages": same sentence.
@@ -32,6 +34,8 @@ impl Doubt {
 pub enum Sign {
     /// Right before a match.
     Not,
+    /// Right before a match: "no", where the rule asks for it.
+    No,
     /// Takes back everything up to the end of its sentence.
     Over,
     /// Right before a match: "after the outage".
@@ -43,8 +47,14 @@ pub enum Sign {
     My,
     /// In the same sentence: "for me".
     ForMe,
-    /// Anywhere: "only me", "colleagues are fine".
+    /// Anywhere: "only me".
+    OnlyMe,
+    /// Anywhere: "colleagues are fine".
     OthersFine,
+    /// Lifts `OthersFine`: "five of us", "several".
+    Several,
+    /// In the same sentence: "laptop", "the mouse": a thing that one person has.
+    Device,
     /// Lifts `My` and `ForMe`.
     Everybody,
     /// In the same sentence.
@@ -57,6 +67,8 @@ pub enum Sign {
 #[derive(Debug, Clone, Copy)]
 pub struct Seen {
     pub sign: Sign,
+    /// Of a `!phrase`: keeps the same sign in it from counting.
+    pub except: bool,
     pub start: usize,
     pub end: usize,
 }
@@ -71,7 +83,7 @@ pub struct Doubted {
 impl fmt::Display for Doubted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.doubt {
-            Doubt::Negated => "negated by",
+            Doubt::Negated | Doubt::Absent => "negated by",
             Doubt::Over => "over, by",
             Doubt::Supposed => "supposed, planned or told, by",
             Doubt::Own => "one person's own, by",
@@ -79,6 +91,15 @@ impl fmt::Display for Doubted {
         };
         write!(f, "{what} \"{}\"", self.word)
     }
+}
+
+/// The signs without those inside a `!phrase` of their own.
+pub fn counted(seen: Vec<Seen>) -> Vec<Seen> {
+    let excepts: Vec<Seen> = seen.iter().filter(|seen| seen.except).copied().collect();
+    let taken = |one: &Seen| {
+        excepts.iter().any(|except| except.sign == one.sign && except.start < one.end && one.start < except.end)
+    };
+    seen.into_iter().filter(|one| !one.except && !taken(one)).collect()
 }
 
 /// "my team" is more than one person's own.
@@ -127,6 +148,7 @@ impl Scene<'_> {
         known.iter().find_map(|doubt| {
             let seen = match doubt {
                 Doubt::Negated => self.right_before(Sign::Not, start, 2),
+                Doubt::Absent => self.right_before(Sign::No, start, 1),
                 Doubt::Over => self.over(start, end).or_else(|| self.right_before(Sign::After, start, 2)),
                 Doubt::Supposed => self.same_sentence(Sign::Supposed, start, end),
                 Doubt::Own => self.own(start, end),
@@ -201,12 +223,21 @@ impl Scene<'_> {
     }
 
     fn own(&self, start: usize, end: usize) -> Option<&Seen> {
-        if let Some(seen) = self.anywhere(Sign::OthersFine) {
+        if let Some(seen) = self.anywhere(Sign::OnlyMe) {
+            return Some(seen);
+        }
+        if self.anywhere(Sign::Several).is_none()
+            && let Some(seen) = self.anywhere(Sign::OthersFine)
+        {
             return Some(seen);
         }
         if self.anywhere(Sign::Everybody).is_some() {
             return None;
         }
-        self.my_thing(start).or_else(|| self.same_sentence(Sign::ForMe, start, end))
+        let device = || {
+            let several = self.anywhere(Sign::Several).is_some();
+            self.of(Sign::Device).find(|seen| !several && self.sentence(seen.start) == self.sentence(start))
+        };
+        self.my_thing(start).or_else(|| self.same_sentence(Sign::ForMe, start, end)).or_else(device)
     }
 }

@@ -2,16 +2,22 @@
 
 use super::doubt::Sign;
 
-pub const SIGNS: [(Sign, &str); 11] = [
+pub const SIGNS: [(Sign, &str); 15] = [
     (
         Sign::Not,
-        "not, isnt, arent, wasnt, werent, never, no longer, no more, dont think, without, nicht, kein, keine, \
-         keinen, keiner, niet, geen, nooit, pas de, n est pas, n y a pas, sans, aucune, no esta, no hay, no es, \
-         ninguna, sin, non e, nessun, nessuna, senza, nao esta, nao ha, sem, nie, brak jest, bez, zadnej",
+        "not, isnt, arent, wasnt, werent, never, no longer, no more, dont think, nicht, niet, nooit, n est pas, \
+         no esta, no es, non e, nao esta, nao e, nie, nothing is, nothing was",
+    ),
+    (
+        Sign::No,
+        "no, without, neither, nor, zero, none, no sign of, nobody, no one, no such, kein, keine, keinen, keiner, ohne, weder, geen, zonder, pas de, \
+         n y a pas, sans, aucune, aucun, no hay, ninguna, ningun, sin, nessun, nessuna, senza, nao ha, nenhum, nenhuma, sem, \
+         brak, bez, zadnej, zadnego, zaden",
     ),
     (
         Sign::Over,
-        "back up, no outage, not an outage, isnt an outage, is back, are back, came back, back online, back to \
+        "working since, fine since, has been working since, running since, stable since, no action, came back at once, all came back, were back, was back, normal again, \
+         runs normally, run normally, back up, no outage, not an outage, isnt an outage, is back, are back, came back, back online, back to \
          normal, back again, up again, up and running, works again, working again, work again, works now, working \
          now, works fine now, running again, running normally, resolved, has been fixed, is fixed, was fixed, got \
          fixed, fixed itself, all fixed, solved, all good now, all good, all is well, everything is fine, is \
@@ -40,7 +46,10 @@ pub const SIGNS: [(Sign, &str); 11] = [
     ),
     (
         Sign::Supposed,
-        "if, in case, whenever, in the event, what happens, what would happen, should the, suppose, \
+        "if, !if somebody could, !if someone could, !if you could, !if possible, !if you can, !as if, !if you need, !if not, !even if, !if anyone can, !if need be, \
+         !if you want, !if you like, !if you would, !if that helps, !if there is anything, !see if, !looks as if, !if i may, !if that one, !if it goes on, !if this continues, !if this goes, !what if, in january, in february, \
+         in march, in april, in may, in june, in july, in august, in september, in october, in november, in december, last summer, last winter, last spring, last autumn, last quarter, \
+         in case, whenever, in the event, what happens, what would happen, should the, suppose, \
          hypothetical*, planned, plan to, plans to, plans a, scheduled, maintenance, will be, \
          going to be, drill, exercise, simulation, tabletop, training, course, webinar, workshop, article, blog, \
          newsletter, headline, read about, read that, read in, heard that, on the news, report about, for our \
@@ -75,18 +84,46 @@ pub const SIGNS: [(Sign, &str); 11] = [
          il mio, a casa, nao consigo, no meu, meu computador, em casa, nie moge, u mnie, na moim, w domu",
     ),
     (
+        Sign::OnlyMe,
+        "i am the only, im the only, only one who, the only person, only person who, just this, only this, only me, \
+         just me, only my, just my, only mine, just mine, only for me, only one user, only one person, only i, only on my, it is my, it is just my, its just my, \
+         nobody else has, no one else has, not anyone else, works for everyone else, everyone else is fine, everybody else is fine, everyone else can, everybody else can, everyone else is working, everybody else is working, \
+         ich bin der einzige, ich bin die einzige, nur bei mir, nur ich, nur mein, nur meine, nur meinen, ben de enige, alleen ik, alleen bij mij, \
+         alleen mijn, enkel bij mij, enkel mijn, je suis le seul, je suis la seule, seulement moi, moi seul, moi seule, que moi, que mon, que ma, \
+         uniquement mon, uniquement chez moi, soy el unico, soy la unica, solo a mi, solo yo, solo mi, sono l unico, sono l unica, solo io, solo a me, solo il mio, \
+         sou o unico, sou a unica, so eu, apenas eu, apenas o meu, so o meu, jako jedyn*, tylko ja, tylko u mnie, tylko moj*",
+    ),
+    (
         Sign::OthersFine,
-        "i am the only, im the only, only one who, the only person, only person who, ich bin der einzige, ich bin die einzige, ben de enige, je suis le seul, je suis la seule, soy el unico, soy la unica, sono l unico, sono l unica, sou o unico, sou a unica, jako jedyn*, around me, the others in, the others can, others can, as far as i know, not anyone else, just this, only this, \
-         only me, just me, only my, just my, only for me, only one user, only one person, only i, only on my, \
-         colleagues are fine, colleague is fine, colleagues can, colleagues have no, others are fine, others can, \
-         others are ok, others have no, others do not, everyone else, everybody else, rest of the office, rest of \
-         the team, office is fine, nobody else, no one else, next to me, works for others, works for everyone, \
-         fine for others, works for my, works on my, nur bei mir, nur ich, nur mein, kollegen haben kein, bei den \
-         kollegen, bei allen anderen, alle anderen, alleen ik, alleen bij mij, alleen mijn, collega s hebben, bij \
-         collega, bij anderen, de rest werkt, seulement moi, moi seul, que moi, que mon, mes collegues n ont, \
-         chez mes collegues, chez les autres, les autres, solo a mi, solo yo, solo mi, mis companeros, los demas, \
-         a los demas, solo io, solo a me, solo il mio, i colleghi, gli altri, so eu, apenas eu, apenas o meu, so \
-         o meu, meus colegas, os outros, tylko ja, tylko u mnie, tylko moj*, u innych, koledzy, inni",
+        "around me, the others in, in and working, others can, as far as i know, colleagues are fine, colleague is fine, \
+         colleagues can, colleague can, colleague has no, colleagues have no, colleagues dont, colleague doesnt, others are fine, the others are, others are ok, others are all, others have no, others do not, others work, \
+         other people can, everyone else, everybody else, anyone else can, rest of the office, rest of the team, rest of the company, rest of us, \
+         office is fine, nobody else, no one else, next to me, opposite me, beside me, sits next, neighbours does, neighbour has, works for others, works for everyone, fine for others, \
+         works for my, works on my, works fine on, fine on my, has no problem, have no problem, has no trouble, have no trouble, has hers, has his, on other computers, on other pcs, on another pc, on another computer, other laptops, \
+         on a colleagues, on my colleagues, at my colleagues, kollegen haben kein, bei den kollegen, bei kollegen, bei allen anderen, alle anderen, kollegen konnen, kollege hat kein, \
+         collega s hebben, collega s kunnen, bij collega, bij anderen, bij de collega s, de rest werkt, de rest kan, anderen hebben, mes collegues n ont, chez mes collegues, chez les autres, les autres, \
+         mes collegues peuvent, mis companeros, los demas, a los demas, i colleghi, gli altri, meus colegas, os outros, u innych, koledzy, inni",
+    ),
+    (
+        Sign::Several,
+        "several, some of us, of us have, of us get, of us are, of us cannot, of us cant, many of us, most of us, two of us, three of us, four of us, \
+         five of us, six of us, seven of us, eight of us, ten of us, half of us, two of our, three of our, four of our, five of our, six of our, \
+         seven of our, eight of our, two of the, three of the, four of the, five of the, multiple, various people, a dozen, a handful of, \
+         a number of, some users, some customers, some people, some colleagues, a few users, a few people, \
+         a few colleagues, us in, our whole, whole team, half the, half of, all four, all three, all five, all six, both of us, people in, me and my, mehrere*, einige kollegen, einige von uns, viele, einigen, \
+         mehreren, etliche*, meerdere, verschillende, een aantal, sommige, enkele collega s, plusieurs, certains, certaines, quelques collegues, nous sommes plusieurs, \
+         varios, varias, algunos, algunas, muchos, diversi, diverse, alcuni, alcune, parecchi, molti, varios, varias, \
+         alguns, algumas, kilku, kilka, kilkoro, wielu, niektor*",
+    ),
+    (
+        Sign::Device,
+        "laptop, notebook, macbook, chromebook, ipad, iphone, tablet, keyboard, mouse, headset, headphones, earphones, earbuds, webcam, touchpad, trackpad, \
+         docking station, dock, dockingstation, usb stick, charger, power adapter, battery, monitor, second screen, my screen, desk phone, handset, \
+         printer, label printer, scanner, hand scanner, barcode scanner, copier, projector, beamer, smartboard, whiteboard, meeting room screen, stylus, mousepad, \
+         !on my laptop i, !printer server, !print server, !monitor service, !monitor alert, !monitor is, !the monitor was, !the monitor has, !uptime monitor, !monitor name, \
+         tastatur, maus, bildschirm, drucker, kopfhorer, handy, dockingstation, etikettendrucker, handscanner, beamer, muis, toetsenbord, scherm, koptelefoon, oplader, \
+         beeldscherm, labelprinter, souris, clavier, ecran, imprimante, casque, ordinateur portable, vers le portable, tablette, chargeur, raton, teclado, pantalla, impresora, \
+         auriculares, portatil, tastiera, schermo, stampante, cuffie, portatile, rato, teclado, ecra, impressora, auscultadores, myszka, klawiatura, drukarka, sluchawki",
     ),
     (
         Sign::Everybody,
@@ -111,7 +148,7 @@ pub const SIGNS: [(Sign, &str); 11] = [
     ),
     (
         Sign::StillWorks,
-        "nobody notices, no one notices, nobody noticed, not noticed, everything still works, all still works, we \
+        "users dont notice, users notice, no interruption, no impact, without interruption, nobody notices, no one notices, nobody noticed, not noticed, everything still works, all still works, we \
          can still, can still work, still works, still working, half speed, wir konnen noch, we kunnen nog, on \
          peut encore, on the backup, on backup, over the backup, took over, taken over",
     ),
