@@ -53,6 +53,8 @@ pub enum Sign {
     OthersFine,
     /// Lifts `OthersFine`: "five of us", "several".
     Several,
+    /// After a number, like `Several`: "eight pickers".
+    People,
     /// In the same sentence: "laptop", "the mouse": a thing that one person has.
     Device,
     /// Lifts `My` and `ForMe`.
@@ -128,6 +130,12 @@ const MANY: [&str; 24] = [
     "equipo",
     "reparto",
     "dzial",
+];
+
+/// Counts of more than one, as words.
+const NUMBERS: [&str; 34] = [
+    "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "fifteen", "twenty", "thirty", "zwei", "drei", "vier",
+    "funf", "sechs", "acht", "zehn", "twee", "drie", "vijf", "zes", "tien", "deux", "trois", "quatre", "cinq", "huit", "dix", "vingt", "dozen",
 ];
 
 /// Folded text with what the doubts need to know about it.
@@ -222,11 +230,18 @@ impl Scene<'_> {
         self.right_before(Sign::My, start, 4).filter(|seen| !many(seen))
     }
 
+    /// "eight order pickers", "15 colleagues".
+    fn counted_people(&self, people: &Seen) -> bool {
+        let number = |word: &str| NUMBERS.contains(&word) || word.parse().is_ok_and(|count: u32| (2..5000).contains(&count));
+        self.text[..people.start].split_whitespace().rev().take(3).any(number)
+    }
+
     fn own(&self, start: usize, end: usize) -> Option<&Seen> {
         if let Some(seen) = self.anywhere(Sign::OnlyMe) {
             return Some(seen);
         }
-        if self.anywhere(Sign::Several).is_none()
+        let several = self.anywhere(Sign::Several).is_some() || self.of(Sign::People).any(|people| self.counted_people(people));
+        if !several
             && let Some(seen) = self.anywhere(Sign::OthersFine)
         {
             return Some(seen);
@@ -235,7 +250,6 @@ impl Scene<'_> {
             return None;
         }
         let device = || {
-            let several = self.anywhere(Sign::Several).is_some();
             self.of(Sign::Device).find(|seen| !several && self.sentence(seen.start) == self.sentence(start))
         };
         self.my_thing(start).or_else(|| self.same_sentence(Sign::ForMe, start, end)).or_else(device)

@@ -2,7 +2,7 @@
 
 use super::doubt::Sign;
 
-pub const SIGNS: [(Sign, &str); 15] = [
+pub const SIGNS: [(Sign, &str); 16] = [
     (
         Sign::Not,
         "not, isnt, arent, wasnt, werent, never, no longer, no more, dont think, nicht, niet, nooit, n est pas, \
@@ -99,7 +99,7 @@ pub const SIGNS: [(Sign, &str); 15] = [
          colleagues can, colleague can, colleague has no, colleagues have no, colleagues dont, colleague doesnt, others are fine, the others are, others are ok, others are all, others have no, others do not, others work, \
          other people can, everyone else, everybody else, anyone else can, rest of the office, rest of the team, rest of the company, rest of us, \
          office is fine, nobody else, no one else, next to me, opposite me, beside me, sits next, neighbours does, neighbour has, works for others, works for everyone, fine for others, \
-         works for my, works on my, works fine on, fine on my, has no problem, have no problem, has no trouble, have no trouble, has hers, has his, on other computers, on other pcs, on another pc, on another computer, other laptops, \
+         works for my, works on my, works fine on, fine on my, has no problem, have no problem, has no trouble, have no trouble, other files, other pdfs, other documents, other mails, other pages, other websites, other programs, other apps, other spreadsheets, other attachments, andere dateien, andere bestanden, andere pdf s, autres fichiers, has hers, has his, on other computers, on other pcs, on another pc, on another computer, other laptops, \
          on a colleagues, on my colleagues, at my colleagues, kollegen haben kein, bei den kollegen, bei kollegen, bei allen anderen, alle anderen, kollegen konnen, kollege hat kein, \
          collega s hebben, collega s kunnen, bij collega, bij anderen, bij de collega s, de rest werkt, de rest kan, anderen hebben, mes collegues n ont, chez mes collegues, chez les autres, les autres, \
          mes collegues peuvent, mis companeros, los demas, a los demas, i colleghi, gli altri, meus colegas, os outros, u innych, koledzy, inni",
@@ -116,9 +116,17 @@ pub const SIGNS: [(Sign, &str); 15] = [
          alguns, algumas, kilku, kilka, kilkoro, wielu, niektor*",
     ),
     (
+        Sign::People,
+        "people, users, colleagues, staff, employees, customers, clients, patients, guests, pupils, students, nurses, doctors, \
+         teachers, drivers, agents, pickers, secretaries, receptionists, volunteers, accountants, lawyers, designers, developers, engineers, waiters, \
+         operators, cashiers, members, visitors, tenants, callers, workers, persons, others, mitarbeiter*, kollegen, leute*, personen, nutzer*, \
+         medewerkers, collega s, mensen, gebruikers, personnes, collegues, utilisateurs, salaries, employes, pcs, computers, workstations, desks, rooms, \
+         stores, shops, tills, branches, offices, arbeitsplatze, werkplekken, postes",
+    ),
+    (
         Sign::Device,
         "laptop, notebook, macbook, chromebook, ipad, iphone, tablet, keyboard, mouse, headset, headphones, earphones, earbuds, webcam, touchpad, trackpad, \
-         docking station, dock, dockingstation, usb stick, charger, power adapter, battery, monitor, second screen, my screen, desk phone, handset, \
+         docking station, dock, dockingstation, usb stick, charger, power adapter, monitor, second screen, my screen, desk phone, handset, \
          printer, label printer, scanner, hand scanner, barcode scanner, copier, projector, beamer, smartboard, whiteboard, meeting room screen, stylus, mousepad, \
          !on my laptop i, !printer server, !print server, !monitor service, !monitor alert, !monitor is, !the monitor was, !the monitor has, !uptime monitor, !monitor name, \
          tastatur, maus, bildschirm, drucker, kopfhorer, handy, dockingstation, etikettendrucker, handscanner, beamer, muis, toetsenbord, scherm, koptelefoon, oplader, \
@@ -135,7 +143,13 @@ pub const SIGNS: [(Sign, &str); 15] = [
     ),
     (
         Sign::Partial,
-        "intermittent*, se coupe, se coupent, valt weg, vallen weg, valt steeds, toutes les, alle paar, co kilka, \
+        "steeds, telkens, regelmatig, om de haverklap, om de paar, elke paar, af en toe, nu en dan, wisselend, haper*, traag, trage, sloom, stroperig, langzaam, te laat, vertraagd, \
+         immer wieder, standig, ab und zu, hin und wieder, gelegentlich, alle paar, immer mal, zah, trage, hakt, ruckelt, verzogert, verspatet, dauert, aussetzer, abbruche, beim zweiten versuch, \
+         regulierement, sans arret, sans cesse, par moments, de temps en temps, de temps a autre, une fois sur, rame, rament, ralenti*, saccade*, retard, lenteur*, lents, lentes, coupures, deconnexions, \
+         laggy, lagging, lag, crawl, crawling, hiccup*, comes and goes, come and go, on the second try, second attempt, retry, keeps, keep dropping, every so often, once in a while, again and again, in and out, random*, \
+         hours late, minutes late, arrives late, arrive late, delay*, takes ages, take ages, takes forever, takes minutes, take minutes, a minute to, minutes to, seconds to, part of the, part of our, \
+         a third of, a quarter of, in part, only some, not all, most of, en partie, une partie, la moitie, een deel, de helft, ein teil, halfte, \
+         intermittent*, se coupe, se coupent, valt weg, vallen weg, valt steeds, toutes les, alle paar, co kilka, \
          si disconnette, se corta, partial*, sporadic*, occasional*, sometimes, now and then, on and off, from \
          time to time, keeps dropping, keeps disconnecting, every few, every couple, one of our, one of the, one \
          of two, one of three, one out of, one in two, one in three, one in four, one in five, one in ten, two of our, two of the, three of our, four of our, five of our, six of our, seven of our, eight of our, nine of our, ten of our, three of the, four of the, five of the, six of the, seven of the, eight of the, nine of the, ten of the, of our two, of our three, of our four, of our five, of our six, of our seven, of our eight, of our nine, of our ten, of the two, of the three, of the four, of the five, of the six, of the seven, of the eight, of the nine, of the ten, some of our, with the rest, the rest works, the rest work, the rest is fine, the others work, others still work, half our, half the, then it works, try again and, after a retry, second try, half of, half speed, some of, some \
