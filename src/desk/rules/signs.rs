@@ -46,7 +46,7 @@ pub const SIGNS: [(Sign, &str); 16] = [
     ),
     (
         Sign::Supposed,
-        "if, !if somebody could, !if someone could, !if you could, !if possible, !if you can, !as if, !if you need, !if not, !even if, !if anyone can, !if need be, \
+        "!since last, !seit letzter, !seit letzte, !sinds vorige, !sinds afgelopen, !depuis la semaine, if, !if somebody could, !if someone could, !if you could, !if possible, !if you can, !as if, !if you need, !if not, !even if, !if anyone can, !if need be, \
          !if you want, !if you like, !if you would, !if that helps, !if there is anything, !see if, !looks as if, !if i may, !if that one, !if it goes on, !if this continues, !if this goes, !what if, in january, in february, \
          in march, in april, in may, in june, in july, in august, in september, in october, in november, in december, last summer, last winter, last spring, last autumn, last quarter, \
          in case, whenever, in the event, what happens, what would happen, should the, suppose, \
@@ -143,7 +143,8 @@ pub const SIGNS: [(Sign, &str); 16] = [
     ),
     (
         Sign::Partial,
-        "steeds, telkens, regelmatig, om de haverklap, om de paar, elke paar, af en toe, nu en dan, wisselend, haper*, traag, trage, sloom, stroperig, langzaam, te laat, vertraagd, \
+        "several times, times an hour, times a day, times per hour, after a minute, after a few minutes, after a while it, comes back, come back after, \
+         steeds, telkens, regelmatig, om de haverklap, om de paar, elke paar, af en toe, nu en dan, wisselend, haper*, traag, trage, sloom, stroperig, langzaam, te laat, vertraagd, \
          immer wieder, standig, ab und zu, hin und wieder, gelegentlich, alle paar, immer mal, zah, trage, hakt, ruckelt, verzogert, verspatet, dauert, aussetzer, abbruche, beim zweiten versuch, \
          regulierement, sans arret, sans cesse, par moments, de temps en temps, de temps a autre, une fois sur, rame, rament, ralenti*, saccade*, retard, lenteur*, lents, lentes, coupures, deconnexions, \
          laggy, lagging, lag, crawl, crawling, hiccup*, comes and goes, come and go, on the second try, second attempt, retry, keeps, keep dropping, every so often, once in a while, again and again, in and out, random*, \

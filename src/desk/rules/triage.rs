@@ -252,7 +252,16 @@ impl Weighing<'_> {
                 topic.push(hit);
             }
         }
-        if sentences.values().any(|hits| self.sentence(hits, words, doubted)) {
+        // Where the body doubts all that it says itself, the subject alone does not count.
+        let (subject, body): (Vec<_>, Vec<_>) =
+            sentences.values().partition(|hits| hits.iter().all(|hit| hit.start < self.subject_ends));
+        if body.iter().any(|hits| self.sentence(hits, words, doubted)) {
+            return true;
+        }
+        if doubted.is_some() {
+            return false;
+        }
+        if subject.iter().any(|hits| self.sentence(hits, words, doubted)) {
             return true;
         }
         let subject = topic.first().map(|hit| self.scene.sentence(hit.start));
