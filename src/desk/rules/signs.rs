@@ -16,7 +16,8 @@ pub const SIGNS: [(Sign, &str); 16] = [
     ),
     (
         Sign::Over,
-        "working since, fine since, has been working since, running since, stable since, no action, came back at once, all came back, were back, was back, normal again, \
+        "is fine now, all fine now, fine again, is ok now, all ok now, ok again, all working now, everything works, is good now, all good again, \
+         working since, fine since, has been working since, running since, stable since, no action, came back at once, all came back, were back, was back, normal again, \
          runs normally, run normally, back up, no outage, not an outage, isnt an outage, is back, are back, came back, back online, back to \
          normal, back again, up again, up and running, works again, working again, work again, works now, working \
          now, works fine now, running again, running normally, resolved, has been fixed, is fixed, was fixed, got \
@@ -46,7 +47,7 @@ pub const SIGNS: [(Sign, &str); 16] = [
     ),
     (
         Sign::Supposed,
-        "!since last, !seit letzter, !seit letzte, !sinds vorige, !sinds afgelopen, !depuis la semaine, if, !if somebody could, !if someone could, !if you could, !if possible, !if you can, !as if, !if you need, !if not, !even if, !if anyone can, !if need be, \
+        "why was, why were, why did, tell us why, warum war, warum waren, warum ist gestern, waarom was, waarom waren, pourquoi, would be nice, would be great, would be good, would be handy, would be useful, it would help, ware schon, ware toll, zou fijn, zou mooi, zou handig, serait bien, serait pratique, !since last, !seit letzter, !seit letzte, !sinds vorige, !sinds afgelopen, !depuis la semaine, if, !if somebody could, !if someone could, !if you could, !if possible, !if you can, !as if, !if you need, !if not, !even if, !if anyone can, !if need be, \
          !if you want, !if you like, !if you would, !if that helps, !if there is anything, !see if, !looks as if, !if i may, !if that one, !if it goes on, !if this continues, !if this goes, !what if, in january, in february, \
          in march, in april, in may, in june, in july, in august, in september, in october, in november, in december, last summer, last winter, last spring, last autumn, last quarter, \
          in case, whenever, in the event, what happens, what would happen, should the, suppose, \
@@ -99,9 +100,9 @@ pub const SIGNS: [(Sign, &str); 16] = [
          colleagues can, colleague can, colleague has no, colleagues have no, colleagues dont, colleague doesnt, others are fine, the others are, others are ok, others are all, others have no, others do not, others work, \
          other people can, everyone else, everybody else, anyone else can, rest of the office, rest of the team, rest of the company, rest of us, \
          office is fine, nobody else, no one else, next to me, opposite me, beside me, sits next, neighbours does, neighbour has, works for others, works for everyone, fine for others, \
-         works for my, works on my, works fine on, fine on my, has no problem, have no problem, has no trouble, have no trouble, other files, other pdfs, other documents, other mails, other pages, other websites, other programs, other apps, other spreadsheets, other attachments, andere dateien, andere bestanden, andere pdf s, autres fichiers, has hers, has his, on other computers, on other pcs, on another pc, on another computer, other laptops, \
+         works for my, works on my, works fine on, fine on my, has no problem, have no problem, has no trouble, have no trouble, other files, other pdfs, other documents, other mails, other pages, other websites, other programs, other apps, other spreadsheets, other attachments, andere dateien, andere bestanden, andere pdfs, autres fichiers, has hers, has his, on other computers, on other pcs, on another pc, on another computer, other laptops, \
          on a colleagues, on my colleagues, at my colleagues, kollegen haben kein, bei den kollegen, bei kollegen, bei allen anderen, alle anderen, kollegen konnen, kollege hat kein, \
-         collega s hebben, collega s kunnen, bij collega, bij anderen, bij de collega s, de rest werkt, de rest kan, anderen hebben, mes collegues n ont, chez mes collegues, chez les autres, les autres, \
+         collegas hebben, collegas kunnen, bij collega, bij anderen, bij de collegas, collegas wel, anderen wel, collegen wel, kollegen schon, die anderen schon, den kollegen geht, les collegues oui, the three others, the two others, the others are ok, others are okay, other ones are, other ones work, de rest werkt, de rest kan, anderen hebben, mes collegues n ont, chez mes collegues, chez les autres, les autres, \
          mes collegues peuvent, mis companeros, los demas, a los demas, i colleghi, gli altri, meus colegas, os outros, u innych, koledzy, inni",
     ),
     (
@@ -111,7 +112,7 @@ pub const SIGNS: [(Sign, &str); 16] = [
          seven of our, eight of our, two of the, three of the, four of the, five of the, multiple, various people, a dozen, a handful of, \
          a number of, some users, some customers, some people, some colleagues, a few users, a few people, \
          a few colleagues, us in, our whole, whole team, half the, half of, all four, all three, all five, all six, both of us, people in, me and my, mehrere*, einige kollegen, einige von uns, viele, einigen, \
-         mehreren, etliche*, meerdere, verschillende, een aantal, sommige, enkele collega s, plusieurs, certains, certaines, quelques collegues, nous sommes plusieurs, \
+         mehreren, etliche*, meerdere, verschillende, een aantal, sommige, enkele collegas, plusieurs, certains, certaines, quelques collegues, nous sommes plusieurs, \
          varios, varias, algunos, algunas, muchos, diversi, diverse, alcuni, alcune, parecchi, molti, varios, varias, \
          alguns, algumas, kilku, kilka, kilkoro, wielu, niektor*",
     ),
@@ -120,15 +121,15 @@ pub const SIGNS: [(Sign, &str); 16] = [
         "people, users, colleagues, staff, employees, customers, clients, patients, guests, pupils, students, nurses, doctors, \
          teachers, drivers, agents, pickers, secretaries, receptionists, volunteers, accountants, lawyers, designers, developers, engineers, waiters, \
          operators, cashiers, members, visitors, tenants, callers, workers, persons, others, mitarbeiter*, kollegen, leute*, personen, nutzer*, \
-         medewerkers, collega s, mensen, gebruikers, personnes, collegues, utilisateurs, salaries, employes, pcs, computers, workstations, desks, rooms, \
+         medewerkers, collegas, mensen, gebruikers, personnes, collegues, utilisateurs, salaries, employes, pcs, computers, workstations, desks, rooms, \
          stores, shops, tills, branches, offices, arbeitsplatze, werkplekken, postes",
     ),
     (
         Sign::Device,
         "laptop, notebook, macbook, chromebook, ipad, iphone, tablet, keyboard, mouse, headset, headphones, earphones, earbuds, webcam, touchpad, trackpad, \
-         docking station, dock, dockingstation, usb stick, charger, power adapter, monitor, second screen, my screen, desk phone, handset, \
+         docking station, dock, dockingstation, usb stick, charger, power adapter, the monitor, my monitor, second monitor, external monitor, left monitor, right monitor, second screen, my screen, desk phone, handset, \
          printer, label printer, scanner, hand scanner, barcode scanner, copier, projector, beamer, smartboard, whiteboard, meeting room screen, stylus, mousepad, \
-         !on my laptop i, !printer server, !print server, !monitor service, !monitor alert, !monitor is, !the monitor was, !the monitor has, !uptime monitor, !monitor name, \
+         !on my laptop i, !printer server, !print server, !the monitor was, !the monitor has, \
          tastatur, maus, bildschirm, drucker, kopfhorer, handy, dockingstation, etikettendrucker, handscanner, beamer, muis, toetsenbord, scherm, koptelefoon, oplader, \
          beeldscherm, labelprinter, souris, clavier, ecran, imprimante, casque, ordinateur portable, vers le portable, tablette, chargeur, raton, teclado, pantalla, impresora, \
          auriculares, portatil, tastiera, schermo, stampante, cuffie, portatile, rato, teclado, ecra, impressora, auscultadores, myszka, klawiatura, drukarka, sluchawki",
