@@ -16,7 +16,7 @@ pub const SIGNS: [(Sign, &str); 16] = [
     ),
     (
         Sign::Over,
-        "is fine now, all fine now, fine again, is ok now, all ok now, ok again, all working now, everything works, is good now, all good again, \
+        "is fine now, all fine now, fine again, is ok now, all ok now, ok again, all working now, is good now, all good again, \
          working since, fine since, has been working since, running since, stable since, no action, came back at once, all came back, were back, was back, normal again, \
          runs normally, run normally, back up, no outage, not an outage, isnt an outage, is back, are back, came back, back online, back to \
          normal, back again, up again, up and running, works again, working again, work again, works now, working \
@@ -72,7 +72,7 @@ pub const SIGNS: [(Sign, &str); 16] = [
     ),
     (
         Sign::My,
-        "my, mine, mein, meine, meinem, meinen, mijn, mon, ma, mes, mi, mis, mio, mia, miei, meu, minha, moj, \
+        "my, mine, mein, meine, meinem, meinen, mijn, mon, ma, mi, mis, mio, mia, miei, meu, minha, moj, \
          moja, moje, mojego, mojej, her, his, one users, one of my",
     ),
     (
@@ -136,7 +136,9 @@ pub const SIGNS: [(Sign, &str); 16] = [
     ),
     (
         Sign::Everybody,
-        "me and the, me and my, everyone, everybody, nobody, no one, none of us, none of our, all of us, all users, all staff, whole, \
+        "for every, on every, at every, from every, every single, for each, on each, at each, all of our, of our users, of our customers, of our staff, none of the, any of the, any of our, both of our, in both, at both, on all, \
+         !on every page, !in every cell, !for every mail, !for every new, !on every start, !at every start, !for each mail, !for each new, !at each start, !on each page, !on each start, !on all my, !on all pages, !for every email, !on every sheet, !none of the buttons, !none of the files, !any of the files, !any of the buttons, !any of the other, \
+         me and the, me and my, everyone, everybody, nobody, no one, none of us, none of our, all of us, all users, all staff, whole, \
          entire, company wide, the office, all employees, all our, customers, patients, every user, every customer, every pc, every computer, every store, every branch, every site, alle, niemand, \
          keiner, ganze*, gesamte*, iedereen, hele, tout le monde, personne, plus aucun, tout le, toute l, tous \
          les, toda la, todos, nadie, todo el, tutti, nessuno, tutta, tutto l, ninguem, toda a, todo o, wszyscy, \
@@ -144,7 +146,8 @@ pub const SIGNS: [(Sign, &str); 16] = [
     ),
     (
         Sign::Partial,
-        "several times, times an hour, times a day, times per hour, after a minute, after a few minutes, after a while it, comes back, come back after, \
+        "sur deux, sur trois, sur quatre, sur cinq, sur dix, en general ca, s ils recommencent, glitch*, choppy, wobbly, hit and miss, temperamental, stutter*, jerky, unreliable, acting up, playing up, twice or three, \
+         several times, times an hour, times a day, times per hour, after a minute, after a few minutes, after a while it, comes back, come back after, \
          steeds, telkens, regelmatig, om de haverklap, om de paar, elke paar, af en toe, nu en dan, wisselend, haper*, traag, trage, sloom, stroperig, langzaam, te laat, vertraagd, \
          immer wieder, standig, ab und zu, hin und wieder, gelegentlich, alle paar, immer mal, zah, trage, hakt, ruckelt, verzogert, verspatet, dauert, aussetzer, abbruche, beim zweiten versuch, \
          regulierement, sans arret, sans cesse, par moments, de temps en temps, de temps a autre, une fois sur, rame, rament, ralenti*, saccade*, retard, lenteur*, lents, lentes, coupures, deconnexions, \
