@@ -36,7 +36,7 @@ pub const SIGNS: [(Sign, &str); 16] = [
     ),
     (
         Sign::After,
-        "after, since the, following, thanks to, because of the, nach, nach dem, nach der, seit dem, seit der, na \
+        "after, !only after, !after several, !after a few, !after two, !after three, !after many, !after some, !after about, !after five, !after ten, !erst nach, !nach mehreren, !nach einigen, !pas na, !na een paar, !apres plusieurs, !apres quelques, since the, following, thanks to, because of the, nach, nach dem, nach der, seit dem, seit der, na \
          de, na het, sinds de, apres, depuis la, tras, despues de, despues del, desde el, dopo, dopo il, apos, \
          depois da, depois do, desde a, po, od czasu",
     ),
@@ -52,7 +52,7 @@ pub const SIGNS: [(Sign, &str); 16] = [
          in march, in april, in may, in june, in july, in august, in september, in october, in november, in december, last summer, last winter, last spring, last autumn, last quarter, \
          in case, whenever, in the event, what happens, what would happen, should the, suppose, \
          hypothetical*, planned, plan to, plans to, plans a, scheduled, maintenance, will be, \
-         going to be, drill, exercise, simulation, tabletop, training, course, webinar, workshop, article, blog, \
+         going to be, drill, exercise, simulation, tabletop, training, !training room, !training centre, !training center, !training department, course, !of course, webinar, workshop, article, blog, \
          newsletter, headline, read about, read that, read in, heard that, on the news, report about, for our \
          report, for the report, for our records, question about, questions about, a question regarding, how long \
          was, how long were, how long did, what was the cause, what caused, root cause, post mortem, postmortem, \
@@ -77,7 +77,7 @@ pub const SIGNS: [(Sign, &str); 16] = [
     ),
     (
         Sign::ForMe,
-        "for me, to me, i cant, i cannot, i can not, im unable, i am unable, i keep, on my, from my, at home, \
+        "in my, of my, with my, !in my department, !in my team, !in my office, !in my company, !in my shop, !in my branch, !of my team, !of my colleagues, !of my department, !of my staff, !with my team, !with my colleagues, !of my users, !of my clients, !in my group, for me, to me, i cant, i cannot, i can not, im unable, i am unable, i keep, on my, from my, at home, \
          home office, my own, my home, one user, a user, one person, my account, my laptop, my pc, my computer, \
          my desk, my workstation, my phone, ich kann, bei mir, mein rechner, mein laptop, mein pc, zuhause, zu \
          hause, ik kan, bij mij, mijn laptop, mijn pc, thuis, je ne peux, je n arrive, je n ai, chez moi, mon \
@@ -96,7 +96,7 @@ pub const SIGNS: [(Sign, &str); 16] = [
     ),
     (
         Sign::OthersFine,
-        "around me, the others in, in and working, others can, as far as i know, colleagues are fine, colleague is fine, \
+        "around me, the others there, others there, the others do, others do, the others in, in and working, others can, as far as i know, colleagues are fine, colleague is fine, \
          colleagues can, colleague can, colleague has no, colleagues have no, colleagues dont, colleague doesnt, others are fine, the others are, others are ok, others are all, others have no, others do not, others work, \
          other people can, everyone else, everybody else, anyone else can, rest of the office, rest of the team, rest of the company, rest of us, \
          office is fine, nobody else, no one else, next to me, opposite me, beside me, sits next, neighbours does, neighbour has, works for others, works for everyone, fine for others, \
@@ -126,7 +126,7 @@ pub const SIGNS: [(Sign, &str); 16] = [
     ),
     (
         Sign::Device,
-        "laptop, notebook, macbook, chromebook, ipad, iphone, tablet, keyboard, mouse, headset, headphones, earphones, earbuds, webcam, touchpad, trackpad, \
+        "one pc, this pc, that pc, one computer, this computer, that computer, the pc in, the pc of, the computer in, the computer of, pc of, computer of, one laptop, one printer, one phone, one screen, laptop, notebook, macbook, chromebook, ipad, iphone, tablet, keyboard, mouse, headset, headphones, earphones, earbuds, webcam, touchpad, trackpad, \
          docking station, dock, dockingstation, usb stick, charger, power adapter, the monitor, my monitor, second monitor, external monitor, left monitor, right monitor, second screen, my screen, desk phone, handset, \
          printer, label printer, scanner, hand scanner, barcode scanner, copier, projector, beamer, smartboard, whiteboard, meeting room screen, stylus, mousepad, \
          !on my laptop i, !printer server, !print server, !the monitor was, !the monitor has, \
