@@ -49,6 +49,8 @@ pub enum Sign {
     ForMe,
     /// Anywhere: "only me".
     OnlyMe,
+    /// Anywhere: "my laptop".
+    MyDevice,
     /// Anywhere: "colleagues are fine".
     OthersFine,
     /// Lifts `OthersFine`: "five of us", "several".
@@ -143,6 +145,8 @@ pub struct Scene<'a> {
     pub text: &'a str,
     /// Byte positions of sentence ends, ascending.
     pub ends: Vec<usize>,
+    /// Where the subject ends.
+    pub subject_ends: usize,
     pub seen: Vec<Seen>,
 }
 
@@ -215,7 +219,7 @@ impl Scene<'_> {
         self.of(Sign::Over).find(|seen| {
             let outside = seen.end <= start || seen.start >= end;
             // "not solved"; "since the power came back" tells a moment, not a repair.
-            let denied = [Sign::Not, Sign::After].iter().any(|sign| self.right_before(*sign, seen.start, 2).is_some());
+            let denied = [Sign::Not, Sign::No, Sign::After].iter().any(|sign| self.right_before(*sign, seen.start, 2).is_some());
             let relapse = seen.end <= start && self.turned(seen.end, start);
             outside && !denied && !relapse && self.sentence(seen.start) >= sentence
         })
@@ -240,18 +244,24 @@ impl Scene<'_> {
         if let Some(seen) = self.anywhere(Sign::OnlyMe) {
             return Some(seen);
         }
-        let several = self.anywhere(Sign::Several).is_some() || self.of(Sign::People).any(|people| self.counted_people(people));
-        if !several
-            && let Some(seen) = self.anywhere(Sign::OthersFine)
-        {
+        let several =
+            self.anywhere(Sign::Several).is_some() || self.of(Sign::People).any(|people| self.counted_people(people));
+        if !several && let Some(seen) = self.anywhere(Sign::OthersFine) {
             return Some(seen);
         }
-        if self.anywhere(Sign::Everybody).is_some() {
+        // "It works again for everybody, but my Outlook …" names no one who is still in trouble.
+        let told_over = |sentence: usize| self.of(Sign::Over).any(|seen| self.sentence(seen.start) == sentence);
+        if self.of(Sign::Everybody).any(|seen| !told_over(self.sentence(seen.start))) {
             return None;
         }
-        let device = || {
-            self.of(Sign::Device).find(|seen| !several && self.sentence(seen.start) == self.sentence(start))
-        };
-        self.my_thing(start).or_else(|| self.same_sentence(Sign::ForMe, start, end)).or_else(device)
+        let here = self.sentence(start);
+        // A subject is about what its body tells.
+        let in_subject = start < self.subject_ends;
+        let device = || self.of(Sign::Device).find(|seen| !several && self.sentence(seen.start) == here);
+        self.my_thing(start)
+            .or_else(|| self.same_sentence(Sign::ForMe, start, end))
+            .or_else(|| self.anywhere(Sign::ForMe).filter(|_| in_subject && !several))
+            .or_else(device)
+            .or_else(|| self.anywhere(Sign::MyDevice).filter(|_| !several))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::doubt::Sign;
 
-pub const SIGNS: [(Sign, &str); 16] = [
+pub const SIGNS: [(Sign, &str); 17] = [
     (
         Sign::Not,
         "not, isnt, arent, wasnt, werent, never, no longer, no more, dont think, nicht, niet, nooit, n est pas, \
@@ -77,7 +77,7 @@ pub const SIGNS: [(Sign, &str); 16] = [
     ),
     (
         Sign::ForMe,
-        "in my, of my, with my, !in my department, !in my team, !in my office, !in my company, !in my shop, !in my branch, !of my team, !of my colleagues, !of my department, !of my staff, !with my team, !with my colleagues, !of my users, !of my clients, !in my group, for me, to me, i cant, i cannot, i can not, im unable, i am unable, i keep, on my, from my, at home, \
+        "i get, when i, i am unable, ich bekomme, wenn ich, ik krijg, als ik, quand je, je recois, in my, of my, with my, !in my department, !in my team, !in my office, !in my company, !in my shop, !in my branch, !of my team, !of my colleagues, !of my department, !of my staff, !with my team, !with my colleagues, !of my users, !of my clients, !in my group, for me, to me, i cant, i cannot, i can not, im unable, i am unable, i keep, on my, from my, at home, \
          home office, my own, my home, one user, a user, one person, my account, my laptop, my pc, my computer, \
          my desk, my workstation, my phone, ich kann, bei mir, mein rechner, mein laptop, mein pc, zuhause, zu \
          hause, ik kan, bij mij, mijn laptop, mijn pc, thuis, je ne peux, je n arrive, je n ai, chez moi, mon \
@@ -95,6 +95,16 @@ pub const SIGNS: [(Sign, &str); 16] = [
          sou o unico, sou a unica, so eu, apenas eu, apenas o meu, so o meu, jako jedyn*, tylko ja, tylko u mnie, tylko moj*",
     ),
     (
+        Sign::MyDevice,
+        "my printer, my laptop, my pc, my computer, my mouse, my keyboard, my screen, my tablet, my calendar, my folder, my mailbox, my file, my files, \
+         my outlook, my system, my own system, my machine, my workstation, my notebook, my headset, my monitor, my desktop, my profile, my account, laptop of, \
+         new laptop, his laptop, her laptop, his pc, her pc, his computer, her computer, mein notebook, mein laptop, meinem laptop, mein rechner, meinem rechner, mein pc, \
+         meinem pc, mein drucker, mein outlook, mein konto, meinem computer, mein computer, mein bildschirm, mein telefon, mijn laptop, mijn pc, mijn computer, mijn scherm, \
+         mijn outlook, mijn printer, mijn account, mijn telefoon, mijn muis, mijn toetsenbord, mon poste, mon pc, mon ordinateur, mon imprimante, mon outlook, mon ecran, mon compte, \
+         mon portable, ma souris, ma session, ma boite, imprimante du, mi ordenador, mi portatil, mi pc, mi cuenta, mio pc, mio computer, mio portatile, meu computador, \
+         meu portatil, moj komputer, moj laptop, !sent from my, !writing from my",
+    ),
+    (
         Sign::OthersFine,
         "around me, the others there, others there, the others do, others do, the others in, in and working, others can, as far as i know, colleagues are fine, colleague is fine, \
          colleagues can, colleague can, colleague has no, colleagues have no, colleagues dont, colleague doesnt, others are fine, the others are, others are ok, others are all, others have no, others do not, others work, \
@@ -107,7 +117,7 @@ pub const SIGNS: [(Sign, &str); 16] = [
     ),
     (
         Sign::Several,
-        "several, some of us, of us have, of us get, of us are, of us cannot, of us cant, many of us, most of us, two of us, three of us, four of us, \
+        "several, some of our, some of us, of us have, of us get, of us are, of us cannot, of us cant, many of us, most of us, two of us, three of us, four of us, \
          five of us, six of us, seven of us, eight of us, ten of us, half of us, two of our, three of our, four of our, five of our, six of our, \
          seven of our, eight of our, two of the, three of the, four of the, five of the, multiple, various people, a dozen, a handful of, \
          a number of, some users, some customers, some people, some colleagues, a few users, a few people, \
@@ -126,7 +136,7 @@ pub const SIGNS: [(Sign, &str); 16] = [
     ),
     (
         Sign::Device,
-        "one pc, this pc, that pc, one computer, this computer, that computer, the pc in, the pc of, the computer in, the computer of, pc of, computer of, one laptop, one printer, one phone, one screen, laptop, notebook, macbook, chromebook, ipad, iphone, tablet, keyboard, mouse, headset, headphones, earphones, earbuds, webcam, touchpad, trackpad, \
+        "the tv, television, smart tv, one pc, this pc, that pc, one computer, this computer, that computer, the pc in, the pc of, the computer in, the computer of, pc of, computer of, one laptop, one printer, one phone, one screen, laptop, notebook, macbook, chromebook, ipad, iphone, tablet, keyboard, mouse, headset, headphones, earphones, earbuds, webcam, touchpad, trackpad, \
          docking station, dock, dockingstation, usb stick, charger, power adapter, the monitor, my monitor, second monitor, external monitor, left monitor, right monitor, second screen, my screen, desk phone, handset, \
          printer, label printer, scanner, hand scanner, barcode scanner, copier, projector, beamer, smartboard, whiteboard, meeting room screen, stylus, mousepad, \
          !on my laptop i, !printer server, !print server, !the monitor was, !the monitor has, \
@@ -146,7 +156,8 @@ pub const SIGNS: [(Sign, &str); 16] = [
     ),
     (
         Sign::Partial,
-        "sur deux, sur trois, sur quatre, sur cinq, sur dix, en general ca, s ils recommencent, glitch*, choppy, wobbly, hit and miss, temperamental, stutter*, jerky, unreliable, acting up, playing up, twice or three, \
+        "before they come, before it comes, before it opens, before it lets, before it works, before they open, before they arrive, before it arrives, weak, very weak, too weak, \
+         sur deux, sur trois, sur quatre, sur cinq, sur dix, en general ca, s ils recommencent, glitch*, choppy, wobbly, hit and miss, temperamental, stutter*, jerky, unreliable, acting up, playing up, twice or three, \
          several times, times an hour, times a day, times per hour, after a minute, after a few minutes, after a while it, comes back, come back after, \
          steeds, telkens, regelmatig, om de haverklap, om de paar, elke paar, af en toe, nu en dan, wisselend, haper*, traag, trage, sloom, stroperig, langzaam, te laat, vertraagd, \
          immer wieder, standig, ab und zu, hin und wieder, gelegentlich, alle paar, immer mal, zah, trage, hakt, ruckelt, verzogert, verspatet, dauert, aussetzer, abbruche, beim zweiten versuch, \
@@ -167,7 +178,7 @@ pub const SIGNS: [(Sign, &str); 16] = [
     ),
     (
         Sign::StillWorks,
-        "users dont notice, users notice, no interruption, no impact, without interruption, nobody notices, no one notices, nobody noticed, not noticed, everything still works, all still works, we \
+        "everything runs on, all runs on, runs on the other, runs on node, on the other node, users dont notice, users notice, no interruption, no impact, without interruption, nobody notices, no one notices, nobody noticed, not noticed, everything still works, all still works, we \
          can still, can still work, still works, still working, half speed, wir konnen noch, we kunnen nog, on \
          peut encore, on the backup, on backup, over the backup, took over, taken over",
     ),

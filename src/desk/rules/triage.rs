@@ -63,7 +63,7 @@ impl Rules {
             by_regex.entry(rule).or_default().push(self.regexes.patterns()[found].clone());
             hits.entry(rule).or_default();
         }
-        let scene = Scene { text: &text, ends, seen };
+        let scene = Scene { text: &text, ends, subject_ends, seen };
         let mut verdict = empty();
         let mut settled = Settled::default();
         for (index, hits) in &hits {
