@@ -156,7 +156,8 @@ pub const SIGNS: [(Sign, &str); 17] = [
     ),
     (
         Sign::Partial,
-        "before they come, before it comes, before it opens, before it lets, before it works, before they open, before they arrive, before it arrives, weak, very weak, too weak, \
+        "some customers, some clients, some people, some patients, some guests, some visitors, some calls, some orders, some mails, some emails, some colleagues, certain customers, einige kunden, manche, sommige klanten, certains clients, some machines, some pcs, some computers, some phones, \
+         before they come, before it comes, before it opens, before it lets, before it works, before they open, before they arrive, before it arrives, weak, very weak, too weak, \
          sur deux, sur trois, sur quatre, sur cinq, sur dix, en general ca, s ils recommencent, glitch*, choppy, wobbly, hit and miss, temperamental, stutter*, jerky, unreliable, acting up, playing up, twice or three, \
          several times, times an hour, times a day, times per hour, after a minute, after a few minutes, after a while it, comes back, come back after, \
          steeds, telkens, regelmatig, om de haverklap, om de paar, elke paar, af en toe, nu en dan, wisselend, haper*, traag, trage, sloom, stroperig, langzaam, te laat, vertraagd, \
