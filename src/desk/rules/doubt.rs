@@ -40,6 +40,8 @@ pub enum Sign {
     Over,
     /// Right before a match: "after the outage".
     After,
+    /// Right before an `Over`: "since the power came back" tells a moment.
+    Since,
     /// "but", "now": what follows it in the sentence is not touched by what stood before.
     Turn,
     Supposed,
@@ -219,7 +221,7 @@ impl Scene<'_> {
         self.of(Sign::Over).find(|seen| {
             let outside = seen.end <= start || seen.start >= end;
             // "not solved"; "since the power came back" tells a moment, not a repair.
-            let denied = [Sign::Not, Sign::No, Sign::After].iter().any(|sign| self.right_before(*sign, seen.start, 2).is_some());
+            let denied = [Sign::Not, Sign::No, Sign::After, Sign::Since].iter().any(|sign| self.right_before(*sign, seen.start, 2).is_some());
             let relapse = seen.end <= start && self.turned(seen.end, start);
             outside && !denied && !relapse && self.sentence(seen.start) >= sentence
         })

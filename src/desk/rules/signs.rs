@@ -2,7 +2,7 @@
 
 use super::doubt::Sign;
 
-pub const SIGNS: [(Sign, &str); 17] = [
+pub const SIGNS: [(Sign, &str); 18] = [
     (
         Sign::Not,
         "not, isnt, arent, wasnt, werent, never, no longer, no more, dont think, nicht, niet, nooit, n est pas, \
@@ -16,7 +16,7 @@ pub const SIGNS: [(Sign, &str); 17] = [
     ),
     (
         Sign::Over,
-        "is fine now, all fine now, fine again, is ok now, all ok now, ok again, all working now, is good now, all good again, \
+        "!pick it up again, !picks up again, !pick up again, !picked up again, !picks it up again, !comes up again, !come up again, is fine now, all fine now, fine again, is ok now, all ok now, ok again, all working now, is good now, all good again, \
          working since, fine since, has been working since, running since, stable since, no action, came back at once, all came back, were back, was back, normal again, \
          runs normally, run normally, back up, no outage, not an outage, isnt an outage, is back, are back, came back, back online, back to \
          normal, back again, up again, up and running, works again, working again, work again, works now, working \
@@ -36,9 +36,13 @@ pub const SIGNS: [(Sign, &str); 17] = [
     ),
     (
         Sign::After,
-        "after, !only after, !after several, !after a few, !after two, !after three, !after many, !after some, !after about, !after five, !after ten, !erst nach, !nach mehreren, !nach einigen, !pas na, !na een paar, !apres plusieurs, !apres quelques, since the, following, thanks to, because of the, nach, nach dem, nach der, seit dem, seit der, na \
-         de, na het, sinds de, apres, depuis la, tras, despues de, despues del, desde el, dopo, dopo il, apos, \
-         depois da, depois do, desde a, po, od czasu",
+        "after, !only after, !after several, !after a few, !after two, !after three, !after many, !after some, !after about, !after five, !after ten, !erst nach, !nach mehreren, !nach einigen, !pas na, !na een paar, !apres plusieurs, !apres quelques, following, thanks to, because of the, nach, nach dem, nach der, na \
+         de, na het, apres, tras, despues de, despues del, dopo, dopo il, apos, \
+         depois da, depois do, po, since the outage, since the crash, since the disruption, since the failure, since the breakdown",
+    ),
+    (
+        Sign::Since,
+        "since, seit, sinds, depuis, desde, da quando, od kiedy, ever since",
     ),
     (
         Sign::Turn,
@@ -47,10 +51,11 @@ pub const SIGNS: [(Sign, &str); 17] = [
     ),
     (
         Sign::Supposed,
-        "why was, why were, why did, tell us why, warum war, warum waren, warum ist gestern, waarom was, waarom waren, pourquoi, would be nice, would be great, would be good, would be handy, would be useful, it would help, ware schon, ware toll, zou fijn, zou mooi, zou handig, serait bien, serait pratique, !since last, !seit letzter, !seit letzte, !sinds vorige, !sinds afgelopen, !depuis la semaine, if, !if somebody could, !if someone could, !if you could, !if possible, !if you can, !as if, !if you need, !if not, !even if, !if anyone can, !if need be, \
+        "why was, why were, why did, tell us why, warum war, warum waren, warum ist gestern, waarom was, waarom waren, pourquoi, would be nice, would be great, would be good, would be handy, would be useful, it would help, ware schon, ware toll, zou fijn, zou mooi, zou handig, serait bien, serait pratique, !since mondays, !since tuesdays, !since wednesdays, !since thursdays, !since fridays, !since yesterdays, !asking if, !wondering if, !ask if, !asks if, !chaque article, !un article, !les articles, !article number, !jeder artikel, !an article at, !every article, !each article, !after the maintenance, !since maintenance, \
+         !since last, !seit letzter, !seit letzte, !sinds vorige, !sinds afgelopen, !depuis la semaine, if, !if somebody could, !if someone could, !if you could, !if possible, !if you can, !as if, !if you need, !if not, !even if, !if anyone can, !if need be, \
          !if you want, !if you like, !if you would, !if that helps, !if there is anything, !see if, !looks as if, !if i may, !if that one, !if it goes on, !if this continues, !if this goes, !what if, in january, in february, \
          in march, in april, in may, in june, in july, in august, in september, in october, in november, in december, last summer, last winter, last spring, last autumn, last quarter, \
-         in case, whenever, in the event, what happens, what would happen, should the, suppose, \
+         in case, whenever one of, whenever there, whenever something, in the event, what happens, what would happen, should the, suppose, \
          hypothetical*, planned, plan to, plans to, plans a, scheduled, maintenance, will be, \
          going to be, drill, exercise, simulation, tabletop, training, !training room, !training centre, !training center, !training department, course, !of course, webinar, workshop, article, blog, \
          newsletter, headline, read about, read that, read in, heard that, on the news, report about, for our \
@@ -77,7 +82,7 @@ pub const SIGNS: [(Sign, &str); 17] = [
     ),
     (
         Sign::ForMe,
-        "i get, when i, i am unable, ich bekomme, wenn ich, ik krijg, als ik, quand je, je recois, in my, of my, with my, !in my department, !in my team, !in my office, !in my company, !in my shop, !in my branch, !of my team, !of my colleagues, !of my department, !of my staff, !with my team, !with my colleagues, !of my users, !of my clients, !in my group, for me, to me, i cant, i cannot, i can not, im unable, i am unable, i keep, on my, from my, at home, \
+        "mrs, mr, ms, our colleague, a colleague, one colleague, one of my colleagues, my colleague, my boss, our director, the director, he cannot, he cant, she cannot, she cant, frau, herr, herrn, mevrouw, meneer, dhr, mw, madame, monsieur, mme, !mr and, tells me, says i, shows me, asks me, gives me, lets me, let me in, throws me, kicks me, logs me, told me i, since my, i get, when i, i am unable, ich bekomme, wenn ich, ik krijg, als ik, quand je, je recois, in my, of my, with my, !in my department, !in my team, !in my office, !in my company, !in my shop, !in my branch, !of my team, !of my colleagues, !of my department, !of my staff, !with my team, !with my colleagues, !of my users, !of my clients, !in my group, for me, to me, i cant, i cannot, i can not, im unable, i am unable, i keep, on my, from my, at home, \
          home office, my own, my home, one user, a user, one person, my account, my laptop, my pc, my computer, \
          my desk, my workstation, my phone, ich kann, bei mir, mein rechner, mein laptop, mein pc, zuhause, zu \
          hause, ik kan, bij mij, mijn laptop, mijn pc, thuis, je ne peux, je n arrive, je n ai, chez moi, mon \
@@ -87,7 +92,7 @@ pub const SIGNS: [(Sign, &str); 17] = [
     (
         Sign::OnlyMe,
         "i am the only, im the only, only one who, the only person, only person who, just this, only this, only me, \
-         just me, only my, just my, only mine, just mine, only for me, only one user, only one person, only i, only on my, it is my, it is just my, its just my, \
+         just me, only my, just my, only mine, just mine, only that my, it is only, its only that, only for me, only one user, only one person, only i, only on my, it is my, it is just my, its just my, \
          nobody else has, no one else has, not anyone else, works for everyone else, everyone else is fine, everybody else is fine, everyone else can, everybody else can, everyone else is working, everybody else is working, \
          ich bin der einzige, ich bin die einzige, nur bei mir, nur ich, nur mein, nur meine, nur meinen, ben de enige, alleen ik, alleen bij mij, \
          alleen mijn, enkel bij mij, enkel mijn, je suis le seul, je suis la seule, seulement moi, moi seul, moi seule, que moi, que mon, que ma, \
@@ -137,7 +142,7 @@ pub const SIGNS: [(Sign, &str); 17] = [
     (
         Sign::Device,
         "the tv, television, smart tv, one pc, this pc, that pc, one computer, this computer, that computer, the pc in, the pc of, the computer in, the computer of, pc of, computer of, one laptop, one printer, one phone, one screen, laptop, notebook, macbook, chromebook, ipad, iphone, tablet, keyboard, mouse, headset, headphones, earphones, earbuds, webcam, touchpad, trackpad, \
-         docking station, dock, dockingstation, usb stick, charger, power adapter, the monitor, my monitor, second monitor, external monitor, left monitor, right monitor, second screen, my screen, desk phone, handset, \
+         docking station, dockingstation, usb stick, charger, power adapter, the monitor, my monitor, second monitor, external monitor, left monitor, right monitor, second screen, my screen, desk phone, handset, \
          printer, label printer, scanner, hand scanner, barcode scanner, copier, projector, beamer, smartboard, whiteboard, meeting room screen, stylus, mousepad, \
          !on my laptop i, !printer server, !print server, !the monitor was, !the monitor has, \
          tastatur, maus, bildschirm, drucker, kopfhorer, handy, dockingstation, etikettendrucker, handscanner, beamer, muis, toetsenbord, scherm, koptelefoon, oplader, \
@@ -179,7 +184,7 @@ pub const SIGNS: [(Sign, &str); 17] = [
     ),
     (
         Sign::StillWorks,
-        "everything runs on, all runs on, runs on the other, runs on node, on the other node, users dont notice, users notice, no interruption, no impact, without interruption, nobody notices, no one notices, nobody noticed, not noticed, everything still works, all still works, we \
+        "!shift took over, !provider took over, !when i took over, !i took over, !he took over, !she took over, !company took over, everything runs on, all runs on, runs on the other, runs on node, on the other node, users dont notice, users notice, no interruption, no impact, without interruption, nobody notices, no one notices, nobody noticed, not noticed, everything still works, all still works, we \
          can still, can still work, still works, still working, half speed, wir konnen noch, we kunnen nog, on \
          peut encore, on the backup, on backup, over the backup, took over, taken over",
     ),
