@@ -138,8 +138,9 @@ const MANY: [&str; 24] = [
 
 /// Counts of more than one, as words.
 const NUMBERS: [&str; 34] = [
-    "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "fifteen", "twenty", "thirty", "zwei", "drei", "vier",
-    "funf", "sechs", "acht", "zehn", "twee", "drie", "vijf", "zes", "tien", "deux", "trois", "quatre", "cinq", "huit", "dix", "vingt", "dozen",
+    "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "fifteen", "twenty",
+    "thirty", "zwei", "drei", "vier", "funf", "sechs", "acht", "zehn", "twee", "drie", "vijf", "zes", "tien", "deux",
+    "trois", "quatre", "cinq", "huit", "dix", "vingt", "dozen",
 ];
 
 /// Folded text with what the doubts need to know about it.
@@ -166,9 +167,10 @@ impl Scene<'_> {
                 Doubt::Over => self.over(start, end).or_else(|| self.right_before(Sign::After, start, 2)),
                 Doubt::Supposed => self.same_sentence(Sign::Supposed, start, end),
                 Doubt::Own => self.own(start, end),
-                Doubt::Partial => {
-                    self.same_sentence(Sign::Partial, start, end).or_else(|| self.anywhere(Sign::StillWorks))
-                }
+                Doubt::Partial => self
+                    .same_sentence(Sign::Partial, start, end)
+                    .or_else(|| self.anywhere(Sign::StillWorks))
+                    .or_else(|| self.anywhere(Sign::OthersFine)),
             }?;
             Some(Doubted { doubt: *doubt, word: self.text[seen.start..seen.end].to_owned() })
         })
@@ -221,7 +223,9 @@ impl Scene<'_> {
         self.of(Sign::Over).find(|seen| {
             let outside = seen.end <= start || seen.start >= end;
             // "not solved"; "since the power came back" tells a moment, not a repair.
-            let denied = [Sign::Not, Sign::No, Sign::After, Sign::Since].iter().any(|sign| self.right_before(*sign, seen.start, 2).is_some());
+            let denied = [Sign::Not, Sign::No, Sign::After, Sign::Since]
+                .iter()
+                .any(|sign| self.right_before(*sign, seen.start, 2).is_some());
             let relapse = seen.end <= start && self.turned(seen.end, start);
             outside && !denied && !relapse && self.sentence(seen.start) >= sentence
         })
@@ -238,7 +242,8 @@ impl Scene<'_> {
 
     /// "eight order pickers", "15 colleagues".
     fn counted_people(&self, people: &Seen) -> bool {
-        let number = |word: &str| NUMBERS.contains(&word) || word.parse().is_ok_and(|count: u32| (2..5000).contains(&count));
+        let number =
+            |word: &str| NUMBERS.contains(&word) || word.parse().is_ok_and(|count: u32| (2..5000).contains(&count));
         self.text[..people.start].split_whitespace().rev().take(3).any(number)
     }
 

@@ -180,7 +180,16 @@ fn is_forwarding(line: &str) -> bool {
 fn is_header_block(lines: &[&str]) -> bool {
     const FROM: [&str; 6] = ["From:", "Von:", "Van:", "De:", "De :", "Da:"];
     const MORE: [&str; 10] = [
-        "Sent:", "Date:", "Subject:", "Gesendet:", "Betreff:", "Verzonden:", "Onderwerp:", "Envoyé", "Objet", "Enviado",
+        "Sent:",
+        "Date:",
+        "Subject:",
+        "Gesendet:",
+        "Betreff:",
+        "Verzonden:",
+        "Onderwerp:",
+        "Envoyé",
+        "Objet",
+        "Enviado",
     ];
     let begins = |line: &str, heads: &[&str]| heads.iter().any(|head| line.trim_start().starts_with(head));
     begins(lines[0], &FROM) && lines.iter().skip(1).take(4).any(|line| begins(line, &MORE))
@@ -189,31 +198,89 @@ fn is_header_block(lines: &[&str]) -> bool {
 /// "Kind regards", "Mit freundlichen Grüßen, A. Moser": what follows is a signature.
 fn is_closing(line: &str) -> bool {
     const CLOSINGS: [&str; 44] = [
-        "kind regards", "best regards", "warm regards", "regards", "best wishes", "with best wishes", "many thanks", "thanks",
-        "thank you", "thx", "cheers", "sincerely", "yours sincerely", "yours faithfully", "with thanks", "br", "kr",
-        "mit freundlichen grussen", "mit freundlichem gruss", "freundliche grusse", "viele grusse", "beste grusse",
-        "liebe grusse", "gruss", "grusse", "mfg", "vg", "lg", "met vriendelijke groet", "met vriendelijke groeten",
-        "vriendelijke groet", "groet", "groeten", "groetjes", "mvg", "cordialement", "bien cordialement", "salutations",
-        "saludos", "un saludo", "cordiali saluti", "saluti", "cumprimentos", "pozdrawiam",
+        "kind regards",
+        "best regards",
+        "warm regards",
+        "regards",
+        "best wishes",
+        "with best wishes",
+        "many thanks",
+        "thanks",
+        "thank you",
+        "thx",
+        "cheers",
+        "sincerely",
+        "yours sincerely",
+        "yours faithfully",
+        "with thanks",
+        "br",
+        "kr",
+        "mit freundlichen grussen",
+        "mit freundlichem gruss",
+        "freundliche grusse",
+        "viele grusse",
+        "beste grusse",
+        "liebe grusse",
+        "gruss",
+        "grusse",
+        "mfg",
+        "vg",
+        "lg",
+        "met vriendelijke groet",
+        "met vriendelijke groeten",
+        "vriendelijke groet",
+        "groet",
+        "groeten",
+        "groetjes",
+        "mvg",
+        "cordialement",
+        "bien cordialement",
+        "salutations",
+        "saludos",
+        "un saludo",
+        "cordiali saluti",
+        "saluti",
+        "cumprimentos",
+        "pozdrawiam",
     ];
     if line.len() > 80 || line.ends_with('?') {
         return false;
     }
     let folded = fold_phrase(line);
     CLOSINGS.iter().any(|closing| {
-        folded.strip_prefix(closing).is_some_and(|rest| {
-            (rest.is_empty() || rest.starts_with(' ')) && rest.split_whitespace().count() <= 3
-        })
+        folded
+            .strip_prefix(closing)
+            .is_some_and(|rest| (rest.is_empty() || rest.starts_with(' ')) && rest.split_whitespace().count() <= 3)
     })
 }
 
 /// A long line about confidentiality or the wrong addressee, or the banner that a mail server puts on foreign mail.
 fn is_disclaimer(line: &str) -> bool {
     const SIGNS: [&str; 24] = [
-        "confidential", "intended recipient", "addressee", "intended solely", "delete it immediately", "privileged",
-        "liability", "accept no", "from outside", "external sender", "in error", "viruses", "this communication",
-        "may contain", "do not click", "vertraulich", "vertrouwelijk", "confidentiel", "confidencial", "riservat", "poufn",
-        "destinataire", "empfänger", "geadresseerde",
+        "confidential",
+        "intended recipient",
+        "addressee",
+        "intended solely",
+        "delete it immediately",
+        "privileged",
+        "liability",
+        "accept no",
+        "from outside",
+        "external sender",
+        "in error",
+        "viruses",
+        "this communication",
+        "may contain",
+        "do not click",
+        "vertraulich",
+        "vertrouwelijk",
+        "confidentiel",
+        "confidencial",
+        "riservat",
+        "poufn",
+        "destinataire",
+        "empfänger",
+        "geadresseerde",
     ];
     let lower = line.to_lowercase();
     line.len() > 70 && SIGNS.iter().filter(|sign| lower.contains(*sign)).count() >= 2

@@ -40,10 +40,7 @@ pub const SIGNS: [(Sign, &str); 18] = [
          de, na het, apres, tras, despues de, despues del, dopo, dopo il, apos, \
          depois da, depois do, po, since the outage, since the crash, since the disruption, since the failure, since the breakdown",
     ),
-    (
-        Sign::Since,
-        "since, seit, sinds, depuis, desde, da quando, od kiedy, ever since",
-    ),
+    (Sign::Since, "since, seit, sinds, depuis, desde, da quando, od kiedy, ever since"),
     (
         Sign::Turn,
         "but, now, however, again down, down again, jetzt, aber, nu, maar, mais, maintenant, pero, ahora, ma, \
@@ -52,6 +49,10 @@ pub const SIGNS: [(Sign, &str); 18] = [
     (
         Sign::Supposed,
         "why was, why were, why did, tell us why, warum war, warum waren, warum ist gestern, waarom was, waarom waren, pourquoi, would be nice, would be great, would be good, would be handy, would be useful, it would help, ware schon, ware toll, zou fijn, zou mooi, zou handig, serait bien, serait pratique, !since mondays, !since tuesdays, !since wednesdays, !since thursdays, !since fridays, !since yesterdays, !asking if, !wondering if, !ask if, !asks if, !chaque article, !un article, !les articles, !article number, !jeder artikel, !an article at, !every article, !each article, !after the maintenance, !since maintenance, \
+         asks whether, ask whether, whether we have, whether we are, protection against, protected against, questionnaire, do we need to, do we have to, should we, must we, mussen wir, sollen wir, moeten we, moeten wij, faut il, devons nous, \
+         wird gewartet, werden gewartet, abgeschaltet, wird abgestellt, eraf, coupee le, coupure le, coupe le, sera coupe*, sera coupee, seront coupe*, will be off, \
+         am samstag, am sonntag, zaterdag, zondag, samedi, dimanche, on saturday, on sunday, next saturday, next sunday, this saturday, this sunday, this weekend, next weekend, next week, nachste woche, volgende week, la semaine prochaine, tomorrow, morgen fruh, morgenvroeg, demain, \
+         !since saturday, !since sunday, !on saturday and still, !seit samstag, !sinds zaterdag, !sinds zondag, !depuis samedi, !depuis dimanche, !by tomorrow, !tomorrow morning we, \
          !since last, !seit letzter, !seit letzte, !sinds vorige, !sinds afgelopen, !depuis la semaine, if, !if somebody could, !if someone could, !if you could, !if possible, !if you can, !as if, !if you need, !if not, !even if, !if anyone can, !if need be, \
          !if you want, !if you like, !if you would, !if that helps, !if there is anything, !see if, !looks as if, !if i may, !if that one, !if it goes on, !if this continues, !if this goes, !what if, in january, in february, \
          in march, in april, in may, in june, in july, in august, in september, in october, in november, in december, last summer, last winter, last spring, last autumn, last quarter, \
@@ -111,7 +112,7 @@ pub const SIGNS: [(Sign, &str); 18] = [
     ),
     (
         Sign::OthersFine,
-        "around me, the others there, others there, the others do, others do, the others in, in and working, others can, as far as i know, colleagues are fine, colleague is fine, \
+        "around me, for the others it works, for the others, bei den anderen, bij de anderen, pour les autres, the others there, others there, the others do, others do, the others in, in and working, others can, as far as i know, colleagues are fine, colleague is fine, \
          colleagues can, colleague can, colleague has no, colleagues have no, colleagues dont, colleague doesnt, others are fine, the others are, others are ok, others are all, others have no, others do not, others work, \
          other people can, everyone else, everybody else, anyone else can, rest of the office, rest of the team, rest of the company, rest of us, \
          office is fine, nobody else, no one else, next to me, opposite me, beside me, sits next, neighbours does, neighbour has, works for others, works for everyone, fine for others, \
@@ -161,7 +162,7 @@ pub const SIGNS: [(Sign, &str); 18] = [
     ),
     (
         Sign::Partial,
-        "some customers, some clients, some people, some patients, some guests, some visitors, some calls, some orders, some mails, some emails, some colleagues, certain customers, einige kunden, manche, sommige klanten, certains clients, some machines, some pcs, some computers, some phones, \
+        "at times, every now and then, some customers, some clients, some people, some patients, some guests, some visitors, some calls, some orders, some mails, some emails, some colleagues, certain customers, einige kunden, manche, sommige klanten, certains clients, some machines, some pcs, some computers, some phones, \
          before they come, before it comes, before it opens, before it lets, before it works, before they open, before they arrive, before it arrives, weak, very weak, too weak, \
          sur deux, sur trois, sur quatre, sur cinq, sur dix, en general ca, s ils recommencent, glitch*, choppy, wobbly, hit and miss, temperamental, stutter*, jerky, unreliable, acting up, playing up, twice or three, \
          several times, times an hour, times a day, times per hour, after a minute, after a few minutes, after a while it, comes back, come back after, \
