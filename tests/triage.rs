@@ -104,6 +104,8 @@ fn the_default_rules_sort_requests_that_were_written_blind() {
         ("blind-10", include_str!("triage/blind-10.jsonl")),
         ("blind-11", include_str!("triage/blind-11.jsonl")),
         ("blind-12", include_str!("triage/blind-12.jsonl")),
+        ("blind-13", include_str!("triage/blind-13.jsonl")),
+        ("blind-14", include_str!("triage/blind-14.jsonl")),
     ];
     let figures = sets.map(|(name, text)| (name, measure(name, text)));
     for (name, (right, all, found, outages)) in figures {
@@ -145,7 +147,7 @@ fn one_person_or_one_device_is_told_from_many() {
     for text in [
         "No network at the branch.",
         "No network, I write from my phone.",
-        "The laptop of the boss has no network. And nobody else has it either: everyone sits idle.",
+        "The laptop of the boss has no network. The others have none either: everyone sits idle.",
     ] {
         assert_eq!(triage(&rules, "", text).priority, Priority::P1, "{text}");
     }

@@ -58,7 +58,7 @@ pub const SIGNS: [(Sign, &str); 18] = [
          in march, in april, in may, in june, in july, in august, in september, in october, in november, in december, last summer, last winter, last spring, last autumn, last quarter, \
          in case, whenever one of, whenever there, whenever something, in the event, what happens, what would happen, should the, suppose, \
          hypothetical*, planned, plan to, plans to, plans a, scheduled, maintenance, will be, \
-         going to be, drill, exercise, simulation, tabletop, training, !training room, !training centre, !training center, !training department, course, !of course, webinar, workshop, article, blog, \
+         going to be, drill, exercise, simulation, tabletop, training, !training room, !training centre, !training center, !training department, !training video, !training laptop, !training laptops, !training pc, course, !of course, webinar, workshop, article, blog, \
          newsletter, headline, read about, read that, read in, heard that, on the news, report about, for our \
          report, for the report, for our records, question about, questions about, a question regarding, how long \
          was, how long were, how long did, what was the cause, what caused, root cause, post mortem, postmortem, \
@@ -106,7 +106,7 @@ pub const SIGNS: [(Sign, &str); 18] = [
          my outlook, my system, my own system, my machine, my workstation, my notebook, my headset, my monitor, my desktop, my profile, my account, laptop of, \
          new laptop, his laptop, her laptop, his pc, her pc, his computer, her computer, mein notebook, mein laptop, meinem laptop, mein rechner, meinem rechner, mein pc, \
          meinem pc, mein drucker, mein outlook, mein konto, meinem computer, mein computer, mein bildschirm, mein telefon, mijn laptop, mijn pc, mijn computer, mijn scherm, \
-         mijn outlook, mijn printer, mijn account, mijn telefoon, mijn muis, mijn toetsenbord, mon poste, mon pc, mon ordinateur, mon imprimante, mon outlook, mon ecran, mon compte, \
+         mijn outlook, mijn printer, mijn account, mijn telefoon, mijn muis, mijn toetsenbord, mijn bureaublad, mijn bestanden, mijn map, mijn agenda, mein desktop, meinem desktop, meine dateien, mein ordner, mein kalender, meine maus, meine tastatur, mon bureau, mes fichiers, mon agenda, mon clavier, my icons, my wallpaper, my files, my documents, my photos, mon poste, mon pc, mon ordinateur, mon imprimante, mon outlook, mon ecran, mon compte, \
          mon portable, ma souris, ma session, ma boite, imprimante du, mi ordenador, mi portatil, mi pc, mi cuenta, mio pc, mio computer, mio portatile, meu computador, \
          meu portatil, moj komputer, moj laptop, !sent from my, !writing from my",
     ),
@@ -155,14 +155,14 @@ pub const SIGNS: [(Sign, &str); 18] = [
         "for every, on every, at every, from every, every single, for each, on each, at each, all of our, of our users, of our customers, of our staff, none of the, any of the, any of our, both of our, in both, at both, on all, \
          !on every page, !in every cell, !for every mail, !for every new, !on every start, !at every start, !for each mail, !for each new, !at each start, !on each page, !on each start, !on all my, !on all pages, !for every email, !on every sheet, !none of the buttons, !none of the files, !any of the files, !any of the buttons, !any of the other, \
          me and the, me and my, everyone, everybody, nobody, no one, none of us, none of our, all of us, all users, all staff, whole, \
-         entire, company wide, the office, all employees, all our, customers, patients, every user, every customer, every pc, every computer, every store, every branch, every site, alle, niemand, \
+         entire, company wide, the office, all employees, all our, customers, patients, every user, every customer, every pc, every computer, every store, every branch, every site, bei allen, fur alle, voor alle, voor iedereen, bij alle, wir alle, alle mitarbeiter*, alle kollegen, alle kolleginnen, alle nutzer*, alle benutzer*, alle anwender*, alle kunden, alle patienten, alle rechner, alle pcs, alle arbeitsplatze, alle standorte, alle filialen, alle telefone, alle kassen, alle systeme, alle server, alle collegas, alle medewerkers, alle gebruikers, alle klanten, alle werkplekken, alle vestigingen, alle winkels, alle computers, alle kassas, alle telefoons, alle systemen, alle servers, alle afdelingen, alle docenten, alle leerlingen, alle chauffeurs, alle gasten, niemand, \
          keiner, ganze*, gesamte*, iedereen, hele, tout le monde, personne, plus aucun, tout le, toute l, tous \
          les, toda la, todos, nadie, todo el, tutti, nessuno, tutta, tutto l, ninguem, toda a, todo o, wszyscy, \
          nikt, cala firma, cale biuro, caly",
     ),
     (
         Sign::Partial,
-        "at times, every now and then, some customers, some clients, some people, some patients, some guests, some visitors, some calls, some orders, some mails, some emails, some colleagues, certain customers, einige kunden, manche, sommige klanten, certains clients, some machines, some pcs, some computers, some phones, \
+        "paar keer, keer per uur, keer per dag, plusieurs fois, fois par jour, fois par heure, mehrmals, mehrere male, at times, every now and then, some customers, some clients, some people, some patients, some guests, some visitors, some calls, some orders, some mails, some emails, some colleagues, certain customers, einige kunden, manche, sommige klanten, certains clients, some machines, some pcs, some computers, some phones, \
          before they come, before it comes, before it opens, before it lets, before it works, before they open, before they arrive, before it arrives, weak, very weak, too weak, \
          sur deux, sur trois, sur quatre, sur cinq, sur dix, en general ca, s ils recommencent, glitch*, choppy, wobbly, hit and miss, temperamental, stutter*, jerky, unreliable, acting up, playing up, twice or three, \
          several times, times an hour, times a day, times per hour, after a minute, after a few minutes, after a while it, comes back, come back after, \
