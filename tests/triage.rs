@@ -106,6 +106,7 @@ fn the_default_rules_sort_requests_that_were_written_blind() {
         ("blind-12", include_str!("triage/blind-12.jsonl")),
         ("blind-13", include_str!("triage/blind-13.jsonl")),
         ("blind-14", include_str!("triage/blind-14.jsonl")),
+        ("blind-15", include_str!("triage/blind-15.jsonl")),
     ];
     let figures = sets.map(|(name, text)| (name, measure(name, text)));
     for (name, (right, all, found, outages)) in figures {

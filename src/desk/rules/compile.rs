@@ -234,7 +234,7 @@ impl Build {
     }
 
     fn regex(&mut self, index: usize, rule: &Rule, regex: &str) {
-        match checked(regex, regex) {
+        match checked(regex, false) {
             Ok(compiled) if compiled.is_match("") => {
                 self.problem(&rule.name, "regex", format!("\"{regex}\" matches every mail; make it ask for something"));
             }
@@ -250,7 +250,7 @@ impl Build {
         if let Some((_, uses)) = self.inner.get_mut(regex) {
             return uses.push(used);
         }
-        match checked(regex, &on_folded(regex)) {
+        match checked(regex, true) {
             Ok(compiled) => {
                 self.inner.insert(regex.to_owned(), (compiled, vec![used]));
             }
@@ -299,15 +299,16 @@ fn on_folded(regex: &str) -> String {
     regex.replace(r"\w", r"[a-z0-9_\u{80}-\u{10ffff}]")
 }
 
-/// Compiled alone, so that a problem names its rule; `written` is what the rule says, `meant` what is searched.
-fn checked(written: &str, meant: &str) -> Result<Regex, String> {
+/// Compiled alone, so that a problem names its rule.
+fn checked(written: &str, on_folded_text: bool) -> Result<Regex, String> {
     if written.len() > LONGEST_REGEX {
         return Err(format!("a regex of {} bytes; at most {LONGEST_REGEX}", written.len()));
     }
+    let meant = if on_folded_text { on_folded(written) } else { written.to_owned() };
     let why = |error: &regex::Error| error.to_string().lines().last().unwrap_or_default().to_owned();
-    RegexBuilder::new(meant)
-        // The folded text has no capitals, and folding whole Unicode for each of the built-in ones took half a second.
-        .case_insensitive(written == meant || written.contains(|c: char| c.is_ascii_uppercase()))
+    RegexBuilder::new(&meant)
+        // Folded text has no capitals, and case over all of Unicode took the built-in rules half a second.
+        .case_insensitive(!on_folded_text || written.contains(|c: char| c.is_ascii_uppercase()))
         .size_limit(REGEX_MEMORY)
         .build()
         .map_err(|error| format!("\"{written}\" is no regex: {}", why(&error)))

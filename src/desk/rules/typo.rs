@@ -13,9 +13,9 @@ pub struct Vocabulary {
 }
 
 /// Words that are words although swapping two letters gives a keyword.
-const REAL: [&str; 22] = [
+const REAL: [&str; 24] = [
     "form", "from", "trial", "trail", "quiet", "quite", "angel", "angle", "untied", "united", "won", "own", "sever",
-    "serve", "cloud", "clear", "close", "brake", "print", "order", "pones", "state",
+    "serve", "cloud", "clear", "close", "brake", "print", "order", "pones", "state", "vier", "vijf",
 ];
 
 impl Vocabulary {
