@@ -148,7 +148,7 @@ pub fn new_text(body: &str) -> String {
             break;
         }
         // A bare forward says what it says by the forwarded text; with words of one's own above it, those count.
-        if words >= OWN_WORDS && (is_forwarding(trimmed) || is_header_block(&lines[at..])) {
+        if (is_forwarding(trimmed) || is_header_block(&lines[at..])) && words >= OWN_WORDS && !only_points(&kept) {
             break;
         }
         signed |= words > 0 && lines.len() - at <= SIGNATURE_LINES && is_closing(trimmed);
@@ -167,9 +167,31 @@ pub fn new_text(body: &str) -> String {
 }
 
 /// So many words above a forwarded text are a request of their own.
-const OWN_WORDS: usize = 8;
+const OWN_WORDS: usize = 4;
 /// A closing formula with more lines below it than these is none.
 const SIGNATURE_LINES: usize = 12;
+
+/// "Please see below, can you handle this?": a short note that points at what it forwards.
+fn only_points(own: &str) -> bool {
+    const POINTERS: [&str; 14] = [
+        "below",
+        "fyi",
+        "forward",
+        "this one",
+        "look at this",
+        "this mail",
+        "see ",
+        "handle",
+        "weitergeleitet",
+        "unten",
+        "siehe",
+        "hieronder",
+        "zie ",
+        "ci-dessous",
+    ];
+    let lower = own.to_lowercase();
+    own.split_whitespace().count() <= 15 && POINTERS.iter().any(|pointer| lower.contains(pointer))
+}
 
 fn is_forwarding(line: &str) -> bool {
     let lower = line.to_lowercase();
