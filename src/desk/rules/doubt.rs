@@ -40,6 +40,8 @@ pub enum Sign {
     Over,
     /// Right before a match: "after the outage".
     After,
+    /// In the same sentence, with an `Over` before it: "mail works again, only the TV has no signal".
+    Leftover,
     /// Right before an `Over`: "since the power came back" tells a moment.
     Since,
     /// "but", "now": what follows it in the sentence is not touched by what stood before.
@@ -227,8 +229,14 @@ impl Scene<'_> {
                 .iter()
                 .any(|sign| self.right_before(*sign, seen.start, 2).is_some());
             let relapse = seen.end <= start && self.turned(seen.end, start);
-            outside && !denied && !relapse && self.sentence(seen.start) >= sentence
+            outside && !denied && !relapse && (self.sentence(seen.start) >= sentence || self.left_over(sentence))
         })
+    }
+
+    /// "Only the TV still has no signal", after it was told that all is well.
+    fn left_over(&self, sentence: usize) -> bool {
+        let here = |sign: Sign| self.of(sign).any(|seen| self.sentence(seen.start) == sentence);
+        here(Sign::Leftover) && !here(Sign::Everybody) && !here(Sign::Turn)
     }
 
     /// "my docking station has no network", but not "my whole team has none".

@@ -2,7 +2,7 @@
 
 use super::doubt::Sign;
 
-pub const SIGNS: [(Sign, &str); 18] = [
+pub const SIGNS: [(Sign, &str); 19] = [
     (
         Sign::Not,
         "not, isnt, arent, wasnt, werent, never, no longer, no more, dont think, nicht, niet, nooit, n est pas, \
@@ -10,7 +10,7 @@ pub const SIGNS: [(Sign, &str); 18] = [
     ),
     (
         Sign::No,
-        "no, without, neither, nor, zero, none, no sign of, nobody, no one, no such, kein, keine, keinen, keiner, ohne, weder, geen, zonder, pas de, \
+        "no, nothing, without, neither, nor, zero, none, no sign of, nobody, no one, no such, kein, keine, keinen, keiner, ohne, weder, geen, zonder, pas de, \
          n y a pas, sans, aucune, aucun, no hay, ninguna, ningun, sin, nessun, nessuna, senza, nao ha, nenhum, nenhuma, sem, \
          brak, bez, zadnej, zadnego, zaden",
     ),
@@ -39,6 +39,11 @@ pub const SIGNS: [(Sign, &str); 18] = [
         "after, !only after, !after several, !after a few, !after two, !after three, !after many, !after some, !after about, !after five, !after ten, !erst nach, !nach mehreren, !nach einigen, !pas na, !na een paar, !apres plusieurs, !apres quelques, following, thanks to, because of the, nach, nach dem, nach der, na \
          de, na het, apres, tras, despues de, despues del, dopo, dopo il, apos, \
          depois da, depois do, po, since the outage, since the crash, since the disruption, since the failure, since the breakdown",
+    ),
+    (
+        Sign::Leftover,
+        "!standing still, !stands still, !stand still, !stood still, !still standing, !not only, still, only, just, leftover, left over, left, last thing, one thing, remaining, remains, except, apart from, nur noch, bis auf, \
+         ausser, nur, alleen, alleen nog, enkel, behalve, seul, seule, seulement, sauf, il ne reste, reste, solo, salvo, apenas, tylko",
     ),
     (Sign::Since, "since, seit, sinds, depuis, desde, da quando, od kiedy, ever since"),
     (
@@ -143,7 +148,7 @@ pub const SIGNS: [(Sign, &str); 18] = [
     ),
     (
         Sign::Device,
-        "the tv, television, smart tv, one pc, this pc, that pc, one computer, this computer, that computer, the pc in, the pc of, the computer in, the computer of, pc of, computer of, one laptop, one printer, one phone, one screen, laptop, notebook, macbook, chromebook, ipad, iphone, tablet, keyboard, mouse, headset, headphones, earphones, earbuds, webcam, touchpad, trackpad, \
+        "tv, television, camera, !camera system, !camera server, alarm clock, baby monitor, microwave, dishwasher, smart tv, one pc, this pc, that pc, one computer, this computer, that computer, the pc in, the pc of, the computer in, the computer of, pc of, computer of, one laptop, one printer, one phone, one screen, laptop, notebook, macbook, chromebook, ipad, iphone, tablet, keyboard, mouse, headset, headphones, earphones, earbuds, webcam, touchpad, trackpad, \
          docking station, dockingstation, usb stick, charger, power adapter, the monitor, my monitor, second monitor, external monitor, left monitor, right monitor, second screen, my screen, desk phone, handset, \
          printer, label printer, scanner, hand scanner, barcode scanner, copier, projector, beamer, smartboard, whiteboard, meeting room screen, stylus, mousepad, \
          !on my laptop i, !printer server, !print server, !the monitor was, !the monitor has, \
