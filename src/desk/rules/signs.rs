@@ -60,7 +60,8 @@ pub const SIGNS: [(Sign, &str); 19] = [
     ),
     (
         Sign::Supposed,
-        "why was, why were, why did, tell us why, warum war, warum waren, warum ist gestern, waarom was, \
+        "!had it last, !worked last, !was fine last, !was ok last, !until last, !till last, !like last, !as of last, \
+         why was, why were, why did, tell us why, warum war, warum waren, warum ist gestern, waarom was, \
          waarom waren, pourquoi, would be nice, would be great, would be good, would be handy, would be useful, \
          it would help, ware schon, ware toll, zou fijn, zou mooi, zou handig, serait bien, serait pratique, \
          !since mondays, !since tuesdays, !since wednesdays, !since thursdays, !since fridays, !since yesterdays, \
@@ -162,7 +163,8 @@ pub const SIGNS: [(Sign, &str); 19] = [
     ),
     (
         Sign::OthersFine,
-        "around me, for the others it works, for the others, bei den anderen, bij de anderen, pour les autres, \
+        "the rest can, the rest are fine, the rest is fine, the rest has no, the rest have no, around me, \
+         for the others it works, for the others, bei den anderen, bij de anderen, pour les autres, \
          the others there, others there, the others do, others do, the others in, in and working, others can, \
          as far as i know, colleagues are fine, colleague is fine, colleagues can, colleague can, colleague has no, \
          colleagues have no, colleagues dont, colleague doesnt, others are fine, the others are, others are ok, \
@@ -224,24 +226,25 @@ pub const SIGNS: [(Sign, &str); 19] = [
     ),
     (
         Sign::Everybody,
-        "of all, !first of all, !most of all, !best of all, !worst of all, !of all things, for every, on every, \
-         at every, from every, every single, for each, on each, at each, all of our, of our users, of our customers, \
-         of our staff, none of the, any of the, any of our, both of our, in both, at both, on all, !on every page, \
-         !in every cell, !for every mail, !for every new, !on every start, !at every start, !for each mail, \
-         !for each new, !at each start, !on each page, !on each start, !on all my, !on all pages, !for every email, \
-         !on every sheet, !none of the buttons, !none of the files, !any of the files, !any of the buttons, \
-         !any of the other, me and the, me and my, everyone, everybody, nobody, no one, none of us, none of our, \
-         all of us, all users, all staff, whole, entire, company wide, the office, all employees, all our, \
-         customers, patients, every user, every customer, every pc, every computer, every store, every branch, \
-         every site, bei allen, fur alle, voor alle, voor iedereen, bij alle, wir alle, alle mitarbeiter*, \
-         alle kollegen, alle kolleginnen, alle nutzer*, alle benutzer*, alle anwender*, alle kunden, alle patienten, \
-         alle rechner, alle pcs, alle arbeitsplatze, alle standorte, alle filialen, alle telefone, alle kassen, \
-         alle systeme, alle server, alle collegas, alle medewerkers, alle gebruikers, alle klanten, \
-         alle werkplekken, alle vestigingen, alle winkels, alle computers, alle kassas, alle telefoons, \
-         alle systemen, alle servers, alle afdelingen, alle docenten, alle leerlingen, alle chauffeurs, alle gasten, \
-         niemand, keiner, ganze*, gesamte*, iedereen, hele, tout le monde, personne, plus aucun, tout le, toute l, \
-         tous les, toda la, todos, nadie, todo el, tutti, nessuno, tutta, tutto l, ninguem, toda a, todo o, wszyscy, \
-         nikt, cala firma, cale biuro, caly",
+        "colleagues and i, colleague and i, others and i, and i cannot, and i cant, and i both, collegas en ik, \
+         kollegen und ich, kollege und ich, collegues et moi, of all, !first of all, !most of all, !best of all, \
+         !worst of all, !of all things, for every, on every, at every, from every, every single, for each, on each, \
+         at each, all of our, of our users, of our customers, of our staff, none of the, any of the, any of our, \
+         both of our, in both, at both, on all, !on every page, !in every cell, !for every mail, !for every new, \
+         !on every start, !at every start, !for each mail, !for each new, !at each start, !on each page, \
+         !on each start, !on all my, !on all pages, !for every email, !on every sheet, !none of the buttons, \
+         !none of the files, !any of the files, !any of the buttons, !any of the other, me and the, me and my, \
+         everyone, everybody, nobody, no one, none of us, none of our, all of us, all users, all staff, whole, \
+         entire, company wide, the office, all employees, all our, customers, patients, every user, every customer, \
+         every pc, every computer, every store, every branch, every site, bei allen, fur alle, voor alle, \
+         voor iedereen, bij alle, wir alle, alle mitarbeiter*, alle kollegen, alle kolleginnen, alle nutzer*, \
+         alle benutzer*, alle anwender*, alle kunden, alle patienten, alle rechner, alle pcs, alle arbeitsplatze, \
+         alle standorte, alle filialen, alle telefone, alle kassen, alle systeme, alle server, alle collegas, \
+         alle medewerkers, alle gebruikers, alle klanten, alle werkplekken, alle vestigingen, alle winkels, \
+         alle computers, alle kassas, alle telefoons, alle systemen, alle servers, alle afdelingen, alle docenten, \
+         alle leerlingen, alle chauffeurs, alle gasten, niemand, keiner, ganze*, gesamte*, iedereen, hele, \
+         tout le monde, personne, plus aucun, tout le, toute l, tous les, toda la, todos, nadie, todo el, tutti, \
+         nessuno, tutta, tutto l, ninguem, toda a, todo o, wszyscy, nikt, cala firma, cale biuro, caly",
     ),
     (
         Sign::Partial,
