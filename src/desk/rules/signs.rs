@@ -60,49 +60,62 @@ pub const SIGNS: [(Sign, &str); 19] = [
     ),
     (
         Sign::Supposed,
-        "!had it last, !worked last, !was fine last, !was ok last, !until last, !till last, !like last, !as of last, \
-         why was, why were, why did, tell us why, warum war, warum waren, warum ist gestern, waarom was, \
-         waarom waren, pourquoi, would be nice, would be great, would be good, would be handy, would be useful, \
-         it would help, ware schon, ware toll, zou fijn, zou mooi, zou handig, serait bien, serait pratique, \
-         !since mondays, !since tuesdays, !since wednesdays, !since thursdays, !since fridays, !since yesterdays, \
-         !asking if, !wondering if, !ask if, !asks if, !chaque article, !un article, !les articles, !article number, \
-         !jeder artikel, !an article at, !every article, !each article, !after the maintenance, !since maintenance, \
-         asks whether, ask whether, whether we have, whether we are, protection against, protected against, \
-         questionnaire, do we need to, do we have to, should we, must we, mussen wir, sollen wir, moeten we, \
-         moeten wij, faut il, devons nous, wird gewartet, werden gewartet, abgeschaltet, wird abgestellt, eraf, \
-         coupee le, coupure le, coupe le, sera coupe*, sera coupee, seront coupe*, will be off, am samstag, \
-         am sonntag, zaterdag, zondag, samedi, dimanche, on saturday, on sunday, next saturday, next sunday, \
-         this saturday, this sunday, this weekend, next weekend, next week, nachste woche, volgende week, \
-         la semaine prochaine, tomorrow, morgen fruh, morgenvroeg, demain, !since saturday, !since sunday, \
-         !on saturday and still, !seit samstag, !sinds zaterdag, !sinds zondag, !depuis samedi, !depuis dimanche, \
-         !by tomorrow, !tomorrow morning we, !since last, !seit letzter, !seit letzte, !sinds vorige, \
-         !sinds afgelopen, !depuis la semaine, if, !if somebody could, !if someone could, !if you could, \
-         !if possible, !if you can, !as if, !if you need, !if not, !even if, !if anyone can, !if need be, \
-         !if you want, !if you like, !if you would, !if that helps, !if there is anything, !see if, !looks as if, \
-         !if i may, !if that one, !if it goes on, !if this continues, !if this goes, !what if, in january, \
-         in february, in march, in april, in may, in june, in july, in august, in september, in october, \
-         in november, in december, last summer, last winter, last spring, last autumn, last quarter, in case, \
-         whenever one of, whenever there, whenever something, in the event, what happens, what would happen, \
-         should the, suppose, hypothetical*, planned, plan to, plans to, plans a, scheduled, maintenance, will be, \
-         going to be, drill, exercise, simulation, tabletop, training, !training room, !training centre, \
-         !training center, !training department, !training video, !training laptop, !training laptops, !training pc, \
-         course, !of course, webinar, workshop, article, blog, newsletter, headline, read about, read that, read in, \
-         heard that, on the news, report about, for our report, for the report, for our records, question about, \
-         questions about, a question regarding, how long was, how long were, how long did, what was the cause, \
-         what caused, root cause, post mortem, postmortem, lessons learned, last week, last weeks, last months, \
-         last weekend, last weekends, last nights, mondays, tuesdays, wednesdays, thursdays, fridays, a summary, \
-         short summary, last month, last year, last tuesday, last monday, last thursday, previous, yesterdays, \
-         two weeks ago, history of, would like, procedure, policy, insurance, checklist, prevent, protect us, avoid, \
-         prepare for, how do we, how would we, what do we do, monitoring for, alert us, get alerts, notify us, sla, \
-         compensation, credit for, on the invoice, on your invoice, is this real, banner, slide, presentation, \
-         wording, page says, template, wenn, falls, sollte, geplant*, wartung*, schulung, ubung, letzte woche, \
-         letzten*, im fall, im falle, notfallplan, ursache, gelesen, als de, als het, indien, gepland*, onderhoud, \
-         oefening, cursus, vorige week, vorige maand, oorzaak, stel dat, afgelopen, si le, si la, si l, si les, \
-         en cas, au cas ou, prevu, prevue, planifie*, formation, exercice, semaine derniere, mois dernier, cause de, \
-         si el, en caso, programad*, planificad*, formacion, simulacro, semana pasada, mes pasado, causa, se il, \
-         se la, nel caso, in caso, previsto, prevista, programmat*, formazione, esercitazione, settimana scorsa, \
-         mese scorso, se o, se a, em caso, caso o, planejad*, planead*, formacao, treinamento, semana passada, \
-         mes passado, jesli, gdyby, w razie, planowan*, szkoleni*, cwiczeni*, w zeszlym, zeszlego, przyczyn*",
+        "how often, how many times, wie oft, hoe vaak, combien de fois, hoe lang was, !had it last, !worked last, \
+         !was fine last, !was ok last, !until last, !till last, !like last, !as of last, why was, why were, why did, \
+         tell us why, warum war, warum waren, warum ist gestern, waarom was, waarom waren, pourquoi, would be nice, \
+         would be great, would be good, would be handy, would be useful, it would help, ware schon, ware toll, \
+         zou fijn, zou mooi, zou handig, serait bien, serait pratique, !since mondays, !since tuesdays, \
+         !since wednesdays, !since thursdays, !since fridays, !since yesterdays, !asking if, !wondering if, !ask if, \
+         !asks if, !chaque article, !un article, !les articles, !article number, !jeder artikel, !an article at, \
+         !every article, !each article, !after the maintenance, !since maintenance, asks whether, ask whether, \
+         whether we have, whether we are, protection against, protected against, questionnaire, do we need to, \
+         do we have to, should we, must we, mussen wir, sollen wir, moeten we, moeten wij, faut il, devons nous, \
+         wird gewartet, werden gewartet, abgeschaltet, wird abgestellt, eraf, coupee le, coupure le, coupe le, \
+         sera coupe*, sera coupee, seront coupe*, will be off, am samstag, am sonntag, zaterdag, zondag, samedi, \
+         dimanche, on saturday, on sunday, next saturday, next sunday, this saturday, this sunday, this weekend, \
+         next weekend, next week, nachste woche, volgende week, la semaine prochaine, tomorrow, morgen fruh, \
+         morgenvroeg, demain, !since saturday, !since sunday, !on saturday and still, !seit samstag, \
+         !sinds zaterdag, !sinds zondag, !depuis samedi, !depuis dimanche, !by tomorrow, !tomorrow morning we, \
+         !since last, !seit letzter, !seit letzte, !sinds vorige, !sinds afgelopen, !depuis la semaine, if, \
+         !if somebody could, !if someone could, !if you could, !if possible, !if you can, !as if, !if you need, \
+         !if not, !even if, !if anyone can, !if need be, !if you want, !if you like, !if you would, !if that helps, \
+         !if there is anything, !see if, !looks as if, !if i may, !if that one, !if it goes on, !if this continues, \
+         !if this goes, !what if, in january, in february, in march, in april, in may, in june, in july, in august, \
+         in september, in october, in november, in december, last summer, last winter, last spring, last autumn, \
+         last quarter, in case, whenever one of, whenever there, whenever something, in the event, what happens, \
+         what would happen, should the, suppose, hypothetical*, planned, plan to, plans to, plans a, scheduled, \
+         maintenance, will be, going to be, drill, exercise, simulation, tabletop, training, !training room, \
+         !training centre, !training center, !training department, !training video, !training laptop, \
+         !training laptops, !training pc, course, !of course, webinar, workshop, article, blog, newsletter, \
+         headline, read about, read that, read in, heard that, on the news, report about, for our report, \
+         for the report, for our records, question about, questions about, a question regarding, how long was, \
+         how long were, how long did, what was the cause, what caused, root cause, post mortem, postmortem, \
+         lessons learned, last week, last weeks, last months, last weekend, last weekends, last nights, \
+         mondays outage, mondays failure, mondays problem, mondays problems, mondays disruption, mondays crash, \
+         mondays incident, mondays breakdown, mondays downtime, mondays interruption, mondays power cut, \
+         tuesdays outage, tuesdays failure, tuesdays problem, tuesdays problems, tuesdays disruption, \
+         tuesdays crash, tuesdays incident, tuesdays breakdown, tuesdays downtime, tuesdays interruption, \
+         tuesdays power cut, wednesdays outage, wednesdays failure, wednesdays problem, wednesdays problems, \
+         wednesdays disruption, wednesdays crash, wednesdays incident, wednesdays breakdown, wednesdays downtime, \
+         wednesdays interruption, wednesdays power cut, thursdays outage, thursdays failure, thursdays problem, \
+         thursdays problems, thursdays disruption, thursdays crash, thursdays incident, thursdays breakdown, \
+         thursdays downtime, thursdays interruption, thursdays power cut, fridays outage, fridays failure, \
+         fridays problem, fridays problems, fridays disruption, fridays crash, fridays incident, fridays breakdown, \
+         fridays downtime, fridays interruption, fridays power cut, a summary, short summary, last month, last year, \
+         last tuesday, last monday, last thursday, previous, yesterdays outage, yesterdays failure, \
+         yesterdays problem, yesterdays problems, yesterdays disruption, yesterdays crash, yesterdays incident, \
+         yesterdays breakdown, yesterdays downtime, yesterdays interruption, yesterdays power cut, two weeks ago, \
+         history of, would like, procedure, policy, insurance, checklist, prevent, protect us, avoid, prepare for, \
+         how do we, how would we, what do we do, monitoring for, alert us, get alerts, notify us, sla, compensation, \
+         credit for, on the invoice, on your invoice, is this real, banner, slide, presentation, wording, page says, \
+         template, wenn, falls, sollte, geplant*, wartung*, schulung, ubung, letzte woche, letzten*, im fall, \
+         im falle, notfallplan, ursache, gelesen, als de, als het, indien, gepland*, onderhoud, oefening, cursus, \
+         vorige week, vorige maand, oorzaak, stel dat, afgelopen, si le, si la, si l, si les, en cas, au cas ou, \
+         prevu, prevue, planifie*, formation, exercice, semaine derniere, mois dernier, cause de, si el, en caso, \
+         programad*, planificad*, formacion, simulacro, semana pasada, mes pasado, causa, se il, se la, nel caso, \
+         in caso, previsto, prevista, programmat*, formazione, esercitazione, settimana scorsa, mese scorso, se o, \
+         se a, em caso, caso o, planejad*, planead*, formacao, treinamento, semana passada, mes passado, jesli, \
+         gdyby, w razie, planowan*, szkoleni*, cwiczeni*, w zeszlym, zeszlego, przyczyn*",
     ),
     (
         Sign::My,
@@ -111,79 +124,84 @@ pub const SIGNS: [(Sign, &str); 19] = [
     ),
     (
         Sign::ForMe,
-        "me, !call me, !ring me, !phone me, !tell me, !let me know, !contact me, !reach me, !give me, !help me, \
-         !excuse me, !believe me, !trust me, !me and, !email me, !mail me, !text me, !to me that, !told me that, \
-         !me back, !me asap, !me on, !me at, !me immediately, !me urgently, !send me, !inform me, !behind me, \
-         !like me, !remind me, !and me, !not just me, !not only me, !it is not me, !me too, !from my phone, \
-         !from my mobile, !from my own mobile, !from my cell, !from my private, !me on my, !on my mobile, \
-         !on my cell, !on my own mobile, !on our phones, mrs, mr, ms, our colleague, a colleague, one colleague, \
-         one of my colleagues, my colleague, my boss, our director, the director, he cannot, he cant, she cannot, \
-         she cant, frau, herr, herrn, mevrouw, meneer, dhr, mw, madame, monsieur, mme, !mr and, tells me, says i, \
-         shows me, asks me, gives me, lets me, let me in, throws me, kicks me, logs me, told me i, since my, i get, \
-         when i, i am unable, ich bekomme, wenn ich, ik krijg, als ik, quand je, je recois, in my, of my, with my, \
-         !in my department, !in my team, !in my office, !in my company, !in my shop, !in my branch, !of my team, \
-         !of my colleagues, !of my department, !of my staff, !with my team, !with my colleagues, !of my users, \
-         !of my clients, !in my group, for me, to me, i cant, i cannot, i can not, im unable, i keep, on my, \
-         from my, at home, home office, my own, my home, one user, a user, one person, my account, my laptop, my pc, \
-         my computer, my desk, my workstation, my phone, ich kann, bei mir, mein rechner, mein laptop, mein pc, \
-         zuhause, zu hause, ik kan, bij mij, mijn laptop, mijn pc, thuis, je ne peux, je n arrive, je n ai, \
-         chez moi, mon poste, mon ordinateur, mon pc, no puedo, en mi, mi ordenador, mi portatil, en casa, \
-         non riesco, sul mio, il mio, a casa, nao consigo, no meu, meu computador, em casa, nie moge, u mnie, \
-         na moim, w domu",
+        "je ne, je n, ich komme, ich habe kein, ich habe keine, ich habe keinen, ich bekomme, ich erhalte, ich sehe, \
+         ich kriege, ik krijg, ik heb geen, ik zie, ik kom, ik ontvang, me, !call me, !ring me, !phone me, !tell me, \
+         !let me know, !contact me, !reach me, !give me, !help me, !excuse me, !believe me, !trust me, !me and, \
+         !email me, !mail me, !text me, !to me that, !told me that, !me back, !me asap, !me on, !me at, \
+         !me immediately, !me urgently, !send me, !inform me, !behind me, !like me, !remind me, !and me, \
+         !not just me, !not only me, !it is not me, !me too, !from my phone, !from my mobile, !from my own mobile, \
+         !from my cell, !from my private, !me on my, !on my mobile, !on my cell, !on my own mobile, !on our phones, \
+         mrs, mr, ms, our colleague, a colleague, one colleague, one of my colleagues, my colleague, my boss, \
+         our director, the director, he cannot, he cant, she cannot, she cant, frau, herr, herrn, mevrouw, meneer, \
+         dhr, mw, madame, monsieur, mme, !mr and, tells me, says i, shows me, asks me, gives me, lets me, let me in, \
+         throws me, kicks me, logs me, told me i, since my, i get, when i, i am unable, wenn ich, als ik, quand je, \
+         je recois, in my, of my, with my, !in my department, !in my team, !in my office, !in my company, \
+         !in my shop, !in my branch, !of my team, !of my colleagues, !of my department, !of my staff, !with my team, \
+         !with my colleagues, !of my users, !of my clients, !in my group, for me, to me, i cant, i cannot, \
+         i can not, im unable, i keep, on my, from my, at home, home office, my own, my home, one user, a user, \
+         one person, my account, my laptop, my pc, my computer, my desk, my workstation, my phone, ich kann, \
+         bei mir, mein rechner, mein laptop, mein pc, zuhause, zu hause, ik kan, bij mij, mijn laptop, mijn pc, \
+         thuis, je ne peux, je n arrive, je n ai, chez moi, mon poste, mon ordinateur, mon pc, no puedo, en mi, \
+         mi ordenador, mi portatil, en casa, non riesco, sul mio, il mio, a casa, nao consigo, no meu, \
+         meu computador, em casa, nie moge, u mnie, na moim, w domu",
     ),
     (
         Sign::OnlyMe,
-        "i am the only, im the only, only one who, the only person, only person who, just this, only this, only me, \
-         just me, only my, just my, only mine, just mine, only that my, it is only, its only that, only for me, \
-         only one user, only one person, only i, only on my, it is my, it is just my, its just my, nobody else has, \
-         no one else has, not anyone else, works for everyone else, everyone else is fine, everybody else is fine, \
-         everyone else can, everybody else can, everyone else is working, everybody else is working, \
-         ich bin der einzige, ich bin die einzige, nur bei mir, nur ich, nur mein, nur meine, nur meinen, \
-         ben de enige, alleen ik, alleen bij mij, alleen mijn, enkel bij mij, enkel mijn, je suis le seul, \
-         je suis la seule, seulement moi, moi seul, moi seule, que moi, que mon, que ma, uniquement mon, \
-         uniquement chez moi, soy el unico, soy la unica, solo a mi, solo yo, solo mi, sono l unico, sono l unica, \
-         solo io, solo a me, solo il mio, sou o unico, sou a unica, so eu, apenas eu, apenas o meu, so o meu, \
-         jako jedyn*, tylko ja, tylko u mnie, tylko moj*",
+        "the whole team sees them, the whole team can, the whole team has, everybody else sees, everyone else sees, \
+         everyone else has, everybody else has, everybody else is connected, everyone else is connected, \
+         the rest of the team can, the rest of the office can, i am the only, im the only, only one who, \
+         the only person, only person who, just this, only this, only me, just me, only my, just my, only mine, \
+         just mine, only that my, it is only, its only that, only for me, only one user, only one person, only i, \
+         only on my, it is my, it is just my, its just my, nobody else has, no one else has, not anyone else, \
+         works for everyone else, everyone else is fine, everybody else is fine, everyone else can, \
+         everybody else can, everyone else is working, everybody else is working, ich bin der einzige, \
+         ich bin die einzige, nur bei mir, nur ich, nur mein, nur meine, nur meinen, ben de enige, alleen ik, \
+         alleen bij mij, alleen mijn, enkel bij mij, enkel mijn, je suis le seul, je suis la seule, seulement moi, \
+         moi seul, moi seule, que moi, que mon, que ma, uniquement mon, uniquement chez moi, soy el unico, \
+         soy la unica, solo a mi, solo yo, solo mi, sono l unico, sono l unica, solo io, solo a me, solo il mio, \
+         sou o unico, sou a unica, so eu, apenas eu, apenas o meu, so o meu, jako jedyn*, tylko ja, tylko u mnie, \
+         tylko moj*",
     ),
     (
         Sign::MyDevice,
-        "my printer, my laptop, my pc, my computer, my mouse, my keyboard, my screen, my tablet, my calendar, \
-         my folder, my mailbox, my file, my files, my outlook, my system, my own system, my machine, my workstation, \
-         my notebook, my headset, my monitor, my desktop, my profile, my account, laptop of, new laptop, his laptop, \
-         her laptop, his pc, her pc, his computer, her computer, mein notebook, mein laptop, meinem laptop, \
-         mein rechner, meinem rechner, mein pc, meinem pc, mein drucker, mein outlook, mein konto, meinem computer, \
-         mein computer, mein bildschirm, mein telefon, mijn laptop, mijn pc, mijn computer, mijn scherm, \
-         mijn outlook, mijn printer, mijn account, mijn telefoon, mijn muis, mijn toetsenbord, mijn bureaublad, \
-         mijn bestanden, mijn map, mijn agenda, mein desktop, meinem desktop, meine dateien, mein ordner, \
-         mein kalender, meine maus, meine tastatur, mon bureau, mes fichiers, mon agenda, mon clavier, my icons, \
-         my wallpaper, my documents, my photos, mon poste, mon pc, mon ordinateur, mon imprimante, mon outlook, \
-         mon ecran, mon compte, mon portable, ma souris, ma session, ma boite, imprimante du, mi ordenador, \
-         mi portatil, mi pc, mi cuenta, mio pc, mio computer, mio portatile, meu computador, meu portatil, \
-         moj komputer, moj laptop, !sent from my, !writing from my",
+        "my laptops battery, my laptops, my pcs, my computers, my printers, my printer, my laptop, my pc, \
+         my computer, my mouse, my keyboard, my screen, my tablet, my calendar, my folder, my mailbox, my file, \
+         my files, my outlook, my system, my own system, my machine, my workstation, my notebook, my headset, \
+         my monitor, my desktop, my profile, my account, laptop of, new laptop, his laptop, her laptop, his pc, \
+         her pc, his computer, her computer, mein notebook, mein laptop, meinem laptop, mein rechner, \
+         meinem rechner, mein pc, meinem pc, mein drucker, mein outlook, mein konto, meinem computer, mein computer, \
+         mein bildschirm, mein telefon, mijn laptop, mijn pc, mijn computer, mijn scherm, mijn outlook, \
+         mijn printer, mijn account, mijn telefoon, mijn muis, mijn toetsenbord, mijn bureaublad, mijn bestanden, \
+         mijn map, mijn agenda, mein desktop, meinem desktop, meine dateien, mein ordner, mein kalender, meine maus, \
+         meine tastatur, mon bureau, mes fichiers, mon agenda, mon clavier, my icons, my wallpaper, my documents, \
+         my photos, mon poste, mon pc, mon ordinateur, mon imprimante, mon outlook, mon ecran, mon compte, \
+         mon portable, ma souris, ma session, ma boite, imprimante du, mi ordenador, mi portatil, mi pc, mi cuenta, \
+         mio pc, mio computer, mio portatile, meu computador, meu portatil, moj komputer, moj laptop, !sent from my, \
+         !writing from my",
     ),
     (
         Sign::OthersFine,
-        "the rest can, the rest are fine, the rest is fine, the rest has no, the rest have no, around me, \
-         for the others it works, for the others, bei den anderen, bij de anderen, pour les autres, \
-         the others there, others there, the others do, others do, the others in, in and working, others can, \
-         as far as i know, colleagues are fine, colleague is fine, colleagues can, colleague can, colleague has no, \
-         colleagues have no, colleagues dont, colleague doesnt, others are fine, the others are, others are ok, \
-         others are all, others have no, others do not, others work, other people can, everyone else, \
-         everybody else, anyone else can, rest of the office, rest of the team, rest of the company, rest of us, \
-         office is fine, nobody else, no one else, next to me, opposite me, beside me, sits next, neighbours does, \
-         neighbour has, works for others, works for everyone, fine for others, works for my, works on my, \
-         works fine on, fine on my, have no such, has no such, has no problem, have no problem, has no trouble, \
-         have no trouble, other files, other pdfs, other documents, other mails, other pages, other websites, \
-         other programs, other apps, other spreadsheets, other attachments, andere dateien, andere bestanden, \
-         andere pdfs, autres fichiers, has hers, has his, on other computers, on other pcs, on another pc, \
-         on another computer, other laptops, on a colleagues, on my colleagues, at my colleagues, \
-         kollegen haben kein, bei den kollegen, bei kollegen, bei allen anderen, alle anderen, kollegen konnen, \
-         kollege hat kein, collegas hebben, collegas kunnen, bij collega, bij anderen, bij de collegas, \
-         collegas wel, anderen wel, collegen wel, kollegen schon, die anderen schon, den kollegen geht, \
-         les collegues oui, the three others, the two others, the others are ok, others are okay, other ones are, \
-         other ones work, de rest werkt, de rest kan, anderen hebben, mes collegues n ont, chez mes collegues, \
-         chez les autres, les autres, mes collegues peuvent, mis companeros, los demas, a los demas, i colleghi, \
-         gli altri, meus colegas, os outros, u innych, koledzy, inni",
+        "mes collegues en, mes collegues oui, mes collegues recoivent, mes collegues peuvent, the rest can, \
+         the rest are fine, the rest is fine, the rest has no, the rest have no, around me, for the others it works, \
+         for the others, bei den anderen, bij de anderen, pour les autres, the others there, others there, \
+         the others do, others do, the others in, in and working, others can, as far as i know, colleagues are fine, \
+         colleague is fine, colleagues can, colleague can, colleague has no, colleagues have no, colleagues dont, \
+         colleague doesnt, others are fine, the others are, others are ok, others are all, others have no, \
+         others do not, others work, other people can, everyone else, everybody else, anyone else can, \
+         rest of the office, rest of the team, rest of the company, rest of us, office is fine, nobody else, \
+         no one else, next to me, opposite me, beside me, sits next, neighbours does, neighbour has, \
+         works for others, works for everyone, fine for others, works for my, works on my, works fine on, \
+         fine on my, have no such, has no such, has no problem, have no problem, has no trouble, have no trouble, \
+         other files, other pdfs, other documents, other mails, other pages, other websites, other programs, \
+         other apps, other spreadsheets, other attachments, andere dateien, andere bestanden, andere pdfs, \
+         autres fichiers, has hers, has his, on other computers, on other pcs, on another pc, on another computer, \
+         other laptops, on a colleagues, on my colleagues, at my colleagues, kollegen haben kein, bei den kollegen, \
+         bei kollegen, bei allen anderen, alle anderen, kollegen konnen, kollege hat kein, collegas hebben, \
+         collegas kunnen, bij collega, bij anderen, bij de collegas, collegas wel, anderen wel, collegen wel, \
+         kollegen schon, die anderen schon, den kollegen geht, les collegues oui, the three others, the two others, \
+         the others are ok, others are okay, other ones are, other ones work, de rest werkt, de rest kan, \
+         anderen hebben, mes collegues n ont, chez mes collegues, chez les autres, les autres, mis companeros, \
+         los demas, a los demas, i colleghi, gli altri, meus colegas, os outros, u innych, koledzy, inni",
     ),
     (
         Sign::Several,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::compile::{Rules, Slot};
-use super::doubt::{Doubted, Scene, Seen};
+use super::doubt::{Doubt, Doubted, Scene, Seen};
 use super::fold::{EXAMINED, SENTENCE, fold, new_text, prefix};
 use super::{Match, Rule, Verdict};
 use crate::words::{ClientKey, Priority};
@@ -288,9 +288,12 @@ impl Weighing<'_> {
         let mut found: Vec<&Hit> = Vec::new();
         for list in 0..lists {
             let mut first_doubt = None;
+            let last = list + 1 == lists;
             let free = |hit: &&&Hit| hit.slot == Slot::Together(list) && found.iter().all(|other| apart(hit, other));
             let sure = hits.iter().filter(free).take(32).find(|hit| {
-                let doubt = self.scene.doubt(&self.rule.doubts, hit.start, hit.end);
+                // "no phones, all dead": what there is none of stands in the lists before the last.
+                let known = self.rule.doubts.iter().copied().filter(|doubt| last || *doubt != Doubt::Absent);
+                let doubt = self.scene.doubt(&known.collect::<Vec<_>>(), hit.start, hit.end);
                 let sure = doubt.is_none();
                 if let Some(doubt) = doubt {
                     first_doubt.get_or_insert((self.word(hit).to_owned(), doubt));
