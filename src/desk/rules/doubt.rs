@@ -171,6 +171,7 @@ impl Scene<'_> {
                 Doubt::Own => self.own(start, end),
                 Doubt::Partial => self
                     .same_sentence(Sign::Partial, start, end)
+                    .or_else(|| self.told_below(Sign::Partial, start))
                     .or_else(|| self.anywhere(Sign::StillWorks))
                     .or_else(|| self.anywhere(Sign::OthersFine)),
             }?;
@@ -255,6 +256,11 @@ impl Scene<'_> {
         self.text[..people.start].split_whitespace().rev().take(3).any(number)
     }
 
+    /// A subject is about what its body tells.
+    fn told_below(&self, sign: Sign, start: usize) -> Option<&Seen> {
+        self.of(sign).find(|seen| start < self.subject_ends && !(sign == Sign::Partial && self.of_all(seen)))
+    }
+
     fn own(&self, start: usize, end: usize) -> Option<&Seen> {
         if let Some(seen) = self.anywhere(Sign::OnlyMe) {
             return Some(seen);
@@ -270,12 +276,10 @@ impl Scene<'_> {
             return None;
         }
         let here = self.sentence(start);
-        // A subject is about what its body tells.
-        let in_subject = start < self.subject_ends;
         let device = || self.of(Sign::Device).find(|seen| !several && self.sentence(seen.start) == here);
         self.my_thing(start)
             .or_else(|| self.same_sentence(Sign::ForMe, start, end))
-            .or_else(|| self.anywhere(Sign::ForMe).filter(|_| in_subject && !several))
+            .or_else(|| self.told_below(Sign::ForMe, start).filter(|_| !several))
             .or_else(device)
             .or_else(|| self.anywhere(Sign::MyDevice).filter(|_| !several))
     }

@@ -90,32 +90,42 @@ pub const SIGNS: [(Sign, &str); 19] = [
          headline, read about, read that, read in, heard that, on the news, report about, for our report, \
          for the report, for our records, question about, questions about, a question regarding, how long was, \
          how long were, how long did, what was the cause, what caused, root cause, post mortem, postmortem, \
-         lessons learned, last week, last weeks, last months, last weekend, last weekends, last nights, \
-         mondays outage, mondays failure, mondays problem, mondays problems, mondays disruption, mondays crash, \
-         mondays incident, mondays breakdown, mondays downtime, mondays interruption, mondays power cut, \
-         tuesdays outage, tuesdays failure, tuesdays problem, tuesdays problems, tuesdays disruption, \
-         tuesdays crash, tuesdays incident, tuesdays breakdown, tuesdays downtime, tuesdays interruption, \
-         tuesdays power cut, wednesdays outage, wednesdays failure, wednesdays problem, wednesdays problems, \
-         wednesdays disruption, wednesdays crash, wednesdays incident, wednesdays breakdown, wednesdays downtime, \
-         wednesdays interruption, wednesdays power cut, thursdays outage, thursdays failure, thursdays problem, \
-         thursdays problems, thursdays disruption, thursdays crash, thursdays incident, thursdays breakdown, \
-         thursdays downtime, thursdays interruption, thursdays power cut, fridays outage, fridays failure, \
-         fridays problem, fridays problems, fridays disruption, fridays crash, fridays incident, fridays breakdown, \
-         fridays downtime, fridays interruption, fridays power cut, a summary, short summary, last month, last year, \
-         last tuesday, last monday, last thursday, previous, yesterdays outage, yesterdays failure, \
-         yesterdays problem, yesterdays problems, yesterdays disruption, yesterdays crash, yesterdays incident, \
-         yesterdays breakdown, yesterdays downtime, yesterdays interruption, yesterdays power cut, two weeks ago, \
-         history of, would like, procedure, policy, insurance, checklist, prevent, protect us, avoid, prepare for, \
-         how do we, how would we, what do we do, monitoring for, alert us, get alerts, notify us, sla, compensation, \
-         credit for, on the invoice, on your invoice, is this real, banner, slide, presentation, wording, page says, \
-         template, wenn, falls, sollte, geplant*, wartung*, schulung, ubung, letzte woche, letzten*, im fall, \
-         im falle, notfallplan, ursache, gelesen, als de, als het, indien, gepland*, onderhoud, oefening, cursus, \
-         vorige week, vorige maand, oorzaak, stel dat, afgelopen, si le, si la, si l, si les, en cas, au cas ou, \
-         prevu, prevue, planifie*, formation, exercice, semaine derniere, mois dernier, cause de, si el, en caso, \
-         programad*, planificad*, formacion, simulacro, semana pasada, mes pasado, causa, se il, se la, nel caso, \
-         in caso, previsto, prevista, programmat*, formazione, esercitazione, settimana scorsa, mese scorso, se o, \
-         se a, em caso, caso o, planejad*, planead*, formacao, treinamento, semana passada, mes passado, jesli, \
-         gdyby, w razie, planowan*, szkoleni*, cwiczeni*, w zeszlym, zeszlego, przyczyn*",
+         lessons learned, last week, last weeks outage, last weeks failure, last weeks problem, last weeks problems, \
+         last weeks disruption, last weeks crash, last weeks incident, last weeks breakdown, last weeks downtime, \
+         last weeks interruption, last weeks power cut, last months outage, last months failure, \
+         last months problem, last months problems, last months disruption, last months crash, last months incident, \
+         last months breakdown, last months downtime, last months interruption, last months power cut, last weekend, \
+         last weekends outage, last weekends failure, last weekends problem, last weekends problems, \
+         last weekends disruption, last weekends crash, last weekends incident, last weekends breakdown, \
+         last weekends downtime, last weekends interruption, last weekends power cut, last nights outage, \
+         last nights failure, last nights problem, last nights problems, last nights disruption, last nights crash, \
+         last nights incident, last nights breakdown, last nights downtime, last nights interruption, \
+         last nights power cut, mondays outage, mondays failure, mondays problem, mondays problems, \
+         mondays disruption, mondays crash, mondays incident, mondays breakdown, mondays downtime, \
+         mondays interruption, mondays power cut, tuesdays outage, tuesdays failure, tuesdays problem, \
+         tuesdays problems, tuesdays disruption, tuesdays crash, tuesdays incident, tuesdays breakdown, \
+         tuesdays downtime, tuesdays interruption, tuesdays power cut, wednesdays outage, wednesdays failure, \
+         wednesdays problem, wednesdays problems, wednesdays disruption, wednesdays crash, wednesdays incident, \
+         wednesdays breakdown, wednesdays downtime, wednesdays interruption, wednesdays power cut, thursdays outage, \
+         thursdays failure, thursdays problem, thursdays problems, thursdays disruption, thursdays crash, \
+         thursdays incident, thursdays breakdown, thursdays downtime, thursdays interruption, thursdays power cut, \
+         fridays outage, fridays failure, fridays problem, fridays problems, fridays disruption, fridays crash, \
+         fridays incident, fridays breakdown, fridays downtime, fridays interruption, fridays power cut, a summary, \
+         short summary, last month, last year, last tuesday, last monday, last thursday, previous, \
+         yesterdays outage, yesterdays failure, yesterdays problem, yesterdays problems, yesterdays disruption, \
+         yesterdays crash, yesterdays incident, yesterdays breakdown, yesterdays downtime, yesterdays interruption, \
+         yesterdays power cut, two weeks ago, history of, would like, procedure, policy, insurance, checklist, \
+         prevent, protect us, avoid, prepare for, how do we, how would we, what do we do, monitoring for, alert us, \
+         get alerts, notify us, sla, compensation, credit for, on the invoice, on your invoice, is this real, \
+         banner, slide, presentation, wording, page says, template, wenn, falls, sollte, geplant*, wartung*, \
+         schulung, ubung, letzte woche, letzten*, im fall, im falle, notfallplan, ursache, gelesen, als de, als het, \
+         indien, gepland*, onderhoud, oefening, cursus, vorige week, vorige maand, oorzaak, stel dat, afgelopen, \
+         si le, si la, si l, si les, en cas, au cas ou, prevu, prevue, planifie*, formation, exercice, \
+         semaine derniere, mois dernier, cause de, si el, en caso, programad*, planificad*, formacion, simulacro, \
+         semana pasada, mes pasado, causa, se il, se la, nel caso, in caso, previsto, prevista, programmat*, \
+         formazione, esercitazione, settimana scorsa, mese scorso, se o, se a, em caso, caso o, planejad*, planead*, \
+         formacao, treinamento, semana passada, mes passado, jesli, gdyby, w razie, planowan*, szkoleni*, cwiczeni*, \
+         w zeszlym, zeszlego, przyczyn*",
     ),
     (
         Sign::My,
@@ -227,17 +237,27 @@ pub const SIGNS: [(Sign, &str); 19] = [
     ),
     (
         Sign::Device,
-        "tv, television, camera, !camera system, !camera server, alarm clock, baby monitor, microwave, dishwasher, \
-         smart tv, one pc, this pc, that pc, one computer, this computer, that computer, the pc in, the pc of, \
-         the computer in, the computer of, pc of, computer of, one laptop, one printer, one phone, one screen, \
-         laptop, notebook, macbook, chromebook, ipad, iphone, tablet, keyboard, mouse, headset, headphones, \
-         earphones, earbuds, webcam, touchpad, trackpad, docking station, dockingstation, usb stick, charger, \
-         power adapter, the monitor, my monitor, second monitor, external monitor, left monitor, right monitor, \
-         second screen, my screen, desk phone, handset, printer, label printer, scanner, hand scanner, \
-         barcode scanner, copier, projector, beamer, smartboard, whiteboard, meeting room screen, stylus, mousepad, \
-         !on my laptop i, !printer server, !print server, !the monitor was, !the monitor has, tastatur, maus, \
-         bildschirm, drucker, kopfhorer, handy, etikettendrucker, handscanner, muis, toetsenbord, scherm, \
-         koptelefoon, oplader, beeldscherm, labelprinter, souris, clavier, ecran, imprimante, casque, \
+        "!any printer, !any screen, !any laptop, !any tablet, !any pc, !any computer, !any scanner, !any headset, \
+         !any phone, !any monitor, !any notebook, !any keyboard, !every printer, !every screen, !every laptop, \
+         !every tablet, !every pc, !every computer, !every scanner, !every headset, !every phone, !every monitor, \
+         !every notebook, !every keyboard, !each printer, !each screen, !each laptop, !each tablet, !each pc, \
+         !each computer, !each scanner, !each headset, !each phone, !each monitor, !each notebook, !each keyboard, \
+         !no printer, !no screen, !no laptop, !no tablet, !no pc, !no computer, !no scanner, !no headset, !no phone, \
+         !no monitor, !no notebook, !no keyboard, !single printer, !single screen, !single laptop, !single tablet, \
+         !single pc, !single computer, !single scanner, !single headset, !single phone, !single monitor, \
+         !single notebook, !single keyboard, !which printer, !which screen, !which laptop, !which tablet, !which pc, \
+         !which computer, !which scanner, !which headset, !which phone, !which monitor, !which notebook, \
+         !which keyboard, tv, television, camera, !camera system, !camera server, alarm clock, baby monitor, \
+         microwave, dishwasher, smart tv, one pc, this pc, that pc, one computer, this computer, that computer, \
+         the pc in, the pc of, the computer in, the computer of, pc of, computer of, one laptop, one printer, \
+         one phone, one screen, laptop, notebook, macbook, chromebook, ipad, iphone, tablet, keyboard, mouse, \
+         headset, headphones, earphones, earbuds, webcam, touchpad, trackpad, docking station, dockingstation, \
+         usb stick, charger, power adapter, the monitor, my monitor, second monitor, external monitor, left monitor, \
+         right monitor, second screen, my screen, desk phone, handset, printer, label printer, scanner, \
+         hand scanner, barcode scanner, copier, projector, beamer, smartboard, whiteboard, meeting room screen, \
+         stylus, mousepad, !on my laptop i, !printer server, !print server, !the monitor was, !the monitor has, \
+         tastatur, maus, bildschirm, drucker, kopfhorer, handy, etikettendrucker, handscanner, muis, toetsenbord, \
+         scherm, koptelefoon, oplader, beeldscherm, labelprinter, souris, clavier, ecran, imprimante, casque, \
          ordinateur portable, vers le portable, tablette, chargeur, raton, teclado, pantalla, impresora, \
          auriculares, portatil, tastiera, schermo, stampante, cuffie, portatile, rato, ecra, impressora, \
          auscultadores, myszka, klawiatura, drukarka, sluchawki",
@@ -266,27 +286,30 @@ pub const SIGNS: [(Sign, &str); 19] = [
     ),
     (
         Sign::Partial,
-        "paar keer, keer per uur, keer per dag, plusieurs fois, fois par jour, fois par heure, mehrmals, \
-         mehrere male, at times, every now and then, some customers, some clients, some people, some patients, \
-         some guests, some visitors, some calls, some orders, some mails, some emails, some colleagues, \
-         certain customers, einige kunden, manche, sommige klanten, certains clients, some machines, some pcs, \
-         some computers, some phones, before they come, before it comes, before it opens, before it lets, \
-         before it works, before they open, before they arrive, before it arrives, weak, very weak, too weak, \
-         sur deux, sur trois, sur quatre, sur cinq, sur dix, en general ca, s ils recommencent, glitch*, choppy, \
-         wobbly, hit and miss, temperamental, stutter*, jerky, unreliable, acting up, playing up, twice or three, \
-         several times, times an hour, times a day, times per hour, after a minute, after a few minutes, \
-         after a while it, comes back, come back after, steeds, telkens, regelmatig, om de haverklap, om de paar, \
-         elke paar, af en toe, nu en dan, wisselend, haper*, traag, trage, sloom, stroperig, langzaam, te laat, \
-         vertraagd, immer wieder, standig, ab und zu, hin und wieder, gelegentlich, alle paar, immer mal, zah, hakt, \
-         ruckelt, verzogert, verspatet, dauert, aussetzer, abbruche, beim zweiten versuch, regulierement, \
-         sans arret, sans cesse, par moments, de temps en temps, de temps a autre, une fois sur, rame, rament, \
-         ralenti*, saccade*, retard, lenteur*, lents, lentes, coupures, deconnexions, laggy, lagging, lag, crawl, \
-         crawling, hiccup*, comes and goes, come and go, on the second try, second attempt, retry, keeps, \
-         keep dropping, every so often, once in a while, again and again, in and out, random*, hours late, \
-         minutes late, arrives late, arrive late, delay*, takes ages, take ages, takes forever, takes minutes, \
-         take minutes, a minute to, minutes to, seconds to, part of the, part of our, a third of, a quarter of, \
-         in part, only some, not all, most of, en partie, une partie, la moitie, een deel, de helft, ein teil, \
-         halfte, intermittent*, se coupe, se coupent, valt weg, vallen weg, valt steeds, toutes les, co kilka, \
+        "jedem zweiten, jedem dritten, jedem vierten, jedem funften, jeder zweite, jeder dritte, jede zweite, \
+         jede dritte, every second call, every third call, every other, paar keer, keer per uur, keer per dag, \
+         plusieurs fois, fois par jour, fois par heure, mehrmals, mehrere male, at times, every now and then, \
+         some customers, some clients, some people, some patients, some guests, some visitors, some calls, \
+         some orders, some mails, some emails, some colleagues, certain customers, einige kunden, manche, \
+         sommige klanten, certains clients, some machines, some pcs, some computers, some phones, before they come, \
+         before it comes, before it opens, before it lets, before it works, before they open, before they arrive, \
+         before it arrives, weak, very weak, too weak, sur deux, sur trois, sur quatre, sur cinq, sur dix, \
+         en general ca, s ils recommencent, glitch*, choppy, wobbly, hit and miss, temperamental, stutter*, jerky, \
+         unreliable, acting up, playing up, twice or three, several times, times an hour, times a day, \
+         times per hour, after a minute, after a few minutes, after a while it, comes back, come back after, steeds, \
+         telkens, regelmatig, om de haverklap, om de paar, elke paar, af en toe, nu en dan, wisselend, haper*, \
+         traag, trage, sloom, stroperig, langzaam, te laat, vertraagd, immer wieder, standig, ab und zu, \
+         hin und wieder, gelegentlich, alle paar, immer mal, zah, hakt, ruckelt, verzogert, verspatet, dauert, \
+         aussetzer, abbruche, beim zweiten versuch, regulierement, sans arret, sans cesse, par moments, \
+         de temps en temps, de temps a autre, une fois sur, rame, rament, ralenti*, saccade*, retard, lenteur*, \
+         lents, lentes, coupures, deconnexions, laggy, lagging, lag, crawl, crawling, hiccup*, comes and goes, \
+         come and go, on the second try, second attempt, retry, keeps, keep dropping, every so often, \
+         once in a while, again and again, in and out, random*, hours late, minutes late, arrives late, arrive late, \
+         delay*, takes ages, take ages, takes forever, takes minutes, take minutes, a minute to, minutes to, \
+         seconds to, part of the, part of our, a third of, a quarter of, in part, only some, not all, most of, \
+         en partie, une partie, la moitie, een deel, de helft, ein teil, halfte, intermittent*, se coupe, \
+         se coupent, valt weg, vallen weg, valt steeds, toutes les cinq, toutes les dix, toutes les deux, \
+         toutes les trois, toutes les quelques, toutes les heures, toutes les minutes, toutes les demi, co kilka, \
          si disconnette, se corta, partial*, sporadic*, occasional*, sometimes, now and then, on and off, \
          from time to time, keeps dropping, keeps disconnecting, every few, every couple, one of our, one of the, \
          one of two, one of three, one out of, one in two, one in three, one in four, one in five, one in ten, \

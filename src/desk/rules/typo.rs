@@ -13,9 +13,10 @@ pub struct Vocabulary {
 }
 
 /// Words that are words although swapping two letters gives a keyword.
-const REAL: [&str; 24] = [
+const REAL: [&str; 32] = [
     "form", "from", "trial", "trail", "quiet", "quite", "angel", "angle", "untied", "united", "won", "own", "sever",
-    "serve", "cloud", "clear", "close", "brake", "print", "order", "pones", "state", "vier", "vijf",
+    "serve", "cloud", "clear", "close", "brake", "print", "order", "pones", "state", "vier", "vijf", "guess", "plans",
+    "plate", "plane", "sting", "water", "tower", "poste",
 ];
 
 impl Vocabulary {
