@@ -113,6 +113,7 @@ fn the_default_rules_sort_requests_that_were_written_blind() {
         ("blind-19", include_str!("triage/blind-19.jsonl")),
         ("blind-20", include_str!("triage/blind-20.jsonl")),
         ("blind-21", include_str!("triage/blind-21.jsonl")),
+        ("blind-22", include_str!("triage/blind-22.jsonl")),
     ];
     let figures = sets.map(|(name, text)| (name, measure(name, text)));
     for (name, (right, all, found, outages)) in figures {

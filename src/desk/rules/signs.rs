@@ -83,25 +83,29 @@ pub const SIGNS: [(Sign, &str); 19] = [
          !if this goes, !what if, in january, in february, in march, in april, in may, in june, in july, in august, \
          in september, in october, in november, in december, last summer, last winter, last spring, last autumn, \
          last quarter, in case, whenever one of, whenever there, whenever something, in the event, what happens, \
-         what would happen, should the, suppose, hypothetical*, planned, plan to, plans to, plans a, scheduled, \
-         maintenance, will be, going to be, drill, exercise, simulation, tabletop, training, !training room, \
-         !training centre, !training center, !training department, !training video, !training laptop, \
-         !training laptops, !training pc, course, !of course, webinar, workshop, article, blog, newsletter, \
-         headline, read about, read that, read in, heard that, on the news, report about, for our report, \
-         for the report, for our records, question about, questions about, a question regarding, how long was, \
-         how long were, how long did, what was the cause, what caused, root cause, post mortem, postmortem, \
-         lessons learned, last week, last weeks outage, last weeks failure, last weeks problem, last weeks problems, \
-         last weeks disruption, last weeks crash, last weeks incident, last weeks breakdown, last weeks downtime, \
-         last weeks interruption, last weeks power cut, last months outage, last months failure, \
-         last months problem, last months problems, last months disruption, last months crash, last months incident, \
-         last months breakdown, last months downtime, last months interruption, last months power cut, last weekend, \
-         last weekends outage, last weekends failure, last weekends problem, last weekends problems, \
-         last weekends disruption, last weekends crash, last weekends incident, last weekends breakdown, \
-         last weekends downtime, last weekends interruption, last weekends power cut, last nights outage, \
-         last nights failure, last nights problem, last nights problems, last nights disruption, last nights crash, \
-         last nights incident, last nights breakdown, last nights downtime, last nights interruption, \
-         last nights power cut, mondays outage, mondays failure, mondays problem, mondays problems, \
-         mondays disruption, mondays crash, mondays incident, mondays breakdown, mondays downtime, \
+         what would happen, should the, suppose, hypothetical*, planned outage, planned outages, planned power, \
+         planned work, planned works, planned maintenance, planned downtime, planned shutdown, planned interruption, \
+         planned migration, planned update, planned upgrade, planned move, planned event, planned change, \
+         planned changes, planned disruption, planned closure, planned for, planned by, planned on, is planned, \
+         are planned, was planned, been planned, have planned, has planned, we planned, plan for, plans for, \
+         plan is, plan to, plans to, plans a, scheduled, maintenance, will be, going to be, drill, exercise, \
+         simulation, tabletop, training, !training room, !training centre, !training center, !training department, \
+         !training video, !training laptop, !training laptops, !training pc, course, !of course, webinar, workshop, \
+         article, blog, newsletter, headline, read about, read that, read in, heard that, on the news, report about, \
+         for our report, for the report, for our records, question about, questions about, a question regarding, \
+         how long was, how long were, how long did, what was the cause, what caused, root cause, post mortem, \
+         postmortem, lessons learned, last week, last weeks outage, last weeks failure, last weeks problem, \
+         last weeks problems, last weeks disruption, last weeks crash, last weeks incident, last weeks breakdown, \
+         last weeks downtime, last weeks interruption, last weeks power cut, last months outage, \
+         last months failure, last months problem, last months problems, last months disruption, last months crash, \
+         last months incident, last months breakdown, last months downtime, last months interruption, \
+         last months power cut, last weekend, last weekends outage, last weekends failure, last weekends problem, \
+         last weekends problems, last weekends disruption, last weekends crash, last weekends incident, \
+         last weekends breakdown, last weekends downtime, last weekends interruption, last weekends power cut, \
+         last nights outage, last nights failure, last nights problem, last nights problems, last nights disruption, \
+         last nights crash, last nights incident, last nights breakdown, last nights downtime, \
+         last nights interruption, last nights power cut, mondays outage, mondays failure, mondays problem, \
+         mondays problems, mondays disruption, mondays crash, mondays incident, mondays breakdown, mondays downtime, \
          mondays interruption, mondays power cut, tuesdays outage, tuesdays failure, tuesdays problem, \
          tuesdays problems, tuesdays disruption, tuesdays crash, tuesdays incident, tuesdays breakdown, \
          tuesdays downtime, tuesdays interruption, tuesdays power cut, wednesdays outage, wednesdays failure, \
@@ -264,25 +268,27 @@ pub const SIGNS: [(Sign, &str); 19] = [
     ),
     (
         Sign::Everybody,
-        "colleagues and i, colleague and i, others and i, and i cannot, and i cant, and i both, collegas en ik, \
-         kollegen und ich, kollege und ich, collegues et moi, of all, !first of all, !most of all, !best of all, \
-         !worst of all, !of all things, for every, on every, at every, from every, every single, for each, on each, \
-         at each, all of our, of our users, of our customers, of our staff, none of the, any of the, any of our, \
-         both of our, in both, at both, on all, !on every page, !in every cell, !for every mail, !for every new, \
-         !on every start, !at every start, !for each mail, !for each new, !at each start, !on each page, \
-         !on each start, !on all my, !on all pages, !for every email, !on every sheet, !none of the buttons, \
-         !none of the files, !any of the files, !any of the buttons, !any of the other, me and the, me and my, \
-         everyone, everybody, nobody, no one, none of us, none of our, all of us, all users, all staff, whole, \
-         entire, company wide, the office, all employees, all our, customers, patients, every user, every customer, \
-         every pc, every computer, every store, every branch, every site, bei allen, fur alle, voor alle, \
-         voor iedereen, bij alle, wir alle, alle mitarbeiter*, alle kollegen, alle kolleginnen, alle nutzer*, \
-         alle benutzer*, alle anwender*, alle kunden, alle patienten, alle rechner, alle pcs, alle arbeitsplatze, \
-         alle standorte, alle filialen, alle telefone, alle kassen, alle systeme, alle server, alle collegas, \
-         alle medewerkers, alle gebruikers, alle klanten, alle werkplekken, alle vestigingen, alle winkels, \
-         alle computers, alle kassas, alle telefoons, alle systemen, alle servers, alle afdelingen, alle docenten, \
-         alle leerlingen, alle chauffeurs, alle gasten, niemand, keiner, ganze*, gesamte*, iedereen, hele, \
-         tout le monde, personne, plus aucun, tout le, toute l, tous les, toda la, todos, nadie, todo el, tutti, \
-         nessuno, tutta, tutto l, ninguem, toda a, todo o, wszyscy, nikt, cala firma, cale biuro, caly",
+        "!the office pc, !the office printer, !the office manager, !the office phone, !the office 365, \
+         !the office computer, !the office laptop, !the office tv, colleagues and i, colleague and i, others and i, \
+         and i cannot, and i cant, and i both, collegas en ik, kollegen und ich, kollege und ich, collegues et moi, \
+         of all, !first of all, !most of all, !best of all, !worst of all, !of all things, for every, on every, \
+         at every, from every, every single, for each, on each, at each, all of our, of our users, of our customers, \
+         of our staff, none of the, any of the, any of our, both of our, in both, at both, on all, !on every page, \
+         !in every cell, !for every mail, !for every new, !on every start, !at every start, !for each mail, \
+         !for each new, !at each start, !on each page, !on each start, !on all my, !on all pages, !for every email, \
+         !on every sheet, !none of the buttons, !none of the files, !any of the files, !any of the buttons, \
+         !any of the other, me and the, me and my, everyone, everybody, nobody, no one, none of us, none of our, \
+         all of us, all users, all staff, whole, entire, company wide, the office, all employees, all our, \
+         customers, patients, every user, every customer, every pc, every computer, every store, every branch, \
+         every site, bei allen, fur alle, voor alle, voor iedereen, bij alle, wir alle, alle mitarbeiter*, \
+         alle kollegen, alle kolleginnen, alle nutzer*, alle benutzer*, alle anwender*, alle kunden, alle patienten, \
+         alle rechner, alle pcs, alle arbeitsplatze, alle standorte, alle filialen, alle telefone, alle kassen, \
+         alle systeme, alle server, alle collegas, alle medewerkers, alle gebruikers, alle klanten, \
+         alle werkplekken, alle vestigingen, alle winkels, alle computers, alle kassas, alle telefoons, \
+         alle systemen, alle servers, alle afdelingen, alle docenten, alle leerlingen, alle chauffeurs, alle gasten, \
+         niemand, keiner, ganze*, gesamte*, iedereen, hele, tout le monde, personne, plus aucun, tout le, toute l, \
+         tous les, toda la, todos, nadie, todo el, tutti, nessuno, tutta, tutto l, ninguem, toda a, todo o, wszyscy, \
+         nikt, cala firma, cale biuro, caly",
     ),
     (
         Sign::Partial,
