@@ -264,6 +264,9 @@ impl Build {
             texts[*id] = text;
         }
         let automaton = AhoCorasick::new(&texts);
+        // Hits in the same order in every run, and so the same words in an explanation.
+        let mut inner: Vec<(Regex, Vec<Use>)> = std::mem::take(&mut self.inner).into_values().collect();
+        inner.sort_by(|(a, _), (b, _)| a.as_str().cmp(b.as_str()));
         let regexes = RegexSetBuilder::new(&self.regexes).case_insensitive(true).size_limit(64 * REGEX_MEMORY).build();
         if !self.problems.is_empty() {
             return Err(self.problems);
@@ -275,7 +278,7 @@ impl Build {
                 patterns: self.patterns,
                 regexes,
                 regex_rules: self.regex_rules,
-                inner: self.inner.into_values().collect(),
+                inner,
                 wordless: self.wordless,
                 vocabulary: self.vocabulary,
             }),

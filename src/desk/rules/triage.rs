@@ -285,32 +285,57 @@ impl Weighing<'_> {
         if (0..lists).any(|list| !hits.iter().any(|hit| hit.slot == Slot::Together(list))) {
             return false;
         }
-        let mut found: Vec<&Hit> = Vec::new();
+        let mut sure: Vec<Vec<&Hit>> = Vec::new();
         for list in 0..lists {
-            let mut first_doubt = None;
-            let last = list + 1 == lists;
-            let free = |hit: &&&Hit| hit.slot == Slot::Together(list) && found.iter().all(|other| apart(hit, other));
-            let sure = hits.iter().filter(free).take(32).find(|hit| {
-                // "no phones, all dead": what there is none of stands in the lists before the last.
-                let known = self.rule.doubts.iter().copied().filter(|doubt| last || *doubt != Doubt::Absent);
-                let doubt = self.scene.doubt(&known.collect::<Vec<_>>(), hit.start, hit.end);
-                let sure = doubt.is_none();
-                if let Some(doubt) = doubt {
-                    first_doubt.get_or_insert((self.word(hit).to_owned(), doubt));
-                }
-                sure
-            });
-            let Some(hit) = sure.copied() else {
+            let of_list = hits.iter().copied().filter(|hit| hit.slot == Slot::Together(list));
+            let (free, first_doubt) = self.undoubted(of_list, list + 1 == lists);
+            if free.is_empty() {
                 if let Some(doubt) = first_doubt {
                     doubted.get_or_insert(doubt);
                 }
                 return false;
-            };
-            found.push(hit);
+            }
+            sure.push(free);
         }
-        words.extend(found.iter().map(|hit| self.word(hit).to_owned()));
-        true
+        let found = one_of_each(&sure, &[]);
+        words.extend(found.iter().flatten().map(|hit| self.word(hit).to_owned()));
+        found.is_some()
     }
+
+    /// The hits that count, and the first doubt of the others.
+    fn undoubted<'h>(
+        &self,
+        hits: impl Iterator<Item = &'h Hit>,
+        last: bool,
+    ) -> (Vec<&'h Hit>, Option<(String, Doubted)>) {
+        // "no phones, all dead": what there is none of stands in the lists before the last.
+        let known: Vec<Doubt> =
+            self.rule.doubts.iter().copied().filter(|doubt| last || *doubt != Doubt::Absent).collect();
+        let mut free = Vec::new();
+        let mut first_doubt = None;
+        for hit in hits.take(MOST_TRIED) {
+            match self.scene.doubt(&known, hit.start, hit.end) {
+                None => free.push(hit),
+                Some(doubt) => {
+                    first_doubt.get_or_insert((self.word(hit).to_owned(), doubt));
+                }
+            }
+        }
+        (free, first_doubt)
+    }
+}
+
+/// Hits of one list in one sentence that are looked at.
+const MOST_TRIED: usize = 24;
+
+/// One hit of each list, no two from the same place.
+fn one_of_each<'h>(lists: &[Vec<&'h Hit>], taken: &[&'h Hit]) -> Option<Vec<&'h Hit>> {
+    let Some((first, rest)) = lists.split_first() else { return Some(taken.to_vec()) };
+    first.iter().filter(|hit| taken.iter().all(|other| apart(hit, other))).find_map(|hit| {
+        let mut taken = taken.to_vec();
+        taken.push(hit);
+        one_of_each(rest, &taken)
+    })
 }
 
 fn apart(a: &Hit, b: &Hit) -> bool {
