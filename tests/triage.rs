@@ -115,6 +115,7 @@ fn the_default_rules_sort_requests_that_were_written_blind() {
         ("blind-21", include_str!("triage/blind-21.jsonl")),
         ("blind-22", include_str!("triage/blind-22.jsonl")),
         ("blind-23", include_str!("triage/blind-23.jsonl")),
+        ("blind-24", include_str!("triage/blind-24.jsonl")),
     ];
     let figures = sets.map(|(name, text)| (name, measure(name, text)));
     for (name, (right, all, found, outages)) in figures {

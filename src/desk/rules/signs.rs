@@ -293,51 +293,52 @@ pub const SIGNS: [(Sign, &str); 19] = [
     ),
     (
         Sign::Partial,
-        "several colleagues, several people, several users, several of us, several employees, several customers, \
-         mehrere kollegen, mehreren kollegen, bei mehreren, meerdere collegas, bij meerdere, plusieurs collegues, \
-         plusieurs personnes, plusieurs utilisateurs, plusieurs postes, some colleagues, a few colleagues, \
-         einige kollegen, einigen kollegen, enkele collegas, quelques collegues, two colleagues, three colleagues, \
-         four colleagues, five colleagues, two users, three users, four users, five users, two of us, three of us, \
-         four of us, five of us, son coupe, jedem zweiten, jedem dritten, jedem vierten, jedem funften, \
-         jeder zweite, jeder dritte, jede zweite, jede dritte, every second call, every third call, every other, \
-         paar keer, keer per uur, keer per dag, plusieurs fois, fois par jour, fois par heure, mehrmals, \
-         mehrere male, at times, every now and then, some customers, some clients, some people, some patients, \
-         some guests, some visitors, some calls, some orders, some mails, some emails, certain customers, \
-         einige kunden, manche, sommige klanten, certains clients, some machines, some pcs, some computers, \
-         some phones, before they come, before it comes, before it opens, before it lets, before it works, \
-         before they open, before they arrive, before it arrives, weak, very weak, too weak, sur deux, sur trois, \
-         sur quatre, sur cinq, sur dix, en general ca, s ils recommencent, glitch*, choppy, wobbly, hit and miss, \
-         temperamental, stutter*, jerky, unreliable, acting up, playing up, twice or three, several times, \
-         times an hour, times a day, times per hour, after a minute, after a few minutes, after a while it, \
-         comes back, come back after, steeds, telkens, regelmatig, om de haverklap, om de paar, elke paar, \
-         af en toe, nu en dan, wisselend, haper*, traag, trage, sloom, stroperig, langzaam, te laat, vertraagd, \
-         immer wieder, standig, ab und zu, hin und wieder, gelegentlich, alle paar, immer mal, zah, hakt, ruckelt, \
-         verzogert, verspatet, dauert, aussetzer, abbruche, beim zweiten versuch, regulierement, sans arret, \
-         sans cesse, par moments, de temps en temps, de temps a autre, une fois sur, rame, rament, ralenti*, \
-         saccade*, retard, lenteur*, lents, lentes, coupures, deconnexions, laggy, lagging, lag, crawl, crawling, \
-         hiccup*, comes and goes, come and go, on the second try, second attempt, retry, keeps, keep dropping, \
-         every so often, once in a while, again and again, in and out, random*, hours late, minutes late, \
-         arrives late, arrive late, delay*, takes ages, take ages, takes forever, takes minutes, take minutes, \
-         a minute to, minutes to, seconds to, part of the, part of our, a third of, a quarter of, in part, \
-         only some, not all, most of, en partie, une partie, la moitie, een deel, de helft, ein teil, halfte, \
-         intermittent*, se coupe, se coupent, valt weg, vallen weg, valt steeds, toutes les cinq, toutes les dix, \
-         toutes les deux, toutes les trois, toutes les quelques, toutes les heures, toutes les minutes, \
-         toutes les demi, co kilka, si disconnette, se corta, partial*, sporadic*, occasional*, sometimes, \
-         now and then, on and off, from time to time, keeps dropping, keeps disconnecting, every few, every couple, \
-         one of our, one of the, one of two, one of three, one out of, one in two, one in three, one in four, \
-         one in five, one in ten, two of our, two of the, three of our, four of our, five of our, six of our, \
-         seven of our, eight of our, nine of our, ten of our, three of the, four of the, five of the, six of the, \
-         seven of the, eight of the, nine of the, ten of the, of our two, of our three, of our four, of our five, \
-         of our six, of our seven, of our eight, of our nine, of our ten, of the two, of the three, of the four, \
-         of the five, of the six, of the seven, of the eight, of the nine, of the ten, some of our, with the rest, \
-         the rest works, the rest work, the rest is fine, the others work, others still work, half our, half the, \
-         then it works, try again and, after a retry, second try, half of, half speed, some of, some users, \
-         several of, a few, backup line, failover, redundan*, secondary, second node, degraded, flaky, unstable, \
-         slow, very slow, slowly, sluggish, but works, eventually, manchmal, sporadisch, zeitweise, teilweise, \
-         langsam, einer der, einer von, eine von, soms, gedeeltelijk, een van de, parfois, intermitten*, partiel*, \
-         lent, lente, un des, une des, a veces, parcial*, lento, lenta, uno de los, una de las, a volte, a tratti, \
-         parzial*, uno dei, una delle, as vezes, um dos, uma das, czasami, czesciow*, wolno, jeden z, co chwile, \
-         przerywa*",
+        "every third, every fourth, every fifth, every sixth, every eighth, every tenth, every twentieth, \
+         every second page, every second order, every second time, several colleagues, several people, \
+         several users, several of us, several employees, several customers, mehrere kollegen, mehreren kollegen, \
+         bei mehreren, meerdere collegas, bij meerdere, plusieurs collegues, plusieurs personnes, \
+         plusieurs utilisateurs, plusieurs postes, some colleagues, a few colleagues, einige kollegen, \
+         einigen kollegen, enkele collegas, quelques collegues, two colleagues, three colleagues, four colleagues, \
+         five colleagues, two users, three users, four users, five users, two of us, three of us, four of us, \
+         five of us, son coupe, jedem zweiten, jedem dritten, jedem vierten, jedem funften, jeder zweite, \
+         jeder dritte, jede zweite, jede dritte, every second call, every third call, every other, paar keer, \
+         keer per uur, keer per dag, plusieurs fois, fois par jour, fois par heure, mehrmals, mehrere male, \
+         at times, every now and then, some customers, some clients, some people, some patients, some guests, \
+         some visitors, some calls, some orders, some mails, some emails, certain customers, einige kunden, manche, \
+         sommige klanten, certains clients, some machines, some pcs, some computers, some phones, before they come, \
+         before it comes, before it opens, before it lets, before it works, before they open, before they arrive, \
+         before it arrives, weak, very weak, too weak, sur deux, sur trois, sur quatre, sur cinq, sur dix, \
+         en general ca, s ils recommencent, glitch*, choppy, wobbly, hit and miss, temperamental, stutter*, jerky, \
+         unreliable, acting up, playing up, twice or three, several times, times an hour, times a day, \
+         times per hour, after a minute, after a few minutes, after a while it, comes back, come back after, steeds, \
+         telkens, regelmatig, om de haverklap, om de paar, elke paar, af en toe, nu en dan, wisselend, haper*, \
+         traag, trage, sloom, stroperig, langzaam, te laat, vertraagd, immer wieder, standig, ab und zu, \
+         hin und wieder, gelegentlich, alle paar, immer mal, zah, hakt, ruckelt, verzogert, verspatet, dauert, \
+         aussetzer, abbruche, beim zweiten versuch, regulierement, sans arret, sans cesse, par moments, \
+         de temps en temps, de temps a autre, une fois sur, rame, rament, ralenti*, saccade*, retard, lenteur*, \
+         lents, lentes, coupures, deconnexions, laggy, lagging, lag, crawl, crawling, hiccup*, comes and goes, \
+         come and go, on the second try, second attempt, retry, keeps, keep dropping, every so often, \
+         once in a while, again and again, in and out, random*, hours late, minutes late, arrives late, arrive late, \
+         delay*, takes ages, take ages, takes forever, takes minutes, take minutes, a minute to, minutes to, \
+         seconds to, part of the, part of our, a third of, a quarter of, in part, only some, not all, most of, \
+         en partie, une partie, la moitie, een deel, de helft, ein teil, halfte, intermittent*, se coupe, \
+         se coupent, valt weg, vallen weg, valt steeds, toutes les cinq, toutes les dix, toutes les deux, \
+         toutes les trois, toutes les quelques, toutes les heures, toutes les minutes, toutes les demi, co kilka, \
+         si disconnette, se corta, partial*, sporadic*, occasional*, sometimes, now and then, on and off, \
+         from time to time, keeps dropping, keeps disconnecting, every few, every couple, one of our, one of the, \
+         one of two, one of three, one out of, one in two, one in three, one in four, one in five, one in ten, \
+         two of our, two of the, three of our, four of our, five of our, six of our, seven of our, eight of our, \
+         nine of our, ten of our, three of the, four of the, five of the, six of the, seven of the, eight of the, \
+         nine of the, ten of the, of our two, of our three, of our four, of our five, of our six, of our seven, \
+         of our eight, of our nine, of our ten, of the two, of the three, of the four, of the five, of the six, \
+         of the seven, of the eight, of the nine, of the ten, some of our, with the rest, the rest works, \
+         the rest work, the rest is fine, the others work, others still work, half our, half the, then it works, \
+         try again and, after a retry, second try, half of, half speed, some of, some users, several of, a few, \
+         backup line, failover, redundan*, secondary, second node, degraded, flaky, unstable, slow, very slow, \
+         slowly, sluggish, but works, eventually, manchmal, sporadisch, zeitweise, teilweise, langsam, einer der, \
+         einer von, eine von, soms, gedeeltelijk, een van de, parfois, intermitten*, partiel*, lent, lente, un des, \
+         une des, a veces, parcial*, lento, lenta, uno de los, una de las, a volte, a tratti, parzial*, uno dei, \
+         una delle, as vezes, um dos, uma das, czasami, czesciow*, wolno, jeden z, co chwile, przerywa*",
     ),
     (
         Sign::StillWorks,
