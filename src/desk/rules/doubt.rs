@@ -211,14 +211,20 @@ impl Scene<'_> {
     fn same_sentence(&self, sign: Sign, start: usize, end: usize) -> Option<&Seen> {
         let sentence = self.sentence(start);
         self.of(sign).find(|seen| {
-            let outside = seen.end <= start || seen.start >= end;
+            let outside = seen.start < start || seen.end > end;
             // "not one of our shops" is all of them.
             let denied = sign == Sign::Partial && self.of_all(seen);
             outside
                 && !denied
+                && (sign != Sign::Supposed || self.close(seen, end))
                 && self.sentence(seen.start) == sentence
                 && !(seen.end <= start && self.turned(seen.end, start))
         })
+    }
+
+    /// What follows far behind in a sentence without a stop ("nobody can …, and we have surgery planned") is another matter.
+    fn close(&self, seen: &Seen, end: usize) -> bool {
+        seen.start <= end || self.text[end..seen.start].split_whitespace().count() <= 8
     }
 
     fn over(&self, start: usize, end: usize) -> Option<&Seen> {

@@ -60,31 +60,34 @@ pub const SIGNS: [(Sign, &str); 19] = [
     ),
     (
         Sign::Supposed,
-        "how often, how many times, wie oft, hoe vaak, combien de fois, hoe lang was, !had it last, !worked last, \
-         !was fine last, !was ok last, !until last, !till last, !like last, !as of last, why was, why were, why did, \
-         tell us why, warum war, warum waren, warum ist gestern, waarom was, waarom waren, pourquoi, would be nice, \
-         would be great, would be good, would be handy, would be useful, it would help, ware schon, ware toll, \
-         zou fijn, zou mooi, zou handig, serait bien, serait pratique, !since mondays, !since tuesdays, \
-         !since wednesdays, !since thursdays, !since fridays, !since yesterdays, !asking if, !wondering if, !ask if, \
-         !asks if, !chaque article, !un article, !les articles, !article number, !jeder artikel, !an article at, \
-         !every article, !each article, !after the maintenance, !since maintenance, asks whether, ask whether, \
-         whether we have, whether we are, protection against, protected against, questionnaire, do we need to, \
-         do we have to, should we, must we, mussen wir, sollen wir, moeten we, moeten wij, faut il, devons nous, \
-         wird gewartet, werden gewartet, abgeschaltet, wird abgestellt, eraf, coupee le, coupure le, coupe le, \
-         sera coupe*, sera coupee, seront coupe*, will be off, am samstag, am sonntag, zaterdag, zondag, samedi, \
-         dimanche, on saturday, on sunday, next saturday, next sunday, this saturday, this sunday, this weekend, \
-         next weekend, next week, nachste woche, volgende week, la semaine prochaine, tomorrow, morgen fruh, \
-         morgenvroeg, demain, !since saturday, !since sunday, !on saturday and still, !seit samstag, \
-         !sinds zaterdag, !sinds zondag, !depuis samedi, !depuis dimanche, !by tomorrow, !tomorrow morning we, \
-         !since last, !seit letzter, !seit letzte, !sinds vorige, !sinds afgelopen, !depuis la semaine, if, \
-         !if somebody could, !if someone could, !if you could, !if possible, !if you can, !as if, !if you need, \
-         !if not, !even if, !if anyone can, !if need be, !if you want, !if you like, !if you would, !if that helps, \
-         !if there is anything, !see if, !looks as if, !if i may, !if that one, !if it goes on, !if this continues, \
-         !if this goes, !what if, in january, in february, in march, in april, in may, in june, in july, in august, \
-         in september, in october, in november, in december, last summer, last winter, last spring, last autumn, \
-         last quarter, in case, whenever one of, whenever there, whenever something, in the event, what happens, \
-         what would happen, should the, suppose, hypothetical*, planned outage, planned outages, planned power, \
-         planned work, planned works, planned maintenance, planned downtime, planned shutdown, planned interruption, \
+        "asks how, asks why, asks what, asks when, asking how, asking why, wants to know, want to know, \
+         would like to know, just so that you know, just so you know, for your information, nur zur info, ter info, \
+         pour information, how often, how many times, wie oft, hoe vaak, combien de fois, hoe lang was, \
+         !had it last, !worked last, !was fine last, !was ok last, !until last, !till last, !like last, !as of last, \
+         why was, why were, why did, tell us why, warum war, warum waren, warum ist gestern, waarom was, \
+         waarom waren, pourquoi, would be nice, would be great, would be good, would be handy, would be useful, \
+         it would help, ware schon, ware toll, zou fijn, zou mooi, zou handig, serait bien, serait pratique, \
+         !since mondays, !since tuesdays, !since wednesdays, !since thursdays, !since fridays, !since yesterdays, \
+         !asking if, !wondering if, !ask if, !asks if, !chaque article, !un article, !les articles, !article number, \
+         !jeder artikel, !an article at, !every article, !each article, !after the maintenance, !since maintenance, \
+         asks whether, ask whether, whether we have, whether we are, protection against, protected against, \
+         questionnaire, do we need to, do we have to, should we, must we, mussen wir, sollen wir, moeten we, \
+         moeten wij, faut il, devons nous, wird gewartet, werden gewartet, abgeschaltet, wird abgestellt, eraf, \
+         coupee le, coupure le, coupe le, sera coupe*, sera coupee, seront coupe*, will be off, am samstag, \
+         am sonntag, zaterdag, zondag, samedi, dimanche, on saturday, on sunday, next saturday, next sunday, \
+         this saturday, this sunday, this weekend, next weekend, next week, nachste woche, volgende week, \
+         la semaine prochaine, tomorrow, morgen fruh, morgenvroeg, demain, !since saturday, !since sunday, \
+         !on saturday and still, !seit samstag, !sinds zaterdag, !sinds zondag, !depuis samedi, !depuis dimanche, \
+         !by tomorrow, !tomorrow morning we, !since last, !seit letzter, !seit letzte, !sinds vorige, \
+         !sinds afgelopen, !depuis la semaine, if, !if somebody could, !if someone could, !if you could, \
+         !if possible, !if you can, !as if, !if you need, !if not, !even if, !if anyone can, !if need be, \
+         !if you want, !if you like, !if you would, !if that helps, !if there is anything, !see if, !looks as if, \
+         !if i may, !if that one, !if it goes on, !if this continues, !if this goes, !what if, in january, \
+         in february, in march, in april, in may, in june, in july, in august, in september, in october, \
+         in november, in december, last summer, last winter, last spring, last autumn, last quarter, in case, \
+         whenever one of, whenever there, whenever something, in the event, what happens, what would happen, \
+         should the, suppose, hypothetical*, planned outage, planned outages, planned power, planned work, \
+         planned works, planned maintenance, planned downtime, planned shutdown, planned interruption, \
          planned migration, planned update, planned upgrade, planned move, planned event, planned change, \
          planned changes, planned disruption, planned closure, planned for, planned by, planned on, is planned, \
          are planned, was planned, been planned, have planned, has planned, we planned, plan for, plans for, \
