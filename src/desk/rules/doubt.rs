@@ -216,7 +216,7 @@ impl Scene<'_> {
             let denied = sign == Sign::Partial && self.of_all(seen);
             outside
                 && !denied
-                && (sign != Sign::Supposed || self.close(seen, end))
+                && (sign != Sign::Supposed || (self.close(seen, end) && !self.onset(seen)))
                 && self.sentence(seen.start) == sentence
                 && !(seen.end <= start && self.turned(seen.end, start))
         })
@@ -225,6 +225,11 @@ impl Scene<'_> {
     /// What follows far behind in a sentence without a stop ("nobody can …, and we have surgery planned") is another matter.
     fn close(&self, seen: &Seen, end: usize) -> bool {
         seen.start <= end || self.text[end..seen.start].split_whitespace().count() <= 8
+    }
+
+    /// "Dead since your maintenance", "after the training": it happened.
+    fn onset(&self, seen: &Seen) -> bool {
+        [Sign::After, Sign::Since].iter().any(|sign| self.right_before(*sign, seen.start, 2).is_some())
     }
 
     fn over(&self, start: usize, end: usize) -> Option<&Seen> {

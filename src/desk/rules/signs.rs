@@ -60,7 +60,7 @@ pub const SIGNS: [(Sign, &str); 19] = [
     ),
     (
         Sign::Supposed,
-        "asks how, asks why, asks what, asks when, asking how, asking why, wants to know, want to know, \
+        "!if you, asks how, asks why, asks what, asks when, asking how, asking why, wants to know, want to know, \
          would like to know, just so that you know, just so you know, for your information, nur zur info, ter info, \
          pour information, how often, how many times, wie oft, hoe vaak, combien de fois, hoe lang was, \
          !had it last, !worked last, !was fine last, !was ok last, !until last, !till last, !like last, !as of last, \
@@ -93,46 +93,46 @@ pub const SIGNS: [(Sign, &str); 19] = [
          are planned, was planned, been planned, have planned, has planned, we planned, plan for, plans for, \
          plan is, plan to, plans to, plans a, scheduled, maintenance, will be, going to be, drill, exercise, \
          simulation, tabletop, training, !training room, !training centre, !training center, !training department, \
-         !training video, !training laptop, !training laptops, !training pc, course, !of course, webinar, workshop, \
-         article, blog, newsletter, headline, read about, read that, read in, heard that, on the news, report about, \
-         for our report, for the report, for our records, question about, questions about, a question regarding, \
-         how long was, how long were, how long did, what was the cause, what caused, root cause, post mortem, \
-         postmortem, lessons learned, last week, last weeks outage, last weeks failure, last weeks problem, \
-         last weeks problems, last weeks disruption, last weeks crash, last weeks incident, last weeks breakdown, \
-         last weeks downtime, last weeks interruption, last weeks power cut, last months outage, \
-         last months failure, last months problem, last months problems, last months disruption, last months crash, \
-         last months incident, last months breakdown, last months downtime, last months interruption, \
-         last months power cut, last weekend, last weekends outage, last weekends failure, last weekends problem, \
-         last weekends problems, last weekends disruption, last weekends crash, last weekends incident, \
-         last weekends breakdown, last weekends downtime, last weekends interruption, last weekends power cut, \
-         last nights outage, last nights failure, last nights problem, last nights problems, last nights disruption, \
-         last nights crash, last nights incident, last nights breakdown, last nights downtime, \
-         last nights interruption, last nights power cut, mondays outage, mondays failure, mondays problem, \
-         mondays problems, mondays disruption, mondays crash, mondays incident, mondays breakdown, mondays downtime, \
-         mondays interruption, mondays power cut, tuesdays outage, tuesdays failure, tuesdays problem, \
-         tuesdays problems, tuesdays disruption, tuesdays crash, tuesdays incident, tuesdays breakdown, \
-         tuesdays downtime, tuesdays interruption, tuesdays power cut, wednesdays outage, wednesdays failure, \
-         wednesdays problem, wednesdays problems, wednesdays disruption, wednesdays crash, wednesdays incident, \
-         wednesdays breakdown, wednesdays downtime, wednesdays interruption, wednesdays power cut, thursdays outage, \
-         thursdays failure, thursdays problem, thursdays problems, thursdays disruption, thursdays crash, \
-         thursdays incident, thursdays breakdown, thursdays downtime, thursdays interruption, thursdays power cut, \
-         fridays outage, fridays failure, fridays problem, fridays problems, fridays disruption, fridays crash, \
-         fridays incident, fridays breakdown, fridays downtime, fridays interruption, fridays power cut, a summary, \
-         short summary, last month, last year, last tuesday, last monday, last thursday, previous, \
-         yesterdays outage, yesterdays failure, yesterdays problem, yesterdays problems, yesterdays disruption, \
-         yesterdays crash, yesterdays incident, yesterdays breakdown, yesterdays downtime, yesterdays interruption, \
-         yesterdays power cut, two weeks ago, history of, would like, procedure, policy, insurance, checklist, \
-         prevent, protect us, avoid, prepare for, how do we, how would we, what do we do, monitoring for, alert us, \
-         get alerts, notify us, sla, compensation, credit for, on the invoice, on your invoice, is this real, \
-         banner, slide, presentation, wording, page says, template, wenn, falls, sollte, geplant*, wartung*, \
-         schulung, ubung, letzte woche, letzten*, im fall, im falle, notfallplan, ursache, gelesen, als de, als het, \
-         indien, gepland*, onderhoud, oefening, cursus, vorige week, vorige maand, oorzaak, stel dat, afgelopen, \
-         si le, si la, si l, si les, en cas, au cas ou, prevu, prevue, planifie*, formation, exercice, \
-         semaine derniere, mois dernier, cause de, si el, en caso, programad*, planificad*, formacion, simulacro, \
-         semana pasada, mes pasado, causa, se il, se la, nel caso, in caso, previsto, prevista, programmat*, \
-         formazione, esercitazione, settimana scorsa, mese scorso, se o, se a, em caso, caso o, planejad*, planead*, \
-         formacao, treinamento, semana passada, mes passado, jesli, gdyby, w razie, planowan*, szkoleni*, cwiczeni*, \
-         w zeszlym, zeszlego, przyczyn*",
+         !training video, !training laptop, !training laptops, !training pc, course, !of course, webinar, \
+         workshop about, workshop on, a workshop for, article, blog, newsletter, headline, read about, read that, \
+         read in, heard that, on the news, report about, for our report, for the report, for our records, \
+         question about, questions about, a question regarding, how long was, how long were, how long did, \
+         what was the cause, what caused, root cause, post mortem, postmortem, lessons learned, last week, \
+         last weeks outage, last weeks failure, last weeks problem, last weeks problems, last weeks disruption, \
+         last weeks crash, last weeks incident, last weeks breakdown, last weeks downtime, last weeks interruption, \
+         last weeks power cut, last months outage, last months failure, last months problem, last months problems, \
+         last months disruption, last months crash, last months incident, last months breakdown, \
+         last months downtime, last months interruption, last months power cut, last weekend, last weekends outage, \
+         last weekends failure, last weekends problem, last weekends problems, last weekends disruption, \
+         last weekends crash, last weekends incident, last weekends breakdown, last weekends downtime, \
+         last weekends interruption, last weekends power cut, last nights outage, last nights failure, \
+         last nights problem, last nights problems, last nights disruption, last nights crash, last nights incident, \
+         last nights breakdown, last nights downtime, last nights interruption, last nights power cut, \
+         mondays outage, mondays failure, mondays problem, mondays problems, mondays disruption, mondays crash, \
+         mondays incident, mondays breakdown, mondays downtime, mondays interruption, mondays power cut, \
+         tuesdays outage, tuesdays failure, tuesdays problem, tuesdays problems, tuesdays disruption, \
+         tuesdays crash, tuesdays incident, tuesdays breakdown, tuesdays downtime, tuesdays interruption, \
+         tuesdays power cut, wednesdays outage, wednesdays failure, wednesdays problem, wednesdays problems, \
+         wednesdays disruption, wednesdays crash, wednesdays incident, wednesdays breakdown, wednesdays downtime, \
+         wednesdays interruption, wednesdays power cut, thursdays outage, thursdays failure, thursdays problem, \
+         thursdays problems, thursdays disruption, thursdays crash, thursdays incident, thursdays breakdown, \
+         thursdays downtime, thursdays interruption, thursdays power cut, fridays outage, fridays failure, \
+         fridays problem, fridays problems, fridays disruption, fridays crash, fridays incident, fridays breakdown, \
+         fridays downtime, fridays interruption, fridays power cut, a summary, short summary, last month, last year, \
+         last tuesday, last monday, last thursday, previous, yesterdays outage, yesterdays failure, \
+         yesterdays problem, yesterdays problems, yesterdays disruption, yesterdays crash, yesterdays incident, \
+         yesterdays breakdown, yesterdays downtime, yesterdays interruption, yesterdays power cut, two weeks ago, \
+         history of, would like, procedure, policy, insurance, checklist, prevent, protect us, avoid, prepare for, \
+         how do we, how would we, what do we do, monitoring for, alert us, get alerts, notify us, sla, compensation, \
+         credit for, on the invoice, on your invoice, is this real, banner, slide, presentation, wording, page says, \
+         template, wenn, falls, sollte, geplant*, wartung*, schulung, ubung, letzte woche, letzten*, im fall, \
+         im falle, notfallplan, ursache, gelesen, als de, als het, indien, gepland*, onderhoud, oefening, cursus, \
+         vorige week, vorige maand, oorzaak, stel dat, afgelopen, si le, si la, si l, si les, en cas, au cas ou, \
+         prevu, prevue, planifie*, formation, exercice, semaine derniere, mois dernier, cause de, si el, en caso, \
+         programad*, planificad*, formacion, simulacro, semana pasada, mes pasado, causa, se il, se la, nel caso, \
+         in caso, previsto, prevista, programmat*, formazione, esercitazione, settimana scorsa, mese scorso, se o, \
+         se a, em caso, caso o, planejad*, planead*, formacao, treinamento, semana passada, mes passado, jesli, \
+         gdyby, w razie, planowan*, szkoleni*, cwiczeni*, w zeszlym, zeszlego, przyczyn*",
     ),
     (
         Sign::My,
@@ -245,27 +245,29 @@ pub const SIGNS: [(Sign, &str); 19] = [
     ),
     (
         Sign::Device,
-        "!any printer, !any screen, !any laptop, !any tablet, !any pc, !any computer, !any scanner, !any headset, \
-         !any phone, !any monitor, !any notebook, !any keyboard, !every printer, !every screen, !every laptop, \
-         !every tablet, !every pc, !every computer, !every scanner, !every headset, !every phone, !every monitor, \
-         !every notebook, !every keyboard, !each printer, !each screen, !each laptop, !each tablet, !each pc, \
-         !each computer, !each scanner, !each headset, !each phone, !each monitor, !each notebook, !each keyboard, \
-         !no printer, !no screen, !no laptop, !no tablet, !no pc, !no computer, !no scanner, !no headset, !no phone, \
-         !no monitor, !no notebook, !no keyboard, !single printer, !single screen, !single laptop, !single tablet, \
-         !single pc, !single computer, !single scanner, !single headset, !single phone, !single monitor, \
-         !single notebook, !single keyboard, !which printer, !which screen, !which laptop, !which tablet, !which pc, \
-         !which computer, !which scanner, !which headset, !which phone, !which monitor, !which notebook, \
-         !which keyboard, tv, television, camera, !camera system, !camera server, alarm clock, baby monitor, \
-         microwave, dishwasher, smart tv, one pc, this pc, that pc, one computer, this computer, that computer, \
-         the pc in, the pc of, the computer in, the computer of, pc of, computer of, one laptop, one printer, \
-         one phone, one screen, laptop, notebook, macbook, chromebook, ipad, iphone, tablet, keyboard, mouse, \
-         headset, headphones, earphones, earbuds, webcam, touchpad, trackpad, docking station, dockingstation, \
-         usb stick, charger, power adapter, the monitor, my monitor, second monitor, external monitor, left monitor, \
-         right monitor, second screen, my screen, desk phone, handset, printer, label printer, scanner, \
-         hand scanner, barcode scanner, copier, projector, beamer, smartboard, whiteboard, meeting room screen, \
-         stylus, mousepad, !on my laptop i, !printer server, !print server, !the monitor was, !the monitor has, \
-         tastatur, maus, bildschirm, drucker, kopfhorer, handy, etikettendrucker, handscanner, muis, toetsenbord, \
-         scherm, koptelefoon, oplader, beeldscherm, labelprinter, souris, clavier, ecran, imprimante, casque, \
+        "pc, !every single pc, !first pc, !pc after, !one pc after, !another pc, one of the handsets, \
+         one of the cordless, one of my, !any printer, !any screen, !any laptop, !any tablet, !any pc, \
+         !any computer, !any scanner, !any headset, !any phone, !any monitor, !any notebook, !any keyboard, \
+         !every printer, !every screen, !every laptop, !every tablet, !every pc, !every computer, !every scanner, \
+         !every headset, !every phone, !every monitor, !every notebook, !every keyboard, !each printer, \
+         !each screen, !each laptop, !each tablet, !each pc, !each computer, !each scanner, !each headset, \
+         !each phone, !each monitor, !each notebook, !each keyboard, !no printer, !no screen, !no laptop, \
+         !no tablet, !no pc, !no computer, !no scanner, !no headset, !no phone, !no monitor, !no notebook, \
+         !no keyboard, !single printer, !single screen, !single laptop, !single tablet, !single pc, \
+         !single computer, !single scanner, !single headset, !single phone, !single monitor, !single notebook, \
+         !single keyboard, !which printer, !which screen, !which laptop, !which tablet, !which pc, !which computer, \
+         !which scanner, !which headset, !which phone, !which monitor, !which notebook, !which keyboard, tv, \
+         television, camera, !camera system, !camera server, alarm clock, baby monitor, microwave, dishwasher, \
+         smart tv, one pc, this pc, that pc, one computer, this computer, that computer, the pc in, the pc of, \
+         the computer in, the computer of, pc of, computer of, one laptop, one printer, one phone, one screen, \
+         laptop, notebook, macbook, chromebook, ipad, iphone, tablet, keyboard, mouse, headset, headphones, \
+         earphones, earbuds, webcam, touchpad, trackpad, docking station, dockingstation, usb stick, charger, \
+         power adapter, the monitor, my monitor, second monitor, external monitor, left monitor, right monitor, \
+         second screen, my screen, desk phone, handset, printer, label printer, scanner, hand scanner, \
+         barcode scanner, copier, projector, beamer, smartboard, whiteboard, meeting room screen, stylus, mousepad, \
+         !on my laptop i, !printer server, !print server, !the monitor was, !the monitor has, tastatur, maus, \
+         bildschirm, drucker, kopfhorer, handy, etikettendrucker, handscanner, muis, toetsenbord, scherm, \
+         koptelefoon, oplader, beeldscherm, labelprinter, souris, clavier, ecran, imprimante, casque, \
          ordinateur portable, vers le portable, tablette, chargeur, raton, teclado, pantalla, impresora, \
          auriculares, portatil, tastiera, schermo, stampante, cuffie, portatile, rato, ecra, impressora, \
          auscultadores, myszka, klawiatura, drukarka, sluchawki",
