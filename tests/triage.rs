@@ -117,6 +117,7 @@ fn the_default_rules_sort_requests_that_were_written_blind() {
         ("blind-23", include_str!("triage/blind-23.jsonl")),
         ("blind-24", include_str!("triage/blind-24.jsonl")),
         ("blind-25", include_str!("triage/blind-25.jsonl")),
+        ("blind-26", include_str!("triage/blind-26.jsonl")),
     ];
     let figures = sets.map(|(name, text)| (name, measure(name, text)));
     for (name, (right, all, found, outages)) in figures {
