@@ -174,7 +174,7 @@ fn one_person_or_one_device_is_told_from_many() {
     }
     for text in [
         "The docking station has no network.",
-        "There is no network. It is only my PC.",
+        "There is no network. It is only me.",
         "No network. My laptop was new last week.",
         "No network here; my colleagues are fine.",
     ] {
