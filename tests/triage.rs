@@ -84,20 +84,131 @@ fn the_default_rules_sort_our_own_requests() {
     assert!(right * 100 >= all * 90, "{right} of {all}");
 }
 
-/// Sixty requests each, written before the rules knew them; docs/rules.md has the figure of the first, blind measure.
+/// Written before the rules knew them; docs/rules.md has the figure of the first, blind measure. Floors against a step back:
+/// at most one P1 missed, and so many of a hundred right.
 #[test]
 fn the_default_rules_sort_requests_that_were_written_blind() {
     let sets = [
+        ("a", include_str!("triage/a.jsonl")),
+        ("b", include_str!("triage/b.jsonl")),
+        ("singles", include_str!("triage/singles.jsonl")),
         ("blind-1", include_str!("triage/blind-1.jsonl")),
         ("blind-2", include_str!("triage/blind-2.jsonl")),
         ("blind-3", include_str!("triage/blind-3.jsonl")),
         ("blind-4", include_str!("triage/blind-4.jsonl")),
+        ("blind-5", include_str!("triage/blind-5.jsonl")),
+        ("blind-6", include_str!("triage/blind-6.jsonl")),
+        ("blind-7", include_str!("triage/blind-7.jsonl")),
+        ("blind-8", include_str!("triage/blind-8.jsonl")),
+        ("blind-9", include_str!("triage/blind-9.jsonl")),
+        ("blind-10", include_str!("triage/blind-10.jsonl")),
+        ("blind-11", include_str!("triage/blind-11.jsonl")),
+        ("blind-12", include_str!("triage/blind-12.jsonl")),
+        ("blind-13", include_str!("triage/blind-13.jsonl")),
+        ("blind-14", include_str!("triage/blind-14.jsonl")),
+        ("blind-15", include_str!("triage/blind-15.jsonl")),
+        ("blind-16", include_str!("triage/blind-16.jsonl")),
+        ("blind-17", include_str!("triage/blind-17.jsonl")),
+        ("blind-18", include_str!("triage/blind-18.jsonl")),
+        ("blind-19", include_str!("triage/blind-19.jsonl")),
+        ("blind-20", include_str!("triage/blind-20.jsonl")),
+        ("blind-21", include_str!("triage/blind-21.jsonl")),
+        ("blind-22", include_str!("triage/blind-22.jsonl")),
+        ("blind-23", include_str!("triage/blind-23.jsonl")),
+        ("blind-24", include_str!("triage/blind-24.jsonl")),
+        ("blind-25", include_str!("triage/blind-25.jsonl")),
+        ("blind-26", include_str!("triage/blind-26.jsonl")),
     ];
     let figures = sets.map(|(name, text)| (name, measure(name, text)));
     for (name, (right, all, found, outages)) in figures {
         assert!(found + 1 >= outages, "{name}: {found} of {outages} P1");
-        assert!(right * 100 >= all * 85, "{name}: {right} of {all}");
+        assert!(right * 100 >= all * 95, "{name}: {right} of {all}");
     }
+}
+
+#[test]
+fn words_in_a_phrase_with_an_exclamation_mark_do_not_count() {
+    let together = vec![vec!["down".to_owned(), "!shut down".to_owned(), r"!/ down the \w+ /".to_owned()]];
+    let state = Rule { together, ..rule("state", &[]) };
+    let any = rule("any", &["offline", "!offline files"]);
+    let rules = Rules::compile(vec![state, any]).unwrap();
+    for text in ["it is down", "I shut down my PC and now the server is down", "offline", "offline files are offline"] {
+        assert_eq!(triage(&rules, "", text).priority, Priority::P1, "{text}");
+    }
+    for text in ["I shut down my PC", "it is down the hall", "offline files"] {
+        assert_eq!(triage(&rules, "", text).priority, Priority::P3, "{text}");
+    }
+}
+
+#[test]
+fn a_subject_of_little_else_is_the_topic_of_every_sentence() {
+    let things = ["phones", "mail"].map(str::to_owned).to_vec();
+    let together = vec![things, vec!["dead".to_owned()]];
+    let rules = Rules::compile(vec![Rule { together, doubts: Doubt::ALL.to_vec(), ..rule("gone", &[]) }]).unwrap();
+    let priority = |subject: &str, body: &str| triage(&rules, subject, body).priority;
+    assert_eq!(priority("Phones", "Good morning. Dead since eight."), Priority::P1);
+    assert_eq!(priority("Mail signature of Ann", "Good morning. The logo is dead."), Priority::P3);
+    assert_eq!(priority("Mail dead", "On my laptop the mail is dead."), Priority::P3, "the body tells whose");
+    assert_eq!(priority("Re: Mail dead", "Thanks a lot for your help"), Priority::P3, "an old subject");
+}
+
+#[test]
+fn lists_that_share_a_word_still_find_one_hit_each() {
+    let list = |words: [&str; 2]| words.map(str::to_owned).to_vec();
+    let together = vec![list(["no bookings", "bookings at all"]), list(["have no", "had no"])];
+    let rules = Rules::compile(vec![Rule { together, ..rule("r", &[]) }]).unwrap();
+    assert_eq!(triage(&rules, "", "we have no bookings at all").priority, Priority::P1);
+    assert_eq!(triage(&rules, "", "we have no bookings").priority, Priority::P3);
+}
+
+#[test]
+fn one_person_or_one_device_is_told_from_many() {
+    let rule = Rule { doubts: Doubt::ALL.to_vec(), ..rule("gone", &["no network"]) };
+    let rules = Rules::compile(vec![rule]).unwrap();
+    for text in [
+        "No network at the branch.",
+        "No network, I write from my phone.",
+        "The laptop of the boss has no network. The others have none either: everyone sits idle.",
+    ] {
+        assert_eq!(triage(&rules, "", text).priority, Priority::P1, "{text}");
+    }
+    for text in [
+        "The docking station has no network.",
+        "There is no network. It is only me.",
+        "No network. My laptop was new last week.",
+        "No network here; my colleagues are fine.",
+    ] {
+        assert_eq!(triage(&rules, "", text).priority, Priority::P3, "{text}");
+    }
+}
+
+#[test]
+fn what_is_quoted_forwarded_or_signed_does_not_count() {
+    let rules = Rules::compile(vec![rule("down", &["down"])]).unwrap();
+    let own = "My mouse pointer is much too small since the update";
+    for below in [
+        "> all is down",
+        "-- \nAlways there when you are down",
+        "Kind regards\nAnn\nWhen everything is down, call us",
+        "---------- Forwarded message ---------\nall is down",
+        "From: Desk\nSent: Monday\nSubject: Status\n\nall is down",
+        "This message is confidential and we accept no liability where our systems are down or it reached you in error.",
+    ] {
+        let body = format!("{own}\n\n{below}");
+        assert_eq!(triage(&rules, "", &body).priority, Priority::P3, "{below}");
+    }
+    let forward = "FYI\n---------- Forwarded message ---------\nall is down";
+    assert_eq!(triage(&rules, "", forward).priority, Priority::P1, "a bare forward tells what it forwards");
+    let thanks = "Thanks\nAnn\n\nPS: and now all is down";
+    assert_eq!(triage(&rules, "", thanks).priority, Priority::P1, "a postscript counts");
+}
+
+#[test]
+fn a_rule_may_know_that_there_is_none() {
+    let doubts = vec![Doubt::Negated, Doubt::Absent];
+    let rules = Rules::compile(vec![Rule { doubts, ..rule("attack", &["ransomware"]) }]).unwrap();
+    assert_eq!(triage(&rules, "", "there is no ransomware").priority, Priority::P3);
+    assert_eq!(triage(&rules, "", "there is ransomware").priority, Priority::P1);
 }
 
 #[test]

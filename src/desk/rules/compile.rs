@@ -38,6 +38,14 @@ pub enum Slot {
     Together(usize),
 }
 
+/// A place of a rule that a pattern fills, or keeps from being filled (`!shut down`).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Use {
+    pub rule: usize,
+    pub slot: Slot,
+    pub except: bool,
+}
+
 /// The compiled rules of a config.
 #[derive(Debug)]
 pub struct Rules {
@@ -49,7 +57,7 @@ pub struct Rules {
     pub(super) regexes: RegexSet,
     pub(super) regex_rules: Vec<usize>,
     /// `/…/` in `together`, on the folded text.
-    pub(super) inner: Vec<(Regex, Vec<(usize, Slot)>)>,
+    pub(super) inner: Vec<(Regex, Vec<Use>)>,
     /// Rules that ask for no words: only for sender, client, source, hours.
     pub(super) wordless: Vec<usize>,
     pub(super) vocabulary: Vocabulary,
@@ -57,8 +65,9 @@ pub struct Rules {
 
 #[derive(Debug, Default)]
 pub(super) struct Pattern {
-    pub uses: Vec<(usize, Slot)>,
-    pub signs: Vec<Sign>,
+    pub uses: Vec<Use>,
+    /// With `true`: what keeps a shorter sign from counting.
+    pub signs: Vec<(Sign, bool)>,
     pub spaced: (bool, bool),
 }
 
@@ -93,8 +102,9 @@ impl Rules {
         }
         for (sign, words) in SIGNS {
             for word in words.split(',') {
+                let (word, except) = exception(word.trim());
                 if let Some(id) = build.pattern(word) {
-                    build.patterns[id].signs.push(sign);
+                    build.patterns[id].signs.push((sign, except));
                 }
             }
         }
@@ -113,7 +123,7 @@ struct Build {
     patterns: Vec<Pattern>,
     regexes: Vec<String>,
     regex_rules: Vec<usize>,
-    inner: HashMap<String, (Regex, Vec<(usize, Slot)>)>,
+    inner: HashMap<String, (Regex, Vec<Use>)>,
     wordless: Vec<usize>,
     vocabulary: Vocabulary,
 }
@@ -173,8 +183,9 @@ impl Build {
 
     /// A word that is both wanted and forbidden.
     fn never(&mut self, rule: &Rule) {
-        let forbidden: HashSet<String> = rule.none.iter().map(|word| fold_phrase(word)).collect();
-        let hit = |word: &&String| forbidden.contains(&fold_phrase(word));
+        let forbidden: HashSet<String> =
+            rule.none.iter().filter(|word| !exception(word).1).map(|word| fold_phrase(word)).collect();
+        let hit = |word: &&String| !exception(word).1 && forbidden.contains(&fold_phrase(word));
         if let Some(word) = rule.all.iter().find(hit) {
             self.problem(&rule.name, "all", format!("\"{word}\" is also in `none`: the rule can never match"));
         }
@@ -184,16 +195,18 @@ impl Build {
     }
 
     fn word(&mut self, index: usize, rule: &Rule, key: &'static str, word: &str, slot: Slot) {
+        let (word, except) = exception(word);
+        let used = Use { rule: index, slot, except };
         if let Some(regex) =
             word.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')).filter(|_| key == "together")
         {
-            return self.inner_regex(index, rule, regex, slot);
+            return self.inner_regex(rule, regex, used);
         }
         if word.len() > LONGEST_WORD {
             return self.problem(&rule.name, key, format!("a phrase of {} bytes; at most {LONGEST_WORD}", word.len()));
         }
         match self.pattern(word) {
-            Some(id) => self.patterns[id].uses.push((index, slot)),
+            Some(id) => self.patterns[id].uses.push(used),
             None => self.problem(&rule.name, key, format!("\"{word}\" has no letter or digit and can never match")),
         }
     }
@@ -221,7 +234,7 @@ impl Build {
     }
 
     fn regex(&mut self, index: usize, rule: &Rule, regex: &str) {
-        match checked(regex) {
+        match checked(regex, false) {
             Ok(compiled) if compiled.is_match("") => {
                 self.problem(&rule.name, "regex", format!("\"{regex}\" matches every mail; make it ask for something"));
             }
@@ -233,13 +246,13 @@ impl Build {
         }
     }
 
-    fn inner_regex(&mut self, index: usize, rule: &Rule, regex: &str, slot: Slot) {
+    fn inner_regex(&mut self, rule: &Rule, regex: &str, used: Use) {
         if let Some((_, uses)) = self.inner.get_mut(regex) {
-            return uses.push((index, slot));
+            return uses.push(used);
         }
-        match checked(regex) {
+        match checked(regex, true) {
             Ok(compiled) => {
-                self.inner.insert(regex.to_owned(), (compiled, vec![(index, slot)]));
+                self.inner.insert(regex.to_owned(), (compiled, vec![used]));
             }
             Err(why) => self.problem(&rule.name, "together", why),
         }
@@ -251,6 +264,9 @@ impl Build {
             texts[*id] = text;
         }
         let automaton = AhoCorasick::new(&texts);
+        // Hits in the same order in every run, and so the same words in an explanation.
+        let mut inner: Vec<(Regex, Vec<Use>)> = std::mem::take(&mut self.inner).into_values().collect();
+        inner.sort_by(|(a, _), (b, _)| a.as_str().cmp(b.as_str()));
         let regexes = RegexSetBuilder::new(&self.regexes).case_insensitive(true).size_limit(64 * REGEX_MEMORY).build();
         if !self.problems.is_empty() {
             return Err(self.problems);
@@ -262,7 +278,7 @@ impl Build {
                 patterns: self.patterns,
                 regexes,
                 regex_rules: self.regex_rules,
-                inner: self.inner.into_values().collect(),
+                inner,
                 wordless: self.wordless,
                 vocabulary: self.vocabulary,
             }),
@@ -276,16 +292,29 @@ impl Build {
     }
 }
 
+/// `!shut down` is a phrase whose words do not count.
+fn exception(word: &str) -> (&str, bool) {
+    word.strip_prefix('!').map_or((word, false), |phrase| (phrase, true))
+}
+
+/// In folded text every sign that is no letter or digit is ASCII, so that `\w` need not know all of Unicode: a tenth of the size.
+fn on_folded(regex: &str) -> String {
+    regex.replace(r"\w", r"[a-z0-9_\u{80}-\u{10ffff}]")
+}
+
 /// Compiled alone, so that a problem names its rule.
-fn checked(regex: &str) -> Result<Regex, String> {
-    if regex.len() > LONGEST_REGEX {
-        return Err(format!("a regex of {} bytes; at most {LONGEST_REGEX}", regex.len()));
+fn checked(written: &str, on_folded_text: bool) -> Result<Regex, String> {
+    if written.len() > LONGEST_REGEX {
+        return Err(format!("a regex of {} bytes; at most {LONGEST_REGEX}", written.len()));
     }
-    RegexBuilder::new(regex)
-        .case_insensitive(true)
+    let meant = if on_folded_text { on_folded(written) } else { written.to_owned() };
+    let why = |error: &regex::Error| error.to_string().lines().last().unwrap_or_default().to_owned();
+    RegexBuilder::new(&meant)
+        // Folded text has no capitals, and case over all of Unicode took the built-in rules half a second.
+        .case_insensitive(!on_folded_text || written.contains(|c: char| c.is_ascii_uppercase()))
         .size_limit(REGEX_MEMORY)
         .build()
-        .map_err(|error| format!("\"{regex}\" is no regex: {}", error.to_string().lines().last().unwrap_or_default()))
+        .map_err(|error| format!("\"{written}\" is no regex: {}", why(&error)))
 }
 
 #[expect(clippy::expect_used, reason = "an automaton of no patterns cannot be too large")]

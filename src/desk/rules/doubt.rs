@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub enum Doubt {
     /// "not down": a negating word right before the match.
     Negated,
+    /// "there is no ransomware": a "no" right before the match. Not among the usual ones, for "no network" is an outage.
+    Absent,
     /// "is back up", "after the outage": what was said before it is over.
     Over,
     /// "if the server goes down", "planned power outage", "training about outages": same sentence.
@@ -32,10 +34,16 @@ impl Doubt {
 pub enum Sign {
     /// Right before a match.
     Not,
+    /// Right before a match: "no", where the rule asks for it.
+    No,
     /// Takes back everything up to the end of its sentence.
     Over,
     /// Right before a match: "after the outage".
     After,
+    /// In the same sentence, with an `Over` before it: "mail works again, only the TV has no signal".
+    Leftover,
+    /// Right before an `Over`: "since the power came back" tells a moment.
+    Since,
     /// "but", "now": what follows it in the sentence is not touched by what stood before.
     Turn,
     Supposed,
@@ -43,8 +51,18 @@ pub enum Sign {
     My,
     /// In the same sentence: "for me".
     ForMe,
-    /// Anywhere: "only me", "colleagues are fine".
+    /// Anywhere: "only me".
+    OnlyMe,
+    /// Anywhere: "my laptop".
+    MyDevice,
+    /// Anywhere: "colleagues are fine".
     OthersFine,
+    /// Lifts `OthersFine`: "five of us", "several".
+    Several,
+    /// After a number, like `Several`: "eight pickers".
+    People,
+    /// In the same sentence: "laptop", "the mouse": a thing that one person has.
+    Device,
     /// Lifts `My` and `ForMe`.
     Everybody,
     /// In the same sentence.
@@ -57,6 +75,8 @@ pub enum Sign {
 #[derive(Debug, Clone, Copy)]
 pub struct Seen {
     pub sign: Sign,
+    /// Of a `!phrase`: keeps the same sign in it from counting.
+    pub except: bool,
     pub start: usize,
     pub end: usize,
 }
@@ -71,7 +91,7 @@ pub struct Doubted {
 impl fmt::Display for Doubted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.doubt {
-            Doubt::Negated => "negated by",
+            Doubt::Negated | Doubt::Absent => "negated by",
             Doubt::Over => "over, by",
             Doubt::Supposed => "supposed, planned or told, by",
             Doubt::Own => "one person's own, by",
@@ -79,6 +99,15 @@ impl fmt::Display for Doubted {
         };
         write!(f, "{what} \"{}\"", self.word)
     }
+}
+
+/// The signs without those inside a `!phrase` of their own.
+pub fn counted(seen: Vec<Seen>) -> Vec<Seen> {
+    let excepts: Vec<Seen> = seen.iter().filter(|seen| seen.except).copied().collect();
+    let taken = |one: &Seen| {
+        excepts.iter().any(|except| except.sign == one.sign && except.start < one.end && one.start < except.end)
+    };
+    seen.into_iter().filter(|one| !one.except && !taken(one)).collect()
 }
 
 /// "my team" is more than one person's own.
@@ -109,11 +138,20 @@ const MANY: [&str; 24] = [
     "dzial",
 ];
 
+/// Counts of more than one, as words.
+const NUMBERS: [&str; 34] = [
+    "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "fifteen", "twenty",
+    "thirty", "zwei", "drei", "vier", "funf", "sechs", "acht", "zehn", "twee", "drie", "vijf", "zes", "tien", "deux",
+    "trois", "quatre", "cinq", "huit", "dix", "vingt", "dozen",
+];
+
 /// Folded text with what the doubts need to know about it.
 pub struct Scene<'a> {
     pub text: &'a str,
     /// Byte positions of sentence ends, ascending.
     pub ends: Vec<usize>,
+    /// Where the subject ends.
+    pub subject_ends: usize,
     pub seen: Vec<Seen>,
 }
 
@@ -127,12 +165,15 @@ impl Scene<'_> {
         known.iter().find_map(|doubt| {
             let seen = match doubt {
                 Doubt::Negated => self.right_before(Sign::Not, start, 2),
+                Doubt::Absent => self.right_before(Sign::No, start, 1),
                 Doubt::Over => self.over(start, end).or_else(|| self.right_before(Sign::After, start, 2)),
                 Doubt::Supposed => self.same_sentence(Sign::Supposed, start, end),
                 Doubt::Own => self.own(start, end),
-                Doubt::Partial => {
-                    self.same_sentence(Sign::Partial, start, end).or_else(|| self.anywhere(Sign::StillWorks))
-                }
+                Doubt::Partial => self
+                    .same_sentence(Sign::Partial, start, end)
+                    .or_else(|| self.told_below(Sign::Partial, start))
+                    .or_else(|| self.anywhere(Sign::StillWorks))
+                    .or_else(|| self.anywhere(Sign::OthersFine)),
             }?;
             Some(Doubted { doubt: *doubt, word: self.text[seen.start..seen.end].to_owned() })
         })
@@ -170,14 +211,25 @@ impl Scene<'_> {
     fn same_sentence(&self, sign: Sign, start: usize, end: usize) -> Option<&Seen> {
         let sentence = self.sentence(start);
         self.of(sign).find(|seen| {
-            let outside = seen.end <= start || seen.start >= end;
+            let outside = seen.start < start || seen.end > end;
             // "not one of our shops" is all of them.
             let denied = sign == Sign::Partial && self.of_all(seen);
             outside
                 && !denied
+                && (sign != Sign::Supposed || (self.close(seen, end) && !self.onset(seen)))
                 && self.sentence(seen.start) == sentence
                 && !(seen.end <= start && self.turned(seen.end, start))
         })
+    }
+
+    /// What follows far behind in a sentence without a stop ("nobody can …, and we have surgery planned") is another matter.
+    fn close(&self, seen: &Seen, end: usize) -> bool {
+        seen.start <= end || self.text[end..seen.start].split_whitespace().count() <= 8
+    }
+
+    /// "Dead since your maintenance", "after the training": it happened.
+    fn onset(&self, seen: &Seen) -> bool {
+        [Sign::After, Sign::Since].iter().any(|sign| self.right_before(*sign, seen.start, 2).is_some())
     }
 
     fn over(&self, start: usize, end: usize) -> Option<&Seen> {
@@ -185,10 +237,18 @@ impl Scene<'_> {
         self.of(Sign::Over).find(|seen| {
             let outside = seen.end <= start || seen.start >= end;
             // "not solved"; "since the power came back" tells a moment, not a repair.
-            let denied = [Sign::Not, Sign::After].iter().any(|sign| self.right_before(*sign, seen.start, 2).is_some());
+            let denied = [Sign::Not, Sign::No, Sign::After, Sign::Since]
+                .iter()
+                .any(|sign| self.right_before(*sign, seen.start, 2).is_some());
             let relapse = seen.end <= start && self.turned(seen.end, start);
-            outside && !denied && !relapse && self.sentence(seen.start) >= sentence
+            outside && !denied && !relapse && (self.sentence(seen.start) >= sentence || self.left_over(sentence))
         })
+    }
+
+    /// "Only the TV still has no signal", after it was told that all is well.
+    fn left_over(&self, sentence: usize) -> bool {
+        let here = |sign: Sign| self.of(sign).any(|seen| self.sentence(seen.start) == sentence);
+        here(Sign::Leftover) && !here(Sign::Everybody) && !here(Sign::Turn)
     }
 
     /// "my docking station has no network", but not "my whole team has none".
@@ -200,13 +260,38 @@ impl Scene<'_> {
         self.right_before(Sign::My, start, 4).filter(|seen| !many(seen))
     }
 
+    /// "eight order pickers", "15 colleagues".
+    fn counted_people(&self, people: &Seen) -> bool {
+        let number =
+            |word: &str| NUMBERS.contains(&word) || word.parse().is_ok_and(|count: u32| (2..5000).contains(&count));
+        self.text[..people.start].split_whitespace().rev().take(3).any(number)
+    }
+
+    /// A subject is about what its body tells.
+    fn told_below(&self, sign: Sign, start: usize) -> Option<&Seen> {
+        self.of(sign).find(|seen| start < self.subject_ends && !(sign == Sign::Partial && self.of_all(seen)))
+    }
+
     fn own(&self, start: usize, end: usize) -> Option<&Seen> {
-        if let Some(seen) = self.anywhere(Sign::OthersFine) {
+        if let Some(seen) = self.anywhere(Sign::OnlyMe) {
             return Some(seen);
         }
-        if self.anywhere(Sign::Everybody).is_some() {
+        let several =
+            self.anywhere(Sign::Several).is_some() || self.of(Sign::People).any(|people| self.counted_people(people));
+        if !several && let Some(seen) = self.anywhere(Sign::OthersFine) {
+            return Some(seen);
+        }
+        // "It works again for everybody, but my Outlook …" names no one who is still in trouble.
+        let told_over = |sentence: usize| self.of(Sign::Over).any(|seen| self.sentence(seen.start) == sentence);
+        if self.of(Sign::Everybody).any(|seen| !told_over(self.sentence(seen.start))) {
             return None;
         }
-        self.my_thing(start).or_else(|| self.same_sentence(Sign::ForMe, start, end))
+        let here = self.sentence(start);
+        let device = || self.of(Sign::Device).find(|seen| !several && self.sentence(seen.start) == here);
+        self.my_thing(start)
+            .or_else(|| self.same_sentence(Sign::ForMe, start, end))
+            .or_else(|| self.told_below(Sign::ForMe, start).filter(|_| !several))
+            .or_else(device)
+            .or_else(|| self.anywhere(Sign::MyDevice).filter(|_| !several))
     }
 }

@@ -7,6 +7,8 @@ use unicode_normalization::char::is_combining_mark;
 pub const CLAUSE: char = '\u{1}';
 /// Stands as a word of its own where a sentence ends, also at a blank line and between subject and body.
 pub const SENTENCE: char = '\u{2}';
+/// Stands before the end of a sentence that asks.
+pub const QUESTION: char = '\u{3}';
 /// Bytes of one mail that are looked at; what follows cannot change a verdict.
 pub const EXAMINED: usize = 64 * 1024;
 
@@ -38,7 +40,12 @@ pub fn fold(text: &str) -> String {
             c if c.is_alphanumeric() => word_char(&mut out, c),
             '\'' if joins(&chars, at) => {}
             '\n' if newlines == 2 => mark(&mut out, SENTENCE),
-            '.' | '!' | '?' | ';' | '。' | '！' | '？' | '…' if !inside(before, after) || !matches!(c, '.') => {
+            '?' | '？' if !inside(before, after) => {
+                space(&mut out);
+                out.push(QUESTION);
+                mark(&mut out, SENTENCE);
+            }
+            '.' | '!' | ';' | '。' | '！' | '…' if !inside(before, after) || !matches!(c, '.') => {
                 mark(&mut out, SENTENCE);
             }
             ',' | '(' | ')' | '[' | ']' | ':' | '–' | '—' | '、' | '"' if !inside(before, after) => {
@@ -59,7 +66,7 @@ pub fn fold_phrase(phrase: &str) -> String {
     let folded = fold(phrase);
     folded
         .split(' ')
-        .filter(|word| !word.is_empty() && !word.starts_with([CLAUSE, SENTENCE]))
+        .filter(|word| !word.is_empty() && !word.starts_with([CLAUSE, SENTENCE, QUESTION]))
         .collect::<Vec<_>>()
         .join(" ")
 }
@@ -128,16 +135,26 @@ fn mark(out: &mut String, sign: char) {
     }
 }
 
-/// The text without quoted lines, the signature below `-- ` and everything below an attribution or a forwarding line.
+/// The text without quoted lines, the signature, and everything below an attribution or a forwarding line.
 /// Intake hands in new text already; this catches what came as plain text from elsewhere.
 pub fn new_text(body: &str) -> String {
+    let lines: Vec<&str> = prefix(body, EXAMINED).lines().collect();
     let mut kept = String::new();
-    for line in prefix(body, EXAMINED).lines() {
+    let mut signed = false;
+    for (at, line) in lines.iter().enumerate() {
         let trimmed = line.trim();
+        let words = kept.split_whitespace().count();
         if line.trim_end() == "--" || trimmed.starts_with("-----Original Message") {
             break;
         }
-        if trimmed.starts_with('>')
+        // A bare forward says what it says by the forwarded text; with words of one's own above it, those count.
+        if (is_forwarding(trimmed) || is_header_block(&lines[at..])) && words >= OWN_WORDS && !only_points(&kept) {
+            break;
+        }
+        signed |= words > 0 && lines.len() - at <= SIGNATURE_LINES && is_closing(trimmed);
+        signed &= !trimmed.to_lowercase().starts_with("p.s") && !trimmed.starts_with("PS");
+        if signed
+            || trimmed.starts_with('>')
             || (trimmed.starts_with("On ") && trimmed.ends_with("wrote:"))
             || is_disclaimer(trimmed)
         {
@@ -149,14 +166,134 @@ pub fn new_text(body: &str) -> String {
     kept
 }
 
-/// A long line about confidentiality or the wrong addressee.
+/// So many words above a forwarded text are a request of their own.
+const OWN_WORDS: usize = 4;
+/// A closing formula with more lines below it than these is none.
+const SIGNATURE_LINES: usize = 12;
+
+/// "Please see below, can you handle this?": a short note that points at what it forwards.
+fn only_points(own: &str) -> bool {
+    const POINTERS: [&str; 14] = [
+        "below",
+        "fyi",
+        "forward",
+        "this one",
+        "look at this",
+        "this mail",
+        "see ",
+        "handle",
+        "weitergeleitet",
+        "unten",
+        "siehe",
+        "hieronder",
+        "zie ",
+        "ci-dessous",
+    ];
+    let lower = own.to_lowercase();
+    own.split_whitespace().count() <= 15 && POINTERS.iter().any(|pointer| lower.contains(pointer))
+}
+
+fn is_forwarding(line: &str) -> bool {
+    let lower = line.to_lowercase();
+    line.starts_with("_____") || lower.contains("forwarded message") || lower.starts_with("-----weitergeleitete")
+}
+
+/// `From: …`, and soon below it `Sent: …` or `Subject: …`.
+fn is_header_block(lines: &[&str]) -> bool {
+    const FROM: [&str; 6] = ["From:", "Von:", "Van:", "De:", "De :", "Da:"];
+    const MORE: [&str; 10] = [
+        "Sent:",
+        "Date:",
+        "Subject:",
+        "Gesendet:",
+        "Betreff:",
+        "Verzonden:",
+        "Onderwerp:",
+        "Envoyé",
+        "Objet",
+        "Enviado",
+    ];
+    let begins = |line: &str, heads: &[&str]| heads.iter().any(|head| line.trim_start().starts_with(head));
+    begins(lines[0], &FROM) && lines.iter().skip(1).take(4).any(|line| begins(line, &MORE))
+}
+
+/// "Kind regards", "Mit freundlichen Grüßen, A. Moser": what follows is a signature.
+fn is_closing(line: &str) -> bool {
+    const CLOSINGS: [&str; 44] = [
+        "kind regards",
+        "best regards",
+        "warm regards",
+        "regards",
+        "best wishes",
+        "with best wishes",
+        "many thanks",
+        "thanks",
+        "thank you",
+        "thx",
+        "cheers",
+        "sincerely",
+        "yours sincerely",
+        "yours faithfully",
+        "with thanks",
+        "br",
+        "kr",
+        "mit freundlichen grussen",
+        "mit freundlichem gruss",
+        "freundliche grusse",
+        "viele grusse",
+        "beste grusse",
+        "liebe grusse",
+        "gruss",
+        "grusse",
+        "mfg",
+        "vg",
+        "lg",
+        "met vriendelijke groet",
+        "met vriendelijke groeten",
+        "vriendelijke groet",
+        "groet",
+        "groeten",
+        "groetjes",
+        "mvg",
+        "cordialement",
+        "bien cordialement",
+        "salutations",
+        "saludos",
+        "un saludo",
+        "cordiali saluti",
+        "saluti",
+        "cumprimentos",
+        "pozdrawiam",
+    ];
+    if line.len() > 80 || line.ends_with('?') {
+        return false;
+    }
+    let folded = fold_phrase(line);
+    CLOSINGS.iter().any(|closing| {
+        folded
+            .strip_prefix(closing)
+            .is_some_and(|rest| (rest.is_empty() || rest.starts_with(' ')) && rest.split_whitespace().count() <= 3)
+    })
+}
+
+/// A long line about confidentiality or the wrong addressee, or the banner that a mail server puts on foreign mail.
 fn is_disclaimer(line: &str) -> bool {
-    const SIGNS: [&str; 14] = [
+    const SIGNS: [&str; 24] = [
         "confidential",
         "intended recipient",
         "addressee",
         "intended solely",
         "delete it immediately",
+        "privileged",
+        "liability",
+        "accept no",
+        "from outside",
+        "external sender",
+        "in error",
+        "viruses",
+        "this communication",
+        "may contain",
+        "do not click",
         "vertraulich",
         "vertrouwelijk",
         "confidentiel",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::compile::{Rules, Slot};
-use super::doubt::{Doubted, Scene, Seen};
+use super::doubt::{Doubt, Doubted, Scene, Seen};
 use super::fold::{EXAMINED, SENTENCE, fold, new_text, prefix};
 use super::{Match, Rule, Verdict};
 use crate::words::{ClientKey, Priority};
@@ -25,6 +25,8 @@ pub struct Request<'a> {
 #[derive(Debug, Clone, Copy)]
 struct Hit {
     slot: Slot,
+    /// Of a `!phrase`.
+    except: bool,
     start: usize,
     end: usize,
 }
@@ -44,8 +46,8 @@ enum Outcome {
 
 impl Rules {
     pub fn triage(&self, request: &Request<'_>) -> Verdict {
-        let subject = fold(prefix(request.subject, 2048));
         let body = new_text(request.body);
+        let subject = fold(prefix(current(request.subject, &body), 2048));
         let joined = format!("{subject}{SENTENCE}{}", fold(&body));
         let (text, slips) = self.vocabulary.correct(&joined);
         let ends: Vec<usize> = text.match_indices(SENTENCE).map(|(at, _)| at).collect();
@@ -61,7 +63,7 @@ impl Rules {
             by_regex.entry(rule).or_default().push(self.regexes.patterns()[found].clone());
             hits.entry(rule).or_default();
         }
-        let scene = Scene { text: &text, ends, seen };
+        let scene = Scene { text: &text, ends, subject_ends, seen };
         let mut verdict = empty();
         let mut settled = Settled::default();
         for (index, hits) in &hits {
@@ -90,20 +92,42 @@ impl Rules {
             let pattern = &self.patterns[found.pattern().as_usize()];
             let start = found.start() + usize::from(pattern.spaced.0);
             let end = found.end() - usize::from(pattern.spaced.1);
-            for (rule, slot) in &pattern.uses {
-                hits.entry(*rule).or_default().push(Hit { slot: *slot, start, end });
+            for used in &pattern.uses {
+                hits.entry(used.rule).or_default().push(Hit { slot: used.slot, except: used.except, start, end });
             }
-            seen.extend(pattern.signs.iter().map(|sign| Seen { sign: *sign, start, end }));
+            seen.extend(pattern.signs.iter().map(|(sign, except)| Seen { sign: *sign, except: *except, start, end }));
         }
         for (regex, uses) in &self.inner {
             for found in regex.find_iter(text).take(64) {
-                for (rule, slot) in uses {
-                    hits.entry(*rule).or_default().push(Hit { slot: *slot, start: found.start(), end: found.end() });
+                let (start, end) = (found.start(), found.end());
+                for used in uses {
+                    hits.entry(used.rule).or_default().push(Hit { slot: used.slot, except: used.except, start, end });
                 }
             }
         }
-        (hits, seen)
+        for hits in hits.values_mut() {
+            drop_excepted(hits);
+        }
+        (hits, super::doubt::counted(seen))
     }
+}
+
+/// A `!shut down` takes the `down` in it away; what reaches out of the phrase on both sides stays.
+fn drop_excepted(hits: &mut Vec<Hit>) {
+    let excepts: Vec<Hit> = hits.iter().filter(|hit| hit.except).copied().collect();
+    if !excepts.is_empty() {
+        let taken = |hit: &Hit| excepts.iter().any(|except| except.slot == hit.slot && !apart(except, hit));
+        hits.retain(|hit| !hit.except && !taken(hit));
+    }
+}
+
+/// The subject, unless it only repeats what an answer is about: "Re: Outage" above a text of its own.
+fn current<'a>(subject: &'a str, body: &str) -> &'a str {
+    const ANSWERS: [&str; 14] =
+        ["re:", "re :", "aw:", "antw:", "sv:", "vs:", "odp:", "rif:", "r:", "res:", "ref:", "re[", "antwort:", "réf:"];
+    let head: String = subject.trim_start().chars().take(12).collect::<String>().to_lowercase();
+    let answer = ANSWERS.iter().any(|answer| head.starts_with(answer));
+    if answer && body.split_whitespace().count() >= 5 { "" } else { subject }
 }
 
 fn empty() -> Verdict {
@@ -217,13 +241,43 @@ impl Weighing<'_> {
         false
     }
 
-    /// One sentence with an undoubted hit of every list, no two from the same place.
+    /// One sentence with an undoubted hit of every list, no two from the same place. A subject that says nothing else
+    /// ("Telephones") is the topic of every sentence.
     fn together(&self, words: &mut Vec<String>, doubted: &mut Option<(String, Doubted)>) -> bool {
         let mut sentences: BTreeMap<usize, Vec<&Hit>> = BTreeMap::new();
+        let mut topic = Vec::new();
         for hit in self.hits.iter().filter(|hit| matches!(hit.slot, Slot::Together(_)) && self.placed(hit)) {
             sentences.entry(self.scene.sentence(hit.start)).or_default().push(hit);
+            if self.is_topic(hit) {
+                topic.push(hit);
+            }
         }
-        sentences.values().any(|hits| self.sentence(hits, words, doubted))
+        // Where the body doubts all that it says itself, the subject alone does not count.
+        let (subject, body): (Vec<_>, Vec<_>) =
+            sentences.values().partition(|hits| hits.iter().all(|hit| hit.start < self.subject_ends));
+        if body.iter().any(|hits| self.sentence(hits, words, doubted)) {
+            return true;
+        }
+        if doubted.is_some() {
+            return false;
+        }
+        if subject.iter().any(|hits| self.sentence(hits, words, doubted)) {
+            return true;
+        }
+        let subject = topic.first().map(|hit| self.scene.sentence(hit.start));
+        subject.is_some_and(|subject| {
+            sentences.iter().filter(|(sentence, _)| **sentence != subject).any(|(_, hits)| {
+                let with_topic: Vec<&Hit> = topic.iter().chain(hits).copied().collect();
+                self.sentence(&with_topic, words, doubted)
+            })
+        })
+    }
+
+    /// More than half of the subject's words.
+    fn is_topic(&self, hit: &Hit) -> bool {
+        let words = |text: &str| text.split_whitespace().filter(|word| word.starts_with(char::is_alphanumeric)).count();
+        hit.start < self.subject_ends
+            && words(&self.scene.text[..self.subject_ends]) < 2 * words(&self.scene.text[hit.start..hit.end])
     }
 
     fn sentence(&self, hits: &[&Hit], words: &mut Vec<String>, doubted: &mut Option<(String, Doubted)>) -> bool {
@@ -231,29 +285,57 @@ impl Weighing<'_> {
         if (0..lists).any(|list| !hits.iter().any(|hit| hit.slot == Slot::Together(list))) {
             return false;
         }
-        let mut found: Vec<&Hit> = Vec::new();
+        let mut sure: Vec<Vec<&Hit>> = Vec::new();
         for list in 0..lists {
-            let mut first_doubt = None;
-            let free = |hit: &&&Hit| hit.slot == Slot::Together(list) && found.iter().all(|other| apart(hit, other));
-            let sure = hits.iter().filter(free).take(32).find(|hit| {
-                let doubt = self.scene.doubt(&self.rule.doubts, hit.start, hit.end);
-                let sure = doubt.is_none();
-                if let Some(doubt) = doubt {
-                    first_doubt.get_or_insert((self.word(hit).to_owned(), doubt));
-                }
-                sure
-            });
-            let Some(hit) = sure.copied() else {
+            let of_list = hits.iter().copied().filter(|hit| hit.slot == Slot::Together(list));
+            let (free, first_doubt) = self.undoubted(of_list, list + 1 == lists);
+            if free.is_empty() {
                 if let Some(doubt) = first_doubt {
                     doubted.get_or_insert(doubt);
                 }
                 return false;
-            };
-            found.push(hit);
+            }
+            sure.push(free);
         }
-        words.extend(found.iter().map(|hit| self.word(hit).to_owned()));
-        true
+        let found = one_of_each(&sure, &[]);
+        words.extend(found.iter().flatten().map(|hit| self.word(hit).to_owned()));
+        found.is_some()
     }
+
+    /// The hits that count, and the first doubt of the others.
+    fn undoubted<'h>(
+        &self,
+        hits: impl Iterator<Item = &'h Hit>,
+        last: bool,
+    ) -> (Vec<&'h Hit>, Option<(String, Doubted)>) {
+        // "no phones, all dead": what there is none of stands in the lists before the last.
+        let known: Vec<Doubt> =
+            self.rule.doubts.iter().copied().filter(|doubt| last || *doubt != Doubt::Absent).collect();
+        let mut free = Vec::new();
+        let mut first_doubt = None;
+        for hit in hits.take(MOST_TRIED) {
+            match self.scene.doubt(&known, hit.start, hit.end) {
+                None => free.push(hit),
+                Some(doubt) => {
+                    first_doubt.get_or_insert((self.word(hit).to_owned(), doubt));
+                }
+            }
+        }
+        (free, first_doubt)
+    }
+}
+
+/// Hits of one list in one sentence that are looked at.
+const MOST_TRIED: usize = 24;
+
+/// One hit of each list, no two from the same place.
+fn one_of_each<'h>(lists: &[Vec<&'h Hit>], taken: &[&'h Hit]) -> Option<Vec<&'h Hit>> {
+    let Some((first, rest)) = lists.split_first() else { return Some(taken.to_vec()) };
+    first.iter().filter(|hit| taken.iter().all(|other| apart(hit, other))).find_map(|hit| {
+        let mut taken = taken.to_vec();
+        taken.push(hit);
+        one_of_each(rest, &taken)
+    })
 }
 
 fn apart(a: &Hit, b: &Hit) -> bool {

@@ -8,13 +8,16 @@ pub struct Vocabulary {
     words: HashSet<String>,
     /// First letter and the other letters sorted → the word: finds swapped letters.
     swapped: HashMap<String, String>,
-    /// A word of 7 letters or more without one letter → the word: finds a forgotten or doubled letter.
+    /// A word of 6 letters or more without one letter → the word: finds a forgotten or doubled letter.
     shorter: HashMap<String, String>,
 }
 
 /// Words that are words although swapping two letters gives a keyword.
-const REAL: [&str; 12] =
-    ["form", "from", "trial", "trail", "quiet", "quite", "angel", "angle", "untied", "united", "won", "own"];
+const REAL: [&str; 32] = [
+    "form", "from", "trial", "trail", "quiet", "quite", "angel", "angle", "untied", "united", "won", "own", "sever",
+    "serve", "cloud", "clear", "close", "brake", "print", "order", "pones", "state", "vier", "vijf", "guess", "plans",
+    "plate", "plane", "sting", "water", "tower", "poste",
+];
 
 impl Vocabulary {
     pub fn learn(&mut self, word: &str) {
@@ -25,7 +28,7 @@ impl Vocabulary {
         if word.len() >= 4 {
             self.swapped.entry(key(word)).or_insert_with(|| word.to_owned());
         }
-        if word.len() >= 7 {
+        if word.len() >= 6 {
             for left_out in 1..word.len() {
                 self.shorter.entry(without(word, left_out)).or_insert_with(|| word.to_owned());
             }
@@ -61,7 +64,7 @@ impl Vocabulary {
         if let Some(meant) = self.swapped.get(&key(word)).filter(|meant| one_swap(word, meant)) {
             return Some(meant);
         }
-        if word.len() < 6 {
+        if word.len() < 5 {
             return None;
         }
         let doubled = |at: usize| word.as_bytes()[at] == word.as_bytes()[at - 1];
