@@ -169,7 +169,9 @@ impl Desk {
         tasks.spawn(checks.run());
         tasks.spawn(wire::sender(self, changed.outbox, stop.clone()));
         tasks.spawn(wire::sources(self, door, stop.clone()));
-        tasks.spawn(shorten_log(self.db.clone(), stop.clone()));
+        if matches!(self.db, Db::Sqlite { .. }) {
+            tasks.spawn(shorten_log(self.db.clone(), stop.clone()));
+        }
         let told = (self.db.clone(), self.office.clone(), self.clock.clone());
         tasks.spawn(super::watch::tell_of_sources(told, self.state.clone(), stop.clone()));
         Ok(())
@@ -180,7 +182,7 @@ impl Desk {
 pub async fn shorten_log(db: Db, stop: CancellationToken) {
     /// So long a log (4 MiB) has somebody writing a lot.
     const LONG: i64 = 1024;
-    while !stop.is_cancelled() && matches!(db, Db::Sqlite { .. }) {
+    while !stop.is_cancelled() {
         let wait = match db.shorten_log().await {
             Ok(pages) if pages > LONG => Duration::from_millis(100),
             Ok(_) => Duration::from_secs(1),

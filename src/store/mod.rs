@@ -214,7 +214,7 @@ impl Tx {
     /// Writes what waits. Every statement on `tx` begins here.
     async fn settled(&mut self) -> Result<&mut Conn, StoreError> {
         if !self.pending.is_empty() {
-            let mut rows = self.pending.take_rows();
+            let rows = self.pending.take_rows();
             Box::pin(rows.write(self.conn().await?)).await?;
         }
         self.conn().await
@@ -231,7 +231,7 @@ impl Tx {
         }
         self.conn = match std::mem::replace(&mut self.conn, Place::Nowhere) {
             Place::Here(mut conn) => {
-                let mut rows = self.pending.take_rows();
+                let rows = self.pending.take_rows();
                 Place::Away(tokio::spawn(async move { rows.write(&mut conn).await.map(|()| conn) }))
             }
             elsewhere => elsewhere,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::QueryBuilder;
 
-use super::pending::{any_of, pieces};
+use super::pending::{any_of, piece_of, pieces};
 use super::{Conn, During, StoreError, Tx, on};
 use crate::words::{OutboxId, TicketNumber};
 
@@ -17,26 +17,29 @@ pub fn insert(tx: &mut Tx, mail: NewMail, now: DateTime<Utc>) {
     tx.pending.mails.push((mail, now));
 }
 
-pub(super) async fn insert_all(conn: &mut Conn, rows: &[(NewMail, DateTime<Utc>)]) -> Result<(), StoreError> {
-    for piece in pieces(rows) {
+pub(super) async fn insert_all(conn: &mut Conn, mut rows: Vec<(NewMail, DateTime<Utc>)>) -> Result<(), StoreError> {
+    while let Some(size) = piece_of(rows.len()) {
+        let later = rows.split_off(size);
+        let piece = std::mem::replace(&mut rows, later);
         on!(conn, |conn| {
             let mut sql = QueryBuilder::new(
                 "INSERT INTO outbox (dedupe_key, class, state, kind, automatic, ticket, envelope_from, recipient,
                     message_id, subject, bytes, created_at, next_at, attempts, uncertain_attempts, notified) ",
             );
+            // By value: the bytes of a large mail are not copied once more.
             sql.push_values(piece, |mut row, (mail, now)| {
-                row.push_bind(&mail.dedupe_key)
+                row.push_bind(mail.dedupe_key)
                     .push_bind(mail.class)
                     .push_bind(State::Queued)
                     .push_bind(mail.kind)
                     .push_bind(mail.automatic)
                     .push_bind(mail.ticket)
-                    .push_bind(&mail.envelope_from)
-                    .push_bind(&mail.recipient)
-                    .push_bind(&mail.message_id)
-                    .push_bind(&mail.subject)
-                    .push_bind(&*mail.bytes)
-                    .push_bind(*now)
+                    .push_bind(mail.envelope_from)
+                    .push_bind(mail.recipient)
+                    .push_bind(mail.message_id)
+                    .push_bind(mail.subject)
+                    .push_bind(mail.bytes)
+                    .push_bind(now)
                     .push_bind(mail.next_at)
                     .push_bind(0i64)
                     .push_bind(0i64)

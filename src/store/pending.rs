@@ -59,14 +59,14 @@ impl Pending {
     }
 
     /// Writes all rows, those first that others refer to. After an error the transaction is of no use any more.
-    pub async fn write(&mut self, conn: &mut Conn) -> Result<(), StoreError> {
+    pub async fn write(self, conn: &mut Conn) -> Result<(), StoreError> {
         tickets::fresh::insert(conn, &self.tickets).await?;
         tickets::fresh::append(conn, &self.events).await?;
         messages::insert_all(conn, &self.messages).await?;
         tickets::fresh::set_clocks(conn, &self.clocks).await?;
         tickets::fresh::set_timers(conn, &self.timers).await?;
         tokens::insert_all(conn, &self.tokens).await?;
-        outbox::insert_all(conn, &self.mails).await?;
+        outbox::insert_all(conn, self.mails).await?;
         inbound::decide_all(conn, &self.decisions).await?;
         for (tech, at) in &self.assigned {
             tickets::fresh::note_assignment(conn, tech, *at).await?;
@@ -86,11 +86,15 @@ pub(super) async fn write_counters(conn: &mut Conn, counters: BTreeMap<&'static 
 /// The rows in pieces of 64, 16, 4 and 1: a few texts only, so that each stays a prepared statement.
 pub(super) fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
-        let size = [64, 16, 4, 1].into_iter().find(|size| rows.len() >= *size)?;
-        let (piece, rest) = rows.split_at(size);
+        let (piece, rest) = rows.split_at(piece_of(rows.len())?);
         rows = rest;
         Some(piece)
     })
+}
+
+/// How many of so many rows the next piece has; `None` when none are left.
+pub(super) fn piece_of(rows: usize) -> Option<usize> {
+    [64, 16, 4, 1].into_iter().find(|size| rows >= *size)
 }
 
 /// The rest of `… IN (`: the values and the closing bracket.
