@@ -124,6 +124,18 @@ fn a_small_config_gets_the_defaults() {
     assert_eq!(config.schedule.calendar, "office");
     assert!(config.schedule.standup.is_some());
     assert_eq!(config.limits.mail, 35_000_000);
+    let gather = config.firm.gather;
+    assert_eq!((gather.over, gather.within), (20, TimeDelta::minutes(10)));
+}
+
+#[test]
+fn the_limit_of_mail_to_one_tech_can_be_set_and_is_more_than_nothing() {
+    let with = |limits: &str| folder(&[("deskd.toml", &format!("{SMALL}[limits]\n{limits}"))]);
+    let gather = load(&with("gather_over = 5\ngather_within = \"30m\"")).unwrap().firm.gather;
+    assert_eq!((gather.over, gather.within), (5, TimeDelta::minutes(30)));
+    let problems = told(&with("gather_over = 0\ngather_within = \"0m\""));
+    assert!(problems.contains("limits.gather_over: 0 is out of range"), "{problems}");
+    assert!(problems.contains("limits.gather_within: is no time at all"), "{problems}");
 }
 
 const BROKEN: &str = r##"include = ["clients/*.toml"]

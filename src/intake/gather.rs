@@ -58,12 +58,16 @@ pub async fn next_list(unit: &mut Unit<'_>) -> Result<Option<DateTime<Utc>>, Sto
     Ok(held::oldest(unit.tx).await?.map(|oldest| oldest + unit.firm().gather.within))
 }
 
-/// Writes the lists that are due: what they tell is withdrawn in the same transaction.
+/// Writes one list for each who is due one: what it tells is withdrawn in the same transaction. What is over goes with the next look, so
+/// that no transaction grows with the flood.
 pub async fn lists(unit: &mut Unit<'_>) -> Result<bool, StoreError> {
     let recipients = held::due(unit.tx, unit.now - unit.firm().gather.within).await?;
     for recipient in &recipients {
         match unit.firm().tech_by_address(recipient) {
-            Some(tech) => list(unit, tech, recipient).await?,
+            Some(tech) => {
+                let all = held::of(unit.tx, recipient, ENTRIES).await?;
+                write(unit, tech, all).await?;
+            }
             // The tech's address has left the config: each goes as it was written.
             None => {
                 for mail in held::of(unit.tx, recipient, ENTRIES).await? {
@@ -73,16 +77,6 @@ pub async fn lists(unit: &mut Unit<'_>) -> Result<bool, StoreError> {
         }
     }
     Ok(!recipients.is_empty())
-}
-
-async fn list(unit: &mut Unit<'_>, tech: &Tech, recipient: &str) -> Result<(), StoreError> {
-    loop {
-        let all = held::of(unit.tx, recipient, ENTRIES).await?;
-        if all.is_empty() {
-            return Ok(());
-        }
-        write(unit, tech, all).await?;
-    }
 }
 
 /// One list of as many mails as their files let it hold.

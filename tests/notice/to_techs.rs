@@ -341,3 +341,47 @@ fn help_reads_like_this() {
         it is yours
     "##);
 }
+
+#[test]
+fn gathered_reads_like_this() {
+    insta::assert_snapshot!(first("gathered"), @r##"
+    4 more things for you
+
+    Please write above this line
+
+    Over 20 mails within 10 min were for you, so these came together. Reply with
+    the lines you want done, for example: #1042 take
+
+    #1042 P2 Acme Dental: Front desk printer is down
+        yours, due today 14:45 CST (in 40 min), attached: photo.jpg
+    #1043 P2 client unknown: Front desk printer is down
+        the client wrote, open, with Ana Lima
+    #1042 P2 Acme Dental: Front desk printer is down
+        a deadline comes near, due today 14:45 CST (in 40 min)
+    A mail could not be read
+        a mail could not be read
+
+    ==== #1042 Front desk printer is down
+
+    Hi,
+
+    the printer at the front desk shows "offline" since this morning. Patients are waiting for their papers, we write them by hand now.
+
+    Could somebody look at it today?
+
+    Thanks
+    Jane
+
+    #1042 take
+
+    ==== #1043 Front desk printer is down
+
+    It is number 12.
+
+    #1043 take
+
+    ==== A mail could not be read
+
+    Inbound 771 is set aside.
+    "##);
+}
