@@ -108,8 +108,8 @@ fn another_was_faster(error: &MigrateError) -> bool {
     let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else { return false };
     let Some(error) = error.as_database_error() else { return false };
     match error.code().as_deref() {
-        // Postgres: unique_violation, duplicate_table, duplicate_object, duplicate_column, deadlock, serialization failure.
-        Some("23505" | "42P07" | "42710" | "42701" | "40P01" | "40001") => true,
+        // Postgres: unique_violation; a table, object or column that is there already or gone already; deadlock, serialization failure.
+        Some("23505" | "42P07" | "42710" | "42701" | "42P01" | "42704" | "42703" | "40P01" | "40001") => true,
         // SQLite: BUSY, LOCKED, BUSY_SNAPSHOT, and the primary key of the list of applied migrations.
         Some("5" | "6" | "261" | "517" | "1555") => true,
         Some("1") => error.message().contains("already exists") || error.message().contains("duplicate column"),
