@@ -36,7 +36,7 @@ pub(super) async fn holds(
         unit.flows.insert(recipient.to_owned(), flow);
     }
     let outage = case.is_some_and(|case| case.ticket.priority == Priority::P1);
-    let may_wait = !AT_ONCE.contains(&kind) && !(outage && OF_OUTAGES.contains(&kind));
+    let may_wait = !(AT_ONCE.contains(&kind) || outage && OF_OUTAGES.contains(&kind));
     let flow = unit.flows.entry(recipient.to_owned()).or_default();
     let holds = may_wait && (flow.held > 0 || flow.written >= i64::from(limit.over));
     flow.written += 1;

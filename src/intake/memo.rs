@@ -50,8 +50,7 @@ pub(super) async fn prepare(unit: &mut Unit<'_>, batch: &[Ready]) -> Result<(), 
     }
     let hashes: Vec<String> = batch.iter().map(|mail| mail.mail.content_hash.clone()).collect();
     let senders: Vec<String> = batch.iter().map(Ready::sender).collect::<BTreeSet<_>>().into_iter().collect();
-    let mut memo = Memo::default();
-    memo.contents = hashes.iter().map(|hash| (hash.clone(), None)).collect();
+    let mut memo = Memo { contents: hashes.iter().map(|hash| (hash.clone(), None)).collect(), ..Memo::default() };
     for (hash, id, ticket) in inbound::same_contents(unit.tx, &hashes).await? {
         memo.contents.insert(hash, Some((id, ticket)));
     }

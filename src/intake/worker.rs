@@ -85,7 +85,7 @@ impl Worker {
             let look = self.beat.turn.look();
             let step = match found.last().copied() {
                 Some(id) => self.alone(id).await.map(|()| found.pop().is_some()),
-                None => self.batch(&mut ahead).await,
+                None => Box::pin(self.batch(&mut ahead)).await,
             };
             match step {
                 Ok(true) => self.beat.turn.worked(),

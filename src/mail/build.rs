@@ -205,7 +205,7 @@ fn body(mail: &Outgoing) -> Vec<u8> {
     let text = SinglePart::plain(lines(&mail.text));
     let (inline, attached): (Vec<_>, Vec<_>) =
         mail.attachments.iter().partition(|file| mail.html.is_some() && file.inline && file.content_id.is_some());
-    let html = mail.html.as_deref().map(|html| html_part(html));
+    let html = mail.html.as_deref().map(html_part);
     let content = match html {
         None => Content::Single(text),
         Some(html) if inline.is_empty() => Content::Multi(MultiPart::alternative().singlepart(text).singlepart(html)),
@@ -236,7 +236,7 @@ enum Content {
 
 /// CRLF line ends, no NUL or other control characters.
 fn lines(text: &str) -> String {
-    let plain = |&byte: &u8| (byte >= b' ' && byte < 0x7f) || byte == b'\n' || byte == b'\t';
+    let plain = |&byte: &u8| (b' '..0x7f).contains(&byte) || byte == b'\n' || byte == b'\t';
     let cleaned = match text.as_bytes().iter().all(plain) {
         true => Cow::Borrowed(text),
         false => {

@@ -74,7 +74,7 @@ impl Tech {
             if self.did.contains_key(&ticket) {
                 return None;
             }
-            let did = if number % 3 == 0 { Did::Words } else { Did::Done };
+            let did = if number.is_multiple_of(3) { Did::Words } else { Did::Done };
             self.did.insert(ticket, (number, did));
             let done = if did == Did::Done { "\r\n#done 5m\r\n" } else { "" };
             format!("The cable of that screen was loose. {mark}\r\n{done}")
