@@ -1,8 +1,13 @@
 //! Reads the markup of an HTML reply into lines, each marked as new or quoted by the structures mail programs leave; linear, without a tree.
 
-use mail_parser::decoders::html::add_html_token;
+use super::{Line, signature};
+use crate::mail::picture::{self, Pictures, Place};
 
-use super::Line;
+mod attributes;
+mod seen;
+
+use attributes::{Attributes, decode, tag_end};
+pub(super) use seen::{Event, Seen, Tag};
 
 /// What an element says about the text within it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,16 +21,23 @@ struct Open {
     name: String,
     mark: Mark,
     link: Option<String>,
+    signature: bool,
+    /// As the events name it, where it is one that a mail of ours may hold.
+    shown: Option<&'static str>,
 }
 
 /// The lines of a body, and whether the markup was whole.
 pub struct Read {
     pub lines: Vec<Line>,
     pub whole: bool,
+    /// Content id and place of each picture within the mail.
+    pub pictures: Vec<(String, Place)>,
+    /// Only of `read_events`.
+    pub events: Vec<Event>,
 }
 
 #[derive(Default)]
-struct Reader {
+struct Reader<'a> {
     lines: Vec<Line>,
     text: String,
     quoted_text: bool,
@@ -37,6 +49,13 @@ struct Reader {
     cut: bool,
     pre: usize,
     whole: bool,
+    /// Open elements that hold a signature.
+    signature: usize,
+    /// A sign was met below which a signature stands: the delimiter, or the bookmark of desktop Outlook.
+    signed: bool,
+    names: Option<&'a Pictures>,
+    pictures: Vec<(String, Place)>,
+    events: Option<Vec<Event>>,
 }
 
 const VOID: [&str; 10] = ["br", "hr", "img", "meta", "link", "input", "col", "area", "base", "wbr"];
@@ -118,8 +137,17 @@ const CUT_NAMES: [&str; 13] = [
     "fwdmsgheader",
 ];
 
-pub fn read(html: &str) -> Read {
-    let mut reader = Reader { whole: true, ..Reader::default() };
+/// `pictures` are those that the lines may name; a picture that it does not know leaves no trace in them.
+pub fn read(html: &str, pictures: &Pictures) -> Read {
+    run(html, Reader { whole: true, names: Some(pictures), ..Reader::default() })
+}
+
+/// As `read`, and what a copy of the page is made of.
+pub fn read_events(html: &str, pictures: &Pictures) -> Read {
+    run(html, Reader { whole: true, names: Some(pictures), events: Some(Vec::new()), ..Reader::default() })
+}
+
+fn run(html: &str, mut reader: Reader<'_>) -> Read {
     let mut rest = html;
     while let Some(at) = rest.find('<') {
         reader.put(&rest[..at]);
@@ -127,10 +155,15 @@ pub fn read(html: &str) -> Read {
     }
     reader.put(rest);
     reader.flush();
-    Read { lines: reader.lines, whole: reader.whole }
+    Read {
+        lines: reader.lines,
+        whole: reader.whole,
+        pictures: reader.pictures,
+        events: reader.events.unwrap_or_default(),
+    }
 }
 
-impl Reader {
+impl Reader<'_> {
     fn tag<'a>(&mut self, rest: &'a str) -> &'a str {
         let after = &rest[1..];
         if after.starts_with("!--") {
@@ -189,6 +222,7 @@ impl Reader {
         let attributes = Attributes::read(attributes);
         if BLOCKS.contains(&name.as_str()) || name == "br" || name == "hr" {
             if name == "br" {
+                self.record(Seen::Break);
                 self.end_line();
             } else {
                 self.flush();
@@ -199,18 +233,25 @@ impl Reader {
             self.cut = true;
         }
         match name.as_str() {
-            "li" => self.put("- "),
+            "li" => self.say("- "),
             "hr" => self.text.push_str("--------------------------------"),
-            "td" | "th" if !self.text.is_empty() => self.put(" "),
+            "td" | "th" if !self.text.is_empty() => self.say(" "),
+            "img" => self.picture(&attributes),
             _ => {}
         }
         if name == "hr" {
+            self.record(Seen::Rule);
             self.flush();
         }
+        self.signed |= attributes.value("name").is_some_and(|name| name == "_MailAutoSig");
         if VOID.contains(&name.as_str()) || attributes.closed {
             return;
         }
-        let mark = mark(&name, &attributes);
+        self.open(name, &attributes);
+    }
+
+    fn open(&mut self, name: String, attributes: &Attributes) {
+        let mark = mark(&name, attributes);
         match mark {
             Mark::Quoted => {
                 self.flush();
@@ -219,10 +260,34 @@ impl Reader {
             Mark::Hidden => self.hidden += 1,
             Mark::Plain => {}
         }
+        let signature = seen::is_signature(attributes);
+        self.signature += usize::from(signature);
         self.pre += usize::from(name == "pre");
         let link = (name == "a").then(|| attributes.value("href").map(str::to_string)).flatten();
         *self.counts.entry(name.clone()).or_default() += 1;
-        self.open.push(Open { name, mark, link });
+        let shown = (self.events.is_some() && self.hidden == 0).then(|| seen::tag(&name, attributes)).flatten();
+        if let Some(tag) = &shown {
+            self.record(Seen::Open(tag.clone()));
+        }
+        self.open.push(Open { name, mark, link, signature, shown: shown.map(|tag| tag.name) });
+    }
+
+    /// A picture within the mail is a word of its line.
+    fn picture(&mut self, attributes: &Attributes) {
+        let Some(id) = attributes.value("src").and_then(picture::content_id) else { return };
+        let place = match (self.hidden, self.signature, self.signed) {
+            (0, 0, false) => Place::Text,
+            (0, ..) => Place::Signature,
+            _ => Place::Hidden,
+        };
+        let label = attributes.value("src").and_then(|source| self.names?.label_of(source)).map(str::to_owned);
+        if let Some(label) = label.filter(|_| place != Place::Hidden) {
+            self.say(" ");
+            self.record(Seen::Picture { id: id.clone(), width: attributes.value("width").and_then(seen::width) });
+            self.say(&label);
+            self.say(" ");
+        }
+        self.pictures.push((id, place));
     }
 
     fn close(&mut self, name: &str) {
@@ -249,8 +314,12 @@ impl Reader {
                 Mark::Plain => {}
             }
             self.pre -= usize::from(open.name == "pre");
+            self.signature -= usize::from(open.signature);
             if let Some(link) = open.link {
                 self.show_link(&link);
+            }
+            if let Some(shown) = open.shown {
+                self.record(Seen::Close(shown));
             }
             if open.name == name {
                 break;
@@ -260,33 +329,58 @@ impl Reader {
 
     /// A link whose text does not say where it leads.
     fn show_link(&mut self, link: &str) {
-        let target = link.trim_start_matches("https://").trim_start_matches("http://").trim_end_matches('/');
-        let web = link.starts_with("http://") || link.starts_with("https://");
-        if web && link.len() <= 500 && self.hidden == 0 && !self.text.trim().is_empty() && !self.text.contains(target) {
+        let Some(address) = seen::address(link) else { return };
+        let target = seen::bare_address(address);
+        if self.hidden == 0 && !self.text.trim().is_empty() && !seen::names(&self.text, target) {
             self.text.push_str(" <");
-            self.text.push_str(link);
+            self.text.push_str(address);
             self.text.push('>');
         }
     }
 
+    /// Text of the page.
     fn put(&mut self, text: &str) {
+        if self.hidden > 0 || text.is_empty() {
+            return;
+        }
+        let decoded = decode(text);
+        for (index, line) in decoded.split('\n').enumerate() {
+            if index > 0 && self.pre > 0 {
+                self.record(Seen::Break);
+                self.end_line();
+            } else if index > 0 {
+                self.record(Seen::Text(" ".to_owned()));
+                self.say(" ");
+            }
+            self.record(Seen::Text(line.to_owned()));
+            self.say(line);
+        }
+    }
+
+    /// Words that go into the line at hand.
+    fn say(&mut self, text: &str) {
         if self.hidden > 0 || text.is_empty() {
             return;
         }
         if self.text.is_empty() {
             self.quoted_text = self.cut || self.quoted > 0;
         }
-        let decoded = decode(text);
-        for c in decoded.chars() {
-            if c == '\n' && self.pre > 0 {
-                self.end_line();
-            } else if c.is_whitespace() && self.pre == 0 {
+        for c in text.chars() {
+            if c.is_whitespace() && self.pre == 0 {
                 if !self.text.ends_with(' ') && !self.text.is_empty() {
                     self.text.push(' ');
                 }
             } else if !(matches!(c, '\u{feff}' | '\r') || c.is_control() && c != '\t') {
                 self.text.push(c);
             }
+        }
+    }
+
+    /// With the line that it will stand on.
+    fn record(&mut self, what: Seen) {
+        let line = self.lines.len();
+        if let Some(events) = self.events.as_mut().filter(|_| self.hidden == 0) {
+            events.push(Event { line, what });
         }
     }
 
@@ -307,6 +401,7 @@ impl Reader {
             return;
         }
         let quoted = self.quoted_text || self.cut || self.quoted > 0;
+        self.signed |= !quoted && signature::is_delimiter(self.text.trim_start());
         self.lines.push(Line { text: self.text.trim_end().to_string(), quoted });
         self.text.clear();
         self.quoted_text = self.cut || self.quoted > 0;
@@ -334,86 +429,4 @@ fn mark(name: &str, attributes: &Attributes) -> Mark {
         return Mark::Quoted;
     }
     Mark::Plain
-}
-
-/// Where a tag ends, with `>` in quoted values passed over.
-fn tag_end(text: &str) -> Option<usize> {
-    let mut quote = None;
-    let mut after_equals = false;
-    for (at, byte) in text.bytes().enumerate() {
-        match (quote, byte) {
-            (Some(open), _) if open == byte => quote = None,
-            (Some(_), _) => {}
-            (None, b'"' | b'\'') if after_equals => quote = Some(byte),
-            (None, b'>') => return Some(at),
-            (None, _) => {}
-        }
-        after_equals = byte == b'=' || after_equals && byte.is_ascii_whitespace();
-    }
-    None
-}
-
-#[derive(Default)]
-struct Attributes {
-    pairs: Vec<(String, String)>,
-    closed: bool,
-}
-
-impl Attributes {
-    fn read(text: &str) -> Attributes {
-        let mut found = Attributes { closed: text.trim_end().ends_with('/'), ..Attributes::default() };
-        let mut rest = text.trim_start_matches(|c: char| c.is_whitespace() || c == '/');
-        while !rest.is_empty() && found.pairs.len() < 40 {
-            let end = rest.find(|c: char| c == '=' || c.is_whitespace()).unwrap_or(rest.len());
-            let name = rest[..end].to_ascii_lowercase();
-            rest = rest[end..].trim_start();
-            let mut value = "";
-            if let Some(after) = rest.strip_prefix('=') {
-                let after = after.trim_start();
-                (value, rest) = match after.chars().next() {
-                    Some(quote @ ('"' | '\'')) => after[1..].split_once(quote).unwrap_or((&after[1..], "")),
-                    _ => after.split_at(after.find(char::is_whitespace).unwrap_or(after.len())),
-                };
-            }
-            found.pairs.push((name, decode(value)));
-            rest = rest.trim_start_matches(|c: char| c.is_whitespace() || c == '/');
-        }
-        found
-    }
-
-    fn value(&self, name: &str) -> Option<&str> {
-        self.pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
-    }
-
-    fn any_name(&self, among: &[&str]) -> bool {
-        self.pairs
-            .iter()
-            .filter(|(key, _)| matches!(key.as_str(), "id" | "class" | "name"))
-            .flat_map(|(_, value)| value.split_whitespace())
-            .any(|word| {
-                let word = word.to_ascii_lowercase();
-                // Yahoo numbers its ids and marks pasted ones.
-                let word = word.trim_start_matches("ydp").trim_end_matches(|c: char| c.is_ascii_digit() || c == '_');
-                among.iter().any(|name| {
-                    word == *name || word.starts_with(name) && word.as_bytes().get(name.len()) == Some(&b'-')
-                })
-            })
-    }
-}
-
-fn decode(text: &str) -> String {
-    if !text.contains('&') {
-        return text.to_string();
-    }
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('&') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let end = rest.bytes().take(32).position(|b| b == b';').map_or(1, |end| end + 1);
-        add_html_token(&mut out, &rest.as_bytes()[..end], false);
-        rest = &rest[end..];
-    }
-    out.push_str(rest);
-    out
 }

@@ -255,6 +255,11 @@ fn tidy(lines: &[String]) -> String {
     text
 }
 
+/// The marker stands somewhere in the text.
+pub fn is_marked(text: &str) -> bool {
+    MARKED.is_match(text) || text.lines().any(|line| ALONE.is_match(line))
+}
+
 /// The first line that carries our marker, whole or wrapped onto the next lines.
 fn marker_line(lines: &[Line]) -> Option<usize> {
     let text = |at: usize| lines.get(at).map_or("", |line: &Line| line.text.as_str());
