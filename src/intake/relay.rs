@@ -14,8 +14,8 @@ impl Relay {
         let text = words(text);
         // Without any words there is nothing that could be a quote: a file alone goes.
         if !sure && !text.is_empty() {
-            return Err("the quoted text below your answer could not be told apart from it beyond doubt; \
-                        send the answer once more without the quoted mail"
+            return Err("the quoted text below your answer could not be told apart from it beyond doubt, or it holds words that \
+                        nobody can see; send the answer once more without the quoted mail, or as plain text"
                 .to_owned());
         }
         if reply::is_marked(text) {

@@ -17,6 +17,7 @@ pub mod mailhost;
 pub mod postfix;
 pub mod postgres;
 pub mod rows;
+pub mod shapes;
 pub mod signer;
 pub mod smtp;
 pub mod story;

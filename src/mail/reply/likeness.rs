@@ -46,11 +46,11 @@ fn write(events: &[Event], keep: &[bool], pictures: &Pictures) -> String {
             Seen::Open(tag) => writer.open(tag),
             Seen::Close(name) => writer.close(name),
             Seen::Break => writer.line_break(),
-            Seen::Rule if kept => writer.rule(),
-            Seen::Text(text) if kept || text.trim().is_empty() => writer.text(text),
+            Seen::Rule if kept => writer.rule(*line),
+            Seen::Text(text) if kept || text.trim().is_empty() => writer.text(*line, text),
             Seen::Picture { id, width } if kept => {
                 let label = pictures.label_of(&format!("cid:{id}")).unwrap_or_default();
-                writer.picture(id, label, *width);
+                writer.picture(*line, id, label, *width);
             }
             _ => {}
         }

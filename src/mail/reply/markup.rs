@@ -1,26 +1,23 @@
 //! Reads the markup of an HTML reply into lines, each marked as new or quoted by the structures mail programs leave; linear, without a tree.
 
-use super::{Line, signature};
+use super::{Line, MARKER, is_marked, signature};
 use crate::mail::picture::{self, Pictures, Place};
 
 mod attributes;
+mod marks;
 mod seen;
 
 use attributes::{Attributes, decode, tag_end};
+use marks::{CUT_NAMES, Mark, Sight, mark};
 pub(super) use seen::{Event, Seen, Tag};
-
-/// What an element says about the text within it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mark {
-    Plain,
-    Quoted,
-    Hidden,
-}
 
 struct Open {
     name: String,
     mark: Mark,
-    link: Option<String>,
+    /// Of what stands around it.
+    around: Sight,
+    /// Where it leads, and how much had been said before it.
+    link: Option<(String, usize)>,
     signature: bool,
     /// As the events name it, where it is one that a mail of ours may hold.
     shown: Option<&'static str>,
@@ -53,6 +50,13 @@ struct Reader<'a> {
     signature: usize,
     /// A sign was met below which a signature stands: the delimiter, or the bookmark of desktop Outlook.
     signed: bool,
+    /// Characters that the lines hold so far.
+    said: usize,
+    sight: Sight,
+    /// Some of the line at hand cannot be made out.
+    dim: bool,
+    /// The end of what nobody sees: our marker counts there too.
+    unseen: String,
     names: Option<&'a Pictures>,
     pictures: Vec<(String, Place)>,
     events: Option<Vec<Event>>,
@@ -87,56 +91,6 @@ const BLOCKS: [&str; 26] = [
     "dd",
     "tbody",
 ];
-/// Parts of a class or an id that only a program writes, around the earlier mail.
-const QUOTE_NAMES: [&str; 30] = [
-    "gmail_attr",
-    "moz-cite-prefix",
-    "protonmail_quote",
-    "yahoo_quoted",
-    "zmail_extra",
-    "tutanota_quote",
-    "fairemail_quote",
-    "front-blockquote",
-    "missive_quote",
-    "airmail_on",
-    "clean_bq",
-    "cite2",
-    "quote-pre",
-    "messagereplysection",
-    "sh-quoted",
-    "sh-quoted-content",
-    "replyforward",
-    "gwt-quote",
-    "hcb_quote",
-    "iosymail",
-    "quoted-text",
-    "quoted_text",
-    "quotedtext",
-    "skiff_quote",
-    "mailbird_quote",
-    "bluemail_quote",
-    "hey_quote",
-    "reply-intro",
-    "previous-message",
-    "originalmessage",
-];
-/// Ids and classes after which nothing is the author's.
-const CUT_NAMES: [&str; 13] = [
-    "divrplyfwdmsg",
-    "appendonsend",
-    "outlookmessageheader",
-    "mail-editor-reference-message-container",
-    "ms-outlook-mobile-reference-message",
-    "isforwardcontent",
-    "replysplit",
-    "zwchr",
-    "stopspelling",
-    "origbody",
-    "mailcontainerquote",
-    "originalmessagecontent",
-    "fwdmsgheader",
-];
-
 /// `pictures` are those that the lines may name; a picture that it does not know leaves no trace in them.
 pub fn read(html: &str, pictures: &Pictures) -> Read {
     run(html, Reader { whole: true, names: Some(pictures), ..Reader::default() })
@@ -243,7 +197,10 @@ impl Reader<'_> {
             self.record(Seen::Rule);
             self.flush();
         }
-        self.signed |= attributes.value("name").is_some_and(|name| name == "_MailAutoSig");
+        if attributes.value("name").is_some_and(|name| name == "_MailAutoSig") {
+            self.delimit();
+            self.signed = true;
+        }
         if VOID.contains(&name.as_str()) || attributes.closed {
             return;
         }
@@ -261,15 +218,20 @@ impl Reader<'_> {
             Mark::Plain => {}
         }
         let signature = seen::is_signature(attributes);
+        if signature {
+            self.delimit();
+        }
         self.signature += usize::from(signature);
         self.pre += usize::from(name == "pre");
-        let link = (name == "a").then(|| attributes.value("href").map(str::to_string)).flatten();
+        let link = (name == "a").then(|| attributes.value("href").map(|link| (link.to_owned(), self.said))).flatten();
         *self.counts.entry(name.clone()).or_default() += 1;
         let shown = (self.events.is_some() && self.hidden == 0).then(|| seen::tag(&name, attributes)).flatten();
         if let Some(tag) = &shown {
             self.record(Seen::Open(tag.clone()));
         }
-        self.open.push(Open { name, mark, link, signature, shown: shown.map(|tag| tag.name) });
+        let around = self.sight;
+        self.sight = around.within(attributes);
+        self.open.push(Open { name, mark, around, link, signature, shown: shown.map(|tag| tag.name) });
     }
 
     /// A picture within the mail is a word of its line.
@@ -306,7 +268,7 @@ impl Reader<'_> {
             }
             if open.name == "p" && !self.lines.last().is_none_or(|line| line.text.is_empty()) {
                 let quoted = self.cut || self.quoted > 0;
-                self.lines.push(Line { text: String::new(), quoted });
+                self.lines.push(Line { quoted, ..Line::default() });
             }
             match open.mark {
                 Mark::Quoted => self.quoted -= 1,
@@ -315,7 +277,10 @@ impl Reader<'_> {
             }
             self.pre -= usize::from(open.name == "pre");
             self.signature -= usize::from(open.signature);
-            if let Some(link) = open.link {
+            self.sight = open.around;
+            if let Some((link, before)) = open.link
+                && self.said > before
+            {
                 self.show_link(&link);
             }
             if let Some(shown) = open.shown {
@@ -340,10 +305,14 @@ impl Reader<'_> {
 
     /// Text of the page.
     fn put(&mut self, text: &str) {
-        if self.hidden > 0 || text.is_empty() {
+        if text.is_empty() {
             return;
         }
         let decoded = decode(text);
+        if self.hidden > 0 {
+            self.unseen(&decoded);
+            return;
+        }
         for (index, line) in decoded.split('\n').enumerate() {
             if index > 0 && self.pre > 0 {
                 self.record(Seen::Break);
@@ -354,6 +323,18 @@ impl Reader<'_> {
             }
             self.record(Seen::Text(line.to_owned()));
             self.say(line);
+        }
+    }
+
+    /// A program that hides the notice below our marker, marker and all, does not make it the author's.
+    fn unseen(&mut self, text: &str) {
+        let from = self.unseen.floor_char_boundary(self.unseen.len().saturating_sub(100));
+        self.unseen.drain(..from);
+        self.unseen.push_str(&text[..text.floor_char_boundary(4000)]);
+        if is_marked(&self.unseen) {
+            self.unseen.clear();
+            self.flush();
+            self.lines.push(Line { text: MARKER.to_owned(), ..Line::default() });
         }
     }
 
@@ -372,7 +353,26 @@ impl Reader<'_> {
                 }
             } else if !(matches!(c, '\u{feff}' | '\r') || c.is_control() && c != '\t') {
                 self.text.push(c);
+                self.said += 1;
+                self.dim |= self.sight.is_none() && !c.is_whitespace();
             }
+        }
+    }
+
+    /// The delimiter above a signature that a program marks in its own way only; not where nothing stands above it: then its author
+    /// wrote within it.
+    fn delimit(&mut self) {
+        let own = |line: &Line| !line.quoted && !line.text.trim().is_empty();
+        if self.signed || self.signature > 0 || self.hidden > 0 || self.quoted > 0 || self.cut {
+            return;
+        }
+        self.flush();
+        if !self.signed && self.lines.iter().any(own) {
+            self.record(Seen::Break);
+            self.record(Seen::Text("-- ".to_owned()));
+            self.record(Seen::Break);
+            self.say("-- ");
+            self.flush();
         }
     }
 
@@ -389,7 +389,7 @@ impl Reader<'_> {
         if self.text.trim().is_empty() {
             self.text.clear();
             let quoted = self.cut || self.quoted > 0;
-            self.lines.push(Line { text: String::new(), quoted });
+            self.lines.push(Line { quoted, ..Line::default() });
         } else {
             self.flush();
         }
@@ -402,31 +402,9 @@ impl Reader<'_> {
         }
         let quoted = self.quoted_text || self.cut || self.quoted > 0;
         self.signed |= !quoted && signature::is_delimiter(self.text.trim_start());
-        self.lines.push(Line { text: self.text.trim_end().to_string(), quoted });
+        let dim = std::mem::take(&mut self.dim);
+        self.lines.push(Line { text: self.text.trim_end().to_string(), quoted, dim });
         self.text.clear();
         self.quoted_text = self.cut || self.quoted > 0;
     }
-}
-
-fn mark(name: &str, attributes: &Attributes) -> Mark {
-    let style: String = attributes.value("style").unwrap_or_default().to_ascii_lowercase().split_whitespace().collect();
-    if matches!(name, "head") || style.contains("display:none") || style.contains("mso-hide:all") {
-        return Mark::Hidden;
-    }
-    if name == "blockquote" {
-        let only_indented =
-            style.contains("border:none") || style.contains("border:medium") || style.contains("border:0");
-        let cited = attributes.value("type").is_some()
-            || attributes.value("cite").is_some()
-            || attributes.value("class").is_some();
-        return if only_indented && !cited { Mark::Plain } else { Mark::Quoted };
-    }
-    let barred = style.split(';').any(|rule| rule.starts_with("border-left:") && rule.contains("solid"));
-    if attributes.any_name(&QUOTE_NAMES)
-        || (name == "div" && barred)
-        || attributes.value("fairemail").is_some_and(|v| v == "reply")
-    {
-        return Mark::Quoted;
-    }
-    Mark::Plain
 }

@@ -38,10 +38,12 @@ pub struct NewText {
 }
 
 /// A line of a body as one of the two readers gives it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Line {
     pub text: String,
     pub quoted: bool,
+    /// Some of it is there for nobody to see: white on white, or of no size.
+    pub dim: bool,
 }
 
 /// The new text of a mail: the markup of its HTML part decides, and the plain part is heard where the two differ.
@@ -86,7 +88,7 @@ pub fn from_plain_counted(text: &str) -> (NewText, usize) {
         .map(|line| {
             let line = line.trim_end_matches('\r');
             let bare = line.trim_start_matches(['\u{feff}', '\u{200b}', ' ']);
-            Line { text: line.to_string(), quoted: bare.starts_with('>') || INITIALS.is_match(bare) }
+            Line { text: line.to_string(), quoted: bare.starts_with('>') || INITIALS.is_match(bare), dim: false }
         })
         .collect();
     let mut split = Split::new(lines, false);

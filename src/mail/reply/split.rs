@@ -138,6 +138,8 @@ impl Split {
             return self.cut(lines, i);
         }
         self.after_quote = false;
+        // Nobody knows whether its author knows of it.
+        self.doubt |= line.dim;
         self.new.push(line.text.clone());
         i + 1
     }

@@ -16,6 +16,9 @@ pub(super) struct Writer {
     /// White space that somebody put there to be seen.
     hard_space: bool,
     started: bool,
+    /// The line of the page that was written last, and whether the end of a block stands between it and what comes.
+    line: usize,
+    apart: bool,
 }
 
 struct Pending {
@@ -56,6 +59,7 @@ impl Writer {
             return;
         }
         let Some(at) = self.opened.iter().rposition(|opened| *opened == name) else { return };
+        self.apart |= block || INNER.contains(&name);
         for cell in self.pending.drain(..).filter(|pending| !pending.open) {
             self.out.push_str(&cell.tag);
         }
@@ -72,34 +76,38 @@ impl Writer {
         self.breaks += 1;
     }
 
-    pub(super) fn rule(&mut self) {
-        self.content();
+    pub(super) fn rule(&mut self, line: usize) {
+        self.content(line);
         self.out.push_str("<hr>");
     }
 
-    pub(super) fn picture(&mut self, id: &str, label: &str, width: Option<u32>) {
-        self.content();
+    pub(super) fn picture(&mut self, line: usize, id: &str, label: &str, width: Option<u32>) {
+        self.content(line);
         let width = width.map(|width| format!(" width=\"{width}\"")).unwrap_or_default();
         // An `@` that is escaped is another id to some mail programs.
         self.out.push_str(&format!("<img src=\"cid:{}\" alt=\"{}\"{width}>", escaped(id), escaped(label)));
     }
 
-    pub(super) fn text(&mut self, text: &str) {
+    pub(super) fn text(&mut self, line: usize, text: &str) {
         let in_pre = self.opened.contains(&"pre") || self.pending.iter().any(|pending| pending.name == "pre");
         if text.trim().is_empty() && !(in_pre && self.started && self.breaks == 0) {
             self.space |= !text.is_empty();
             self.hard_space |= text.contains('\u{a0}');
             return;
         }
-        self.content();
+        self.content(line);
         self.out.push_str(&escaped(text));
     }
 
     /// Something is about to be written: what waits comes before it.
-    fn content(&mut self) {
+    fn content(&mut self, line: usize) {
         let first = self.pending.iter().find(|pending| pending.open && BLOCKS.contains(&pending.name)).map(|p| p.name);
         let inner = self.pending.iter().any(|pending| INNER.contains(&pending.name));
         if self.started {
+            // Something that is left out, as an element that nobody sees, ended the line.
+            if line != self.line && !self.apart && first.is_none() && !inner && self.breaks == 0 {
+                self.breaks = 1;
+            }
             if first.is_some() && !inner && (self.blank || self.breaks > 0) {
                 self.out.push_str("<br>");
             } else if first.is_none() && !inner {
@@ -116,6 +124,7 @@ impl Writer {
             }
         }
         (self.breaks, self.blank, self.started) = (0, false, true);
+        (self.line, self.apart) = (line, false);
         (self.space, self.hard_space) = (false, false);
     }
 
