@@ -34,6 +34,7 @@ fn file(name: &str, content_type: &str, content_id: Option<&str>, bytes: &[u8]) 
         content_type: content_type.into(),
         content_id: content_id.map(Into::into),
         inline,
+        decoration: false,
         bytes: bytes.into(),
     }
 }

@@ -14,6 +14,7 @@ use crate::desk::ticket::SENSITIVE;
 use crate::mail::Mailbox;
 use crate::mail::authentic::{Authentic, Dmarc};
 use crate::mail::automatic::Kind;
+use crate::mail::picture::without_labels;
 use crate::notice::RuleFacts;
 use crate::store::inbound::{Fate, LATE};
 use crate::store::people::{self, Contact};
@@ -174,7 +175,8 @@ pub(super) fn triage(unit: &Unit<'_>, ready: &Ready, body: &str, from: &str, cli
     let is_open = |name: &str| firm.calendars.get(name).is_none_or(|calendar| calendar.is_open(ready.row.arrived_at));
     firm.rules.triage(&Request {
         subject: &ready.mail.subject,
-        body,
+        // The names of pictures are no words of the sender's.
+        body: &without_labels(body),
         from,
         client,
         source: &ready.row.source,

@@ -185,25 +185,6 @@ pub(super) async fn may_write_automatically(unit: &mut Unit<'_>, address: &str) 
     Ok(Some(hour))
 }
 
-/// Files that fit under the cap, and the names of those that do not; small inline pictures are signature logos and stay behind.
-pub(super) fn fitting(files: &[Attachment], cap: u64) -> (Vec<Attachment>, Vec<String>) {
-    const LOGO: usize = 10 * 1024;
-    let (mut fit, mut left_out, mut sum) = (Vec::new(), Vec::new(), 0);
-    for file in files {
-        if file.inline && file.content_type.starts_with("image/") && file.bytes.len() < LOGO {
-            continue;
-        }
-        sum += file.bytes.len() as u64;
-        if sum > cap {
-            sum -= file.bytes.len() as u64;
-            left_out.push(file.name.clone());
-        } else {
-            fit.push(Attachment { inline: false, content_id: None, ..file.clone() });
-        }
-    }
-    (fit, left_out)
-}
-
 /// One outbox row a person, the same bytes in each.
 pub(super) async fn to_client(
     unit: &mut Unit<'_>,

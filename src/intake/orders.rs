@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 use super::action::{ActError, Action};
 use super::case::{Case, Deed, Unit};
 use super::client::contact_for;
+use super::enclosure::{Enclosed, Towards};
 use super::letter;
 use super::read::Ready;
 use super::relay::{self, Relay};
@@ -13,6 +14,7 @@ use crate::desk::directive::{Directive, Line, Reading, Refusal};
 use crate::desk::event::Touch;
 use crate::desk::firm::Tech;
 use crate::desk::ticket::is_sentence;
+use crate::mail::picture::without_labels;
 use crate::notice::Effect;
 use crate::store::messages::{self, NewMessage};
 use crate::store::tokens::Purpose;
@@ -47,6 +49,8 @@ pub(super) struct Done {
     pub ask_time: bool,
     pub ask_note: Option<Minutes>,
     pub left_out: Vec<String>,
+    /// Pictures of the HTML that the relayed words, read from the plain text, do not name.
+    pub unplaced: Vec<String>,
     pub help: bool,
 }
 
@@ -111,7 +115,7 @@ impl<'a> Orders<'a> {
         let says = files || !relay::words(&text).is_empty();
         let (relay, internal) = match (public, says) {
             (true, true) => {
-                let relay = Relay::filter(&text, ready.new.sure)
+                let relay = Relay::filter(&text, ready.new.sure, &ready.mail.attachments)
                     .map_err(|why| (first_line(&text), Refusal { why, suggestions: Vec::new() }))?;
                 (Some(relay), None)
             }
@@ -176,7 +180,7 @@ async fn prepare_resolution(
     done: &mut Done,
 ) -> Result<bool, NotDone> {
     let text = orders.relay.as_ref().map_or(orders.internal.as_deref().unwrap_or_default(), Relay::text);
-    if is_sentence(text) {
+    if is_sentence(&without_labels(text)) {
         let fix = Action::Fix { text: text.to_owned() };
         case.act(unit, deed, fix).await.map_err(by_line(line))?;
     }
@@ -222,9 +226,10 @@ async fn speak(
     let message = keep(unit, case, deed, orders, (relay.text(), Some(&message_id))).await?;
     let answer = Action::Answer { message, by: orders.tech.login.clone() };
     case.act(unit, deed, answer).await.map_err(by_line(&first_line(relay.text())))?;
-    let (files, left_out) = letter::fitting(&orders.ready.mail.attachments, unit.firm().attachment_cap);
+    let enclosed = Enclosed::of(&orders.ready.mail, relay.text(), unit.firm().attachment_cap, Towards::Client);
     let to: Vec<String> = people.iter().filter(|address| !reached.contains(address)).cloned().collect();
-    done.left_out.clone_from(&left_out);
+    done.left_out.clone_from(&enclosed.left_out);
+    done.unplaced.clone_from(&enclosed.unplaced);
     done.effects.push(if to.is_empty() { Effect::AlreadySent } else { Effect::Answered { to } });
     case.tell.push(Tell::Answer(Answer {
         message,
@@ -232,8 +237,7 @@ async fn speak(
         by: orders.tech.login.clone(),
         text: relay.text().to_owned(),
         resolved: resolves,
-        files,
-        left_out,
+        enclosed,
         reached,
     }));
     Ok(true)

@@ -4,11 +4,12 @@ use chrono::{DateTime, Datelike, Utc};
 use chrono_tz::Tz;
 
 use super::case::{Case, Unit};
+use super::enclosure::{Enclosed, Towards};
 use super::letter;
 use crate::desk::event::ClockKind;
 use crate::desk::firm::{Client, Tech};
 use crate::desk::sla::{Policy, SlaClock};
-use crate::mail::{Attachment, Mailbox};
+use crate::mail::Mailbox;
 use crate::notice::{
     AnswerTime, AssignmentFacts, ClientTicketFacts, ContactFacts, MailtoLinks, Moment, PlainReply, RecentTicket,
     RetainerFacts, SensitiveFacts, SimilarTicket, TicketFacts,
@@ -170,18 +171,19 @@ impl<'a> Picture<'a> {
         }
     }
 
-    /// Files of the mail that brought the change, as far as they fit; and the names of the others.
-    pub fn arrived_files(&self, cap: u64) -> (Vec<Attachment>, Vec<String>) {
-        self.case.arrived.as_ref().map_or_else(Default::default, |mail| letter::fitting(&mail.attachments, cap))
+    /// What travels to a tech with `text` of the mail that brought the change.
+    pub(super) fn arrived(&self, text: &str, cap: u64) -> Enclosed {
+        self.case.arrived.as_ref().map_or_else(Enclosed::default, |mail| Enclosed::of(mail, text, cap, Towards::Tech))
     }
 
-    pub fn request_files(&self, cap: u64) -> (Vec<Attachment>, Vec<String>) {
-        let (files, mut left_out) = self.arrived_files(cap);
+    /// What travels with the request; of one that came earlier only the names of its files are known.
+    pub(super) fn with_request(&self, cap: u64) -> Enclosed {
+        let mut enclosed = self.arrived(&self.request, cap);
         if self.case.arrived.is_none() {
             let named = self.first.as_ref().map(|first| first.attachments.0.iter().map(|file| file.name.clone()));
-            left_out.extend(named.into_iter().flatten());
+            enclosed.left_out.extend(named.into_iter().flatten());
         }
-        (files, left_out)
+        enclosed
     }
 
     /// The whole context, so that nobody spends half an hour finding it.
@@ -190,8 +192,7 @@ impl<'a> Picture<'a> {
         unit: &mut Unit<'_>,
         case: &Case,
         tech: &Tech,
-        files: &[Attachment],
-        left_out: Vec<String>,
+        enclosed: &Enclosed,
     ) -> Result<AssignmentFacts, StoreError> {
         let ticket = &case.ticket;
         let verdict = self.first.as_ref().and_then(|first| first.verdicts.as_ref()).map(|json| json.0.clone());
@@ -199,8 +200,10 @@ impl<'a> Picture<'a> {
             ticket: self.ticket(tech),
             now: unit.now,
             request: self.request.clone(),
-            attachments: files.iter().map(|file| file.name.clone()).collect(),
-            left_out,
+            html: enclosed.html.clone(),
+            attachments: enclosed.attached(),
+            left_out: enclosed.left_out.clone(),
+            logos: enclosed.logos.clone(),
             first_touch_due: self.first_touch_due(tech),
             resolve_due: self.due_of(ClockKind::Resolve).map(|due| due.with_timezone(&tech.time_zone)),
             why: case.assignment_reason(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::mail::automatic::{self, Sign};
+use crate::mail::picture::Pictures;
 use crate::mail::reply::{self, NewText};
 use crate::mail::{Mail, guard, parse};
 use crate::store::inbound::Unprocessed;
@@ -49,10 +50,16 @@ pub fn read(mut row: Unprocessed) -> Result<Ready, Unreadable> {
     }
     let sign = automatic::sign(&mail, if shortened.is_some() { &[] } else { &raw });
     let mut new = reply::new_text(&mail);
+    // Here and not in the transaction: the page of a long thread is large, and what is new in it small.
+    mail.new_html = likeness(&mail, &new.text);
     if let Some(why) = &shortened {
         new.text = format!("(This mail could not be read whole: {why}. The original is kept.)\n\n{}", new.text);
     }
     Ok(Ready { row, raw: Arc::new(raw), oversize, mail: Arc::new(mail), sign, new, verdict: None, shortened })
+}
+
+fn likeness(mail: &Mail, text: &str) -> Option<String> {
+    reply::likeness::of(mail.html.as_deref()?, text, &Pictures::of(&mail.attachments))
 }
 
 impl Ready {
@@ -71,7 +78,7 @@ impl Ready {
             content_type: file.content_type.clone(),
             size: file.bytes.len() as u64,
         };
-        self.mail.attachments.iter().map(note).collect()
+        self.mail.attachments.iter().filter(|file| !file.decoration).map(note).collect()
     }
 
     pub fn verdict_json(&self) -> Option<serde_json::Value> {

@@ -9,6 +9,7 @@ use super::picture;
 use super::read::Ready;
 use crate::desk::directive::VERBS;
 use crate::desk::firm::Tech;
+use crate::mail::picture::without_labels;
 use crate::notice::{
     self, HelpFacts, MailtoLinks, NotSentFacts, NotSentReminderFacts, ReceiptFacts, ReceiptLine, Rendered, TicketName,
     UnverifiedFacts, VerbHelp,
@@ -76,7 +77,7 @@ pub(super) async fn receipt(
         ticket: Some(name(unit, case)),
         now: unit.now,
         lines: vec![ReceiptLine { number: case.ticket.number, effects: done.effects, retainer }],
-        remarks: Vec::new(),
+        remarks: unplaced(&done.unplaced).into_iter().collect(),
         left_out: done.left_out,
         ask_time: done.ask_time,
         ask_note: done.ask_note,
@@ -86,6 +87,16 @@ pub(super) async fn receipt(
     // By the mail and not by the ticket's last event: a mail that changes nothing is answered too.
     let key = format!("receipt/{}", ready.cause());
     send(unit, Some(case), tech, &address, ("receipt", key, rendered)).await
+}
+
+/// Rather left out than sent where it may belong to the quoted mail.
+fn unplaced(pictures: &[String]) -> Option<String> {
+    let names = pictures.join(", ");
+    (!names.is_empty()).then(|| {
+        format!(
+            "Not sent along, as nothing tells whether they belong to the quoted mail: {names}. Attach them as files."
+        )
+    })
 }
 
 /// The receipt for an answer to a list.
@@ -138,7 +149,7 @@ pub(super) async fn not_sent(
         mail_subject: ready.mail.subject.clone(),
         line: refused.line.clone(),
         reason: reason(refused),
-        corrected: corrected(&ready.new.text, refused, purpose),
+        corrected: corrected(&without_labels(&ready.new.text), refused, purpose),
         links: MailtoLinks { address: address.reply_to.clone(), subject },
     };
     let language = unit.firm().language.clone();

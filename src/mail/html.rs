@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
+mod links;
 mod plain;
 mod shape;
 
@@ -21,10 +22,10 @@ pub fn clean(html: &str) -> String {
     cleaned
 }
 
-/// Readable text: list items with their bullet or number, links as their words, no other markup.
+/// Readable text: list items with their bullet or number, links as their words and, where these do not say it, their address; no other markup.
 pub fn to_text(html: &str) -> String {
     let shaped = shape::shape(html);
-    let cleaned = cleaner().clean(&shaped.html).to_string();
+    let cleaned = links::shown(&cleaner().clean(&shaped.html).to_string());
     let rendered = html2text::config::with_decorator(plain::Plain)
         .no_table_borders()
         .allow_width_overflow()

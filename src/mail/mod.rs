@@ -10,6 +10,7 @@ pub mod forward;
 pub mod guard;
 pub mod html;
 pub mod parse;
+pub mod picture;
 pub mod reply;
 
 /// A person or program with an address, as a header names it.
@@ -46,6 +47,8 @@ pub struct Mail {
     pub text: String,
     /// The HTML part as it came (never shown to anybody before `html::clean`).
     pub html: Option<String>,
+    /// What the author newly wrote, as clean HTML that says the same as its text; set by whoever told the new text apart.
+    pub new_html: Option<String>,
     /// The mail had a text/plain part of its own.
     pub has_plain: bool,
     /// The text was too long and ends early; the whole of it is an attachment.
@@ -67,6 +70,8 @@ pub struct Attachment {
     pub content_id: Option<String>,
     /// Shown within the HTML text.
     pub inline: bool,
+    /// Shown within it, and only to decorate: a logo, the picture of a signature, a spacer. It travels with nothing.
+    pub decoration: bool,
     pub bytes: Vec<u8>,
 }
 

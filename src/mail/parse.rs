@@ -12,6 +12,7 @@ pub(crate) mod fields;
 mod flowed;
 pub(crate) mod names;
 mod parts;
+mod pictures;
 
 /// Bytes of header that `headers_only` looks at.
 const HEADER_PREFIX: usize = 64 * 1024;

@@ -3,7 +3,7 @@
 use minijinja::{Value, context};
 
 use super::facts::{CleanHtml, ClientTicketFacts, Moment};
-use super::format::strings;
+use super::format::{safe, strings};
 use super::language::Words;
 use super::{Notice, Rendered, Texts, client_subject};
 
@@ -119,7 +119,7 @@ fn answer_view(
         ticket => ticket.view(),
         tech,
         text => text.trim(),
-        html => html.map(|html| Value::from_safe_string(html.0.clone())),
+        html => safe(html),
         left_out => strings(left_out),
     }
 }

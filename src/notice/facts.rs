@@ -40,7 +40,7 @@ pub struct ClientTicketFacts {
     pub now: DateTime<Utc>,
 }
 
-/// HTML that went through `mail::html::clean`; the only thing that is put into a mail unescaped.
+/// HTML that `mail::reply::likeness` made, and so `mail::html::clean`; the only thing that is put into a mail unescaped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CleanHtml(pub String);
 

@@ -5,6 +5,8 @@ use std::fmt::Write;
 use minijinja::Value;
 use minijinja::value::ValueKind;
 
+use super::facts::CleanHtml;
+
 const COLUMNS: usize = 78;
 
 /// Control and format characters (line breaks, bidirectional overrides) become spaces, runs of spaces one.
@@ -25,6 +27,30 @@ pub(super) fn one_line(text: &str) -> String {
 
 pub(super) fn strings(all: &[String]) -> Value {
     all.iter().map(Value::from).collect::<Vec<Value>>().into()
+}
+
+/// How the elements look that somebody's HTML is made of; in the tags, as mail programs drop style sheets.
+const LOOKS: [(&str, &str); 8] = [
+    ("<p>", "<p style=\"margin:0 0 12px\">"),
+    ("<ul>", "<ul style=\"margin:0 0 12px;padding-left:24px\">"),
+    ("<ol", "<ol style=\"margin:0 0 12px;padding-left:28px\""),
+    ("<h3>", "<h3 style=\"margin:0 0 8px;font-size:17px\">"),
+    (
+        "<pre>",
+        "<pre style=\"margin:0 0 12px;white-space:pre-wrap;font-family:Consolas,Menlo,monospace;font-size:14px\">",
+    ),
+    (
+        "<table>",
+        "<table cellpadding=\"0\" cellspacing=\"0\" border=\"0\" style=\"margin:0 0 12px;border-collapse:collapse\">",
+    ),
+    ("<td", "<td class=\"line\" valign=\"top\" style=\"padding:4px 14px 4px 0;border-bottom:1px solid #c3c9d1\""),
+    ("<th", "<th class=\"line\" align=\"left\" style=\"padding:4px 14px 4px 0;border-bottom:2px solid #c3c9d1\""),
+];
+
+/// Goes into a page as it is, dressed.
+pub(super) fn safe(html: Option<&CleanHtml>) -> Option<Value> {
+    let html = LOOKS.iter().fold(html?.0.clone(), |html, (plain, dressed)| html.replace(plain, dressed));
+    Some(Value::from_safe_string(html))
 }
 
 /// RFC 6068: opens a mail with a subject and the first lines of its body.

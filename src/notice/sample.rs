@@ -27,6 +27,15 @@ pub fn samples(text: &dyn Fn(&str) -> String) -> Vec<Box<dyn Notice>> {
         .collect()
 }
 
+/// What somebody wrote in a mail program.
+fn written() -> Option<CleanHtml> {
+    let html = "<p>Hi Jane,</p><p>the print server had <b>lost its address</b>. Please</p>\
+                <ol><li>switch the printer off and on,</li><li>print this <a href=\"https://print.example/test\">test page</a>.</li></ol>\
+                <table><tr><th>Printer</th><th>Address</th></tr><tr><td>Front desk</td><td>10.0.4.21</td></tr>\
+                <tr><td>Office</td><td>10.0.4.22</td></tr></table><pre>ping -n 3 10.0.4.21</pre><div>Sam</div>";
+    Some(CleanHtml(html.to_owned()))
+}
+
 impl Sampler<'_> {
     fn own(&self, text: &str) -> String {
         (self.text)(text)
@@ -160,7 +169,7 @@ impl Sampler<'_> {
             Box::new(acknowledgement(&ticket, AnswerTime::By(self.at(New_York, 40)), None, false)),
             Box::new(acknowledgement(&anonymous, AnswerTime::Soon, None, false)),
             Box::new(relay.clone()),
-            Box::new(RelayFacts { ticket: anonymous.clone(), left_out: Vec::new(), ..relay }),
+            Box::new(RelayFacts { ticket: anonymous.clone(), html: written(), left_out: Vec::new(), ..relay }),
             Box::new(resolution.clone()),
             Box::new(ResolutionFacts { ticket: anonymous.clone(), text: String::new(), ..resolution }),
             Box::new(reminder.clone()),
@@ -187,8 +196,10 @@ impl Sampler<'_> {
             ticket: self.ticket(),
             now: self.now,
             request: self.request(),
+            html: None,
             attachments: self.list(["photo.jpg"]),
             left_out: self.list(["video.mov"]),
+            logos: self.list(["image001.png"]),
             first_touch_due: Some(self.at(Chicago, 40)),
             resolve_due: Some(self.at(Chicago, 1440 + 240)),
             why: Some("has the skill network and the lightest load".to_owned()),
@@ -233,6 +244,7 @@ impl Sampler<'_> {
             ticket: self.bare_ticket(),
             attachments: Vec::new(),
             left_out: Vec::new(),
+            logos: Vec::new(),
             first_touch_due: None,
             resolve_due: None,
             why: None,
@@ -257,8 +269,10 @@ impl Sampler<'_> {
             from: self.own("Jane Roe"),
             at: self.at(Chicago, -3),
             text: self.own("It prints again, but every page comes out twice now."),
+            html: None,
             attachments: self.list(["page.pdf"]),
             left_out: self.list(["video.mov"]),
+            logos: Vec::new(),
             unassigned: true,
             reopened: true,
             answer_due: Some(self.at(Chicago, 57)),
@@ -269,6 +283,7 @@ impl Sampler<'_> {
         };
         let bare_message = ClientMessageFacts {
             ticket: self.bare_ticket(),
+            html: written(),
             attachments: Vec::new(),
             left_out: Vec::new(),
             unassigned: false,

@@ -3,8 +3,10 @@
 use chrono::{DateTime, Utc};
 use minijinja::{Value, context};
 
-use super::facts::{MailtoLinks, Moment, PlainReply, RetainerFacts, SensitiveFacts, TicketFacts, shown_subject};
-use super::format::strings;
+use super::facts::{
+    CleanHtml, MailtoLinks, Moment, PlainReply, RetainerFacts, SensitiveFacts, TicketFacts, shown_subject,
+};
+use super::format::{safe, strings};
 use super::language::Words;
 use super::{Notice, Rendered, Texts};
 use crate::desk::event::ClockKind;
@@ -53,10 +55,14 @@ pub struct AssignmentFacts {
     pub now: DateTime<Utc>,
     /// The new text of the request.
     pub request: String,
-    /// Names of the files that came with it and travel with this mail, or not.
+    /// The same as HTML; `None` makes paragraphs of the text.
+    pub html: Option<CleanHtml>,
+    /// Names of the files that came with it and travel with this mail, beside the pictures that its HTML shows.
     pub attachments: Vec<String>,
     /// Too big to travel along.
     pub left_out: Vec<String>,
+    /// Pictures of a signature, which stay behind.
+    pub logos: Vec<String>,
     /// In the tech's zone; `None` when touched already.
     pub first_touch_due: Option<Moment>,
     pub resolve_due: Option<Moment>,
@@ -88,8 +94,11 @@ pub struct ClientMessageFacts {
     pub from: String,
     pub at: Moment,
     pub text: String,
+    /// As in an assignment.
+    pub html: Option<CleanHtml>,
     pub attachments: Vec<String>,
     pub left_out: Vec<String>,
+    pub logos: Vec<String>,
     /// Goes to the managers, as nobody has the ticket.
     pub unassigned: bool,
     /// The message reopened a resolved ticket.
@@ -155,8 +164,10 @@ impl AssignmentFacts {
             subject => self.ticket.tech_subject(),
             ticket => self.ticket.view(words, now),
             request => self.request.trim(),
+            html => safe(self.html.as_ref()),
             attachments => strings(&self.attachments),
             left_out => strings(&self.left_out),
+            logos => strings(&self.logos),
             due => due_view(words, now, self.first_touch_due.as_ref()),
             resolve_due => due_view(words, now, self.resolve_due.as_ref()),
             why => &self.why,
@@ -223,8 +234,10 @@ impl Notice for ClientMessageFacts {
             from => &self.from,
             at => words.moment(self.now, &self.at),
             text => self.text.trim(),
+            html => safe(self.html.as_ref()),
             attachments => strings(&self.attachments),
             left_out => strings(&self.left_out),
+            logos => strings(&self.logos),
             unassigned => self.unassigned,
             reopened => self.reopened,
             due => due_view(words, self.now, self.answer_due.as_ref()),

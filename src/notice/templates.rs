@@ -4,7 +4,7 @@
 pub(super) const WORDS: &str = include_str!("../../config/texts/en.toml");
 
 /// Name and source of each template; the first ones are parts that the others share.
-pub(super) static BUILT_IN: [(&str, &str); 84] = [
+pub(super) static BUILT_IN: [(&str, &str); 86] = [
     ("base.html", include_str!("../../config/templates/en/base.html")),
     ("base_client.html", include_str!("../../config/templates/en/base_client.html")),
     ("base_tech.html", include_str!("../../config/templates/en/base_tech.html")),
@@ -12,6 +12,8 @@ pub(super) static BUILT_IN: [(&str, &str); 84] = [
     ("foot.html", include_str!("../../config/templates/en/foot.html")),
     ("context.html", include_str!("../../config/templates/en/context.html")),
     ("context.txt", include_str!("../../config/templates/en/context.txt")),
+    ("files.html", include_str!("../../config/templates/en/files.html")),
+    ("files.txt", include_str!("../../config/templates/en/files.txt")),
     ("foot.txt", include_str!("../../config/templates/en/foot.txt")),
     ("foot_client.txt", include_str!("../../config/templates/en/foot_client.txt")),
     ("acknowledgement.subject", include_str!("../../config/templates/en/acknowledgement.subject")),

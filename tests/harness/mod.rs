@@ -19,6 +19,7 @@ pub mod postfix;
 pub mod postgres;
 pub mod provider;
 pub mod rows;
+pub mod shapes;
 pub mod signer;
 pub mod smtp;
 pub mod story;

@@ -34,6 +34,7 @@ fn assignment_reads_like_this() {
 
     Attached: photo.jpg
     Too large for this mail: video.mov
+    Pictures of the signature, left out: image001.png
     In Cc, not added to the ticket: bob@printers.example
 
     Contact: Jane Roe, +1 312 555 0100, jane@acme-dental.example, manager, approver
@@ -50,9 +51,9 @@ fn assignment_reads_like_this() {
     --
     A plain reply goes to Jane Roe.
     One tap:
-      Take it: mailto:support+rmfrggzdfmztwq2lknnwg23tpob@northwind.example?subject=Re%3A%20%231042%20Acme%20Dental%3A%20Front%20desk%20printer%20is%20down&body=%23take%0D%0A
-      Done, 15 min: mailto:support+rmfrggzdfmztwq2lknnwg23tpob@northwind.example?subject=Re%3A%20%231042%20Acme%20Dental%3A%20Front%20desk%20printer%20is%20down&body=%0D%0A%0D%0A%23done%2015m%0D%0A
-      Wait for client: mailto:support+rmfrggzdfmztwq2lknnwg23tpob@northwind.example?subject=Re%3A%20%231042%20Acme%20Dental%3A%20Front%20desk%20printer%20is%20down&body=%0D%0A%0D%0A%23wait%20client%0D%0A
+      Take it: mailto:…&body=%23take%0D%0A
+      Done, 15 min: mailto:…&body=%0D%0A%0D%0A%23done%2015m%0D%0A
+      Wait for client: mailto:…&body=%0D%0A%0D%0A%23wait%20client%0D%0A
     "##);
 }
 
@@ -81,6 +82,7 @@ fn reassignment_reads_like_this() {
 
     Attached: photo.jpg
     Too large for this mail: video.mov
+    Pictures of the signature, left out: image001.png
     In Cc, not added to the ticket: bob@printers.example
 
     Contact: Jane Roe, +1 312 555 0100, jane@acme-dental.example, manager, approver
@@ -97,9 +99,9 @@ fn reassignment_reads_like_this() {
     --
     A plain reply goes to Jane Roe.
     One tap:
-      Take it: mailto:support+rmfrggzdfmztwq2lknnwg23tpob@northwind.example?subject=Re%3A%20%231042%20Acme%20Dental%3A%20Front%20desk%20printer%20is%20down&body=%23take%0D%0A
-      Done, 15 min: mailto:support+rmfrggzdfmztwq2lknnwg23tpob@northwind.example?subject=Re%3A%20%231042%20Acme%20Dental%3A%20Front%20desk%20printer%20is%20down&body=%0D%0A%0D%0A%23done%2015m%0D%0A
-      Wait for client: mailto:support+rmfrggzdfmztwq2lknnwg23tpob@northwind.example?subject=Re%3A%20%231042%20Acme%20Dental%3A%20Front%20desk%20printer%20is%20down&body=%0D%0A%0D%0A%23wait%20client%0D%0A
+      Take it: mailto:…&body=%23take%0D%0A
+      Done, 15 min: mailto:…&body=%0D%0A%0D%0A%23done%2015m%0D%0A
+      Wait for client: mailto:…&body=%0D%0A%0D%0A%23wait%20client%0D%0A
     "##);
 }
 
@@ -127,9 +129,9 @@ fn client_message_reads_like_this() {
     --
     A plain reply is an internal note; the client does not see it.
     One tap:
-      Take it: mailto:support+rmfrggzdfmztwq2lknnwg23tpob@northwind.example?subject=Re%3A%20%231042%20Acme%20Dental%3A%20Front%20desk%20printer%20is%20down&body=%23take%0D%0A
-      Done, 15 min: mailto:support+rmfrggzdfmztwq2lknnwg23tpob@northwind.example?subject=Re%3A%20%231042%20Acme%20Dental%3A%20Front%20desk%20printer%20is%20down&body=%0D%0A%0D%0A%23done%2015m%0D%0A
-      Wait for client: mailto:support+rmfrggzdfmztwq2lknnwg23tpob@northwind.example?subject=Re%3A%20%231042%20Acme%20Dental%3A%20Front%20desk%20printer%20is%20down&body=%0D%0A%0D%0A%23wait%20client%0D%0A
+      Take it: mailto:…&body=%23take%0D%0A
+      Done, 15 min: mailto:…&body=%0D%0A%0D%0A%23done%2015m%0D%0A
+      Wait for client: mailto:…&body=%0D%0A%0D%0A%23wait%20client%0D%0A
     "##);
 }
 
@@ -158,9 +160,9 @@ fn reminder_reads_like_this() {
     --
     A plain reply is an internal note; the client does not see it.
     One tap:
-      Take it: mailto:support+rmfrggzdfmztwq2lknnwg23tpob@northwind.example?subject=Re%3A%20%231042%20Acme%20Dental%3A%20Front%20desk%20printer%20is%20down&body=%23take%0D%0A
-      Done, 15 min: mailto:support+rmfrggzdfmztwq2lknnwg23tpob@northwind.example?subject=Re%3A%20%231042%20Acme%20Dental%3A%20Front%20desk%20printer%20is%20down&body=%0D%0A%0D%0A%23done%2015m%0D%0A
-      Wait for client: mailto:support+rmfrggzdfmztwq2lknnwg23tpob@northwind.example?subject=Re%3A%20%231042%20Acme%20Dental%3A%20Front%20desk%20printer%20is%20down&body=%0D%0A%0D%0A%23wait%20client%0D%0A
+      Take it: mailto:…&body=%23take%0D%0A
+      Done, 15 min: mailto:…&body=%0D%0A%0D%0A%23done%2015m%0D%0A
+      Wait for client: mailto:…&body=%0D%0A%0D%0A%23wait%20client%0D%0A
     "##);
 }
 
@@ -191,9 +193,9 @@ fn escalation_reads_like_this() {
     --
     A plain reply is an internal note; the client does not see it.
     One tap:
-      Take it: mailto:support+rmfrggzdfmztwq2lknnwg23tpob@northwind.example?subject=Re%3A%20%231042%20Acme%20Dental%3A%20Front%20desk%20printer%20is%20down&body=%23take%0D%0A
-      I have seen this: mailto:support+rmfrggzdfmztwq2lknnwg23tpob@northwind.example?subject=Re%3A%20%231042%20Acme%20Dental%3A%20Front%20desk%20printer%20is%20down&body=%23ack%0D%0A
-      Done, 15 min: mailto:support+rmfrggzdfmztwq2lknnwg23tpob@northwind.example?subject=Re%3A%20%231042%20Acme%20Dental%3A%20Front%20desk%20printer%20is%20down&body=%0D%0A%0D%0A%23done%2015m%0D%0A
+      Take it: mailto:…&body=%23take%0D%0A
+      I have seen this: mailto:…&body=%23ack%0D%0A
+      Done, 15 min: mailto:…&body=%0D%0A%0D%0A%23done%2015m%0D%0A
     "##);
 }
 
@@ -214,13 +216,13 @@ fn receipt_reads_like_this() {
 
     #fix cause and cure
 
-      Write the note: mailto:support+rmfrggzdfmztwq2lknnwg23tpob@northwind.example?subject=Re%3A%20%231042%20Acme%20Dental%3A%20Front%20desk%20printer%20is%20down&body=%23fix%20%0D%0A
+      Write the note: mailto:…&body=%23fix%20%0D%0A
     How long did it take? Reply with #time 25m, or one tap:
-      15 min: mailto:support+rmfrggzdfmztwq2lknnwg23tpob@northwind.example?subject=Re%3A%20%231042%20Acme%20Dental%3A%20Front%20desk%20printer%20is%20down&body=%23time%2015m%0D%0A
-      30 min: mailto:support+rmfrggzdfmztwq2lknnwg23tpob@northwind.example?subject=Re%3A%20%231042%20Acme%20Dental%3A%20Front%20desk%20printer%20is%20down&body=%23time%2030m%0D%0A
-      1 h: mailto:support+rmfrggzdfmztwq2lknnwg23tpob@northwind.example?subject=Re%3A%20%231042%20Acme%20Dental%3A%20Front%20desk%20printer%20is%20down&body=%23time%201h%0D%0A
-      2 h: mailto:support+rmfrggzdfmztwq2lknnwg23tpob@northwind.example?subject=Re%3A%20%231042%20Acme%20Dental%3A%20Front%20desk%20printer%20is%20down&body=%23time%202h%0D%0A
-    Undo: mailto:support+rmfrggzdfmztwq2lknnwg23tpob@northwind.example?subject=Re%3A%20%231042%20Acme%20Dental%3A%20Front%20desk%20printer%20is%20down&body=%23undo%0D%0A
+      15 min: mailto:…&body=%23time%2015m%0D%0A
+      30 min: mailto:…&body=%23time%2030m%0D%0A
+      1 h: mailto:…&body=%23time%201h%0D%0A
+      2 h: mailto:…&body=%23time%202h%0D%0A
+    Undo: mailto:…&body=%23undo%0D%0A
 
     --
     A plain reply is an internal note; the client does not see it.
@@ -252,7 +254,7 @@ fn not_sent_reads_like_this() {
     #time 2h
 
     One tap:
-      Send it corrected: mailto:support+rmfrggzdfmztwq2lknnwg23tpob@northwind.example?subject=Re%3A%20%231042%20Acme%20Dental%3A%20Front%20desk%20printer%20is%20down&body=Hi%20Jane%2C%0D%0A%0D%0Athe%20print%20server%20had%20lost%20its%20network%20address.%20I%20gave%20it%20a%20fixed%20one%2C%20and%20the%20printer%20works%20again.%0D%0A%0D%0ASam%0D%0A%0D%0A%23time%202h%0D%0A
+      Send it corrected: mailto:…&body=Hi%20Jane%2C%0D%0A%0D%0Athe%20print%20server%20had%20lost%20its%20network%20address.%20I%20gave%20it%20a%20fixed%20one%2C%20and%20the%20printer%20works%20again.%0D%0A%0D%0ASam%0D%0A%0D%0A%23time%202h%0D%0A
     "##);
 }
 
@@ -294,7 +296,7 @@ fn confirmation_reads_like_this() {
       | Replaced the switch in the server room.
 
     One tap:
-      Yes, this was me: mailto:support+rmfrggzdfmztwq2lknnwg23tpob@northwind.example?subject=Re%3A%20%231042%20Acme%20Dental%3A%20Front%20desk%20printer%20is%20down&body=ok%0D%0A
+      Yes, this was me: mailto:…&body=ok%0D%0A
     "##);
 }
 

@@ -3,6 +3,8 @@
 use super::argument;
 use super::verb::{Known, look_up};
 use super::{Context, Directive, Line, Reading, Refusal};
+use crate::mail::picture::only_labels;
+use crate::mail::reply::without_signature;
 use crate::words::TicketNumber;
 
 /// Reads the new text of a tech's mail. A `#` line that is a known verb, or one typo away from one, never stays in `rest`.
@@ -12,7 +14,9 @@ pub fn read(text: &str, context: &Context) -> Reading {
     if candidates.iter().all(Option::is_none) {
         return Reading { lines: Vec::new(), rest: text.to_owned() };
     }
-    let outer = outer_blocks(&source, &candidates);
+    // The last words stand above the signature, and a directive below them as well.
+    let signed = without_signature(text).lines().count();
+    let outer = outer_blocks(&source, &candidates, signed);
     let mut lines = Vec::new();
     let mut kept: Vec<&str> = Vec::new();
     let mut at = 0;
@@ -135,13 +139,19 @@ fn split(text: &str) -> Option<Candidate> {
 
 /// Lines of `#fix` below its own: up to the next directive or blank line.
 fn continuation(below: &[&str], candidates: &[Option<Candidate>]) -> usize {
-    below.iter().zip(candidates).take_while(|(line, found)| !plain(line).is_empty() && found.is_none()).count()
+    below
+        .iter()
+        .zip(candidates)
+        .take_while(|(line, found)| !plain(line).is_empty() && !only_labels(line) && found.is_none())
+        .count()
 }
 
-/// Which lines belong to the first or last block (paragraph) of the text. Blocks that are directives only count as part of the
+/// Which lines belong to the first or last block (paragraph) of the text, or to the last one above its signature, which begins after
+/// `signed` lines. Blocks that are directives only count as part of the
 /// outer block, so that blank lines between directives do no harm.
-fn outer_blocks(source: &[&str], candidates: &[Option<Candidate>]) -> Vec<bool> {
-    let blank: Vec<bool> = source.iter().map(|line| plain(line).is_empty()).collect();
+fn outer_blocks(source: &[&str], candidates: &[Option<Candidate>], signed: usize) -> Vec<bool> {
+    // A picture below the last words, or a telephone's between two lines, makes no block of its own.
+    let blank: Vec<bool> = source.iter().map(|line| plain(line).is_empty() || only_labels(line)).collect();
     let mark = |order: &mut dyn Iterator<Item = usize>, outer: &mut Vec<bool>| {
         let (mut in_text, mut seen_text) = (false, false);
         for at in order {
@@ -164,5 +174,6 @@ fn outer_blocks(source: &[&str], candidates: &[Option<Candidate>]) -> Vec<bool> 
     let mut outer = vec![false; source.len()];
     mark(&mut (0..source.len()), &mut outer);
     mark(&mut (0..source.len()).rev(), &mut outer);
+    mark(&mut (0..signed.min(source.len())).rev(), &mut outer);
     outer
 }

@@ -12,7 +12,7 @@ use mail_parser::{
 
 use super::super::guard::{self, Kind};
 use super::super::{Attachment, Mail, html};
-use super::{charset, fields, flowed, names};
+use super::{charset, fields, flowed, names, pictures};
 
 /// HTML that is turned into text, over all parts of a mail: a MiB made to hurt costs seconds.
 const MAX_PAGES: usize = 2 * 1024 * 1024;
@@ -41,8 +41,8 @@ pub(super) fn read_body(mail: &mut Mail, raw: &[u8], body: usize) {
         }
     }
     mail.cut = used.iter().any(|&id| reader.is_long(id));
-    let pages: Vec<String> = html_ids.iter().filter_map(|&id| reader.html(id)).collect();
-    mail.html = (!pages.is_empty()).then(|| pages.join("\n"));
+    let mut embedded = Vec::new();
+    mail.html = reader.page(&html_ids).map(|page| pictures::embedded(&page, &mut embedded));
     let mut room = MAX_PAGES;
     let plain: Vec<(bool, String)> = text_ids.iter().filter_map(|&id| reader.text(id, &mut room)).collect();
     mail.has_plain = plain.iter().any(|(plain, text)| *plain && !text.trim().is_empty());
@@ -59,6 +59,8 @@ pub(super) fn read_body(mail: &mut Mail, raw: &[u8], body: usize) {
         used.retain(|&id| !reader.is_long(id));
     }
     mail.attachments = reader.attachments(&used, mail.html.as_deref().unwrap_or_default());
+    mail.attachments.extend(embedded);
+    pictures::settle(mail);
 }
 
 /// The mail with the type of each nested message misspelt in place, so that mail-parser takes it as plain bytes: an attachment is wanted,
@@ -106,6 +108,43 @@ impl Reader<'_> {
         texts().find(|(_, part)| part.attachment_name().is_none()).or_else(|| texts().next()).map(|(id, _)| id)
     }
 
+    /// The HTML parts as one page, with what stands between them: plain text, and the pictures of Apple Mail, which no markup names.
+    fn page(&self, ids: &[u32]) -> Option<String> {
+        let pages: Vec<Option<String>> = ids.iter().map(|&id| self.html(id)).collect();
+        pages.iter().any(Option::is_some).then_some(())?;
+        let mut whole = Vec::new();
+        for (&id, page) in ids.iter().zip(pages) {
+            let Some(part) = self.part(id) else { continue };
+            whole.extend(match (page, &part.body) {
+                (Some(page), _) => Some(page),
+                (None, PartType::Text(_)) => self.text(id, &mut 0).map(|(_, text)| pictures::as_page(&text)),
+                (None, _) => self.between(id).map(|id| pictures::image(&id)),
+            });
+        }
+        Some(whole.join("\n"))
+    }
+
+    /// The content id of a picture that stands between the texts.
+    fn between(&self, id: u32) -> Option<String> {
+        let part = self.part(id).filter(|part| content_type(part).starts_with("image/"))?;
+        matches!(part.body, PartType::Binary(_) | PartType::InlineBinary(_)).then(|| self.content_id(id))?
+    }
+
+    /// As declared; one of our own making for a picture that stands between the texts without one.
+    fn content_id(&self, id: u32) -> Option<String> {
+        let part = self.part(id)?;
+        let declared = part
+            .content_id()
+            .map(|id| id.chars().filter(|ch| !ch.is_control() && !matches!(ch, '<' | '>')).collect::<String>());
+        let own =
+            || (content_type(part).starts_with("image/") && self.listed(id)).then(|| format!("part{id}@attached"));
+        declared.filter(|id| !id.is_empty()).or_else(own)
+    }
+
+    fn listed(&self, id: u32) -> bool {
+        self.message.html_body.contains(&id) || self.message.text_body.contains(&id)
+    }
+
     /// Whether it was text/plain, and its text; pages beyond `room` are left to `Mail::html`.
     fn text(&self, id: u32, room: &mut usize) -> Option<(bool, String)> {
         let part = self.part(id)?;
@@ -126,7 +165,8 @@ impl Reader<'_> {
                 };
                 Some((true, text))
             }
-            _ => None,
+            // Where it stands; `pictures::settle` puts its name there.
+            _ => self.between(id).map(|id| (false, pictures::place(&id))),
         }
     }
 
@@ -183,13 +223,12 @@ impl Reader<'_> {
                 kind if kind.is_empty() => "application/octet-stream".to_owned(),
                 kind => kind,
             };
-            let content_id = part
-                .content_id()
-                .map(|id| id.chars().filter(|ch| !ch.is_control() && !matches!(ch, '<' | '>')).collect::<String>());
-            let content_id = content_id.filter(|id| !id.is_empty());
-            let inline = content_id.as_deref().is_some_and(|id| shown_in(page, id));
+            let content_id = self.content_id(id);
+            // A picture between the texts is a file like any other, also where its place is lost.
+            let inline = self.between(id).is_none_or(|_| !self.listed(id))
+                && content_id.as_deref().is_some_and(|id| shown_in(page, id));
             let name = file_name(name, &content_type, &bytes);
-            found.push(Attachment { name, content_type, content_id, inline, bytes });
+            found.push(Attachment { name, content_type, content_id, inline, decoration: false, bytes });
         }
         found
     }

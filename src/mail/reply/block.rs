@@ -74,7 +74,7 @@ pub fn field(line: &str) -> Option<(Option<Field>, &str)> {
     let name =
         line.get(..at)?.trim_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '_' | '\u{200e}' | '\u{200f}'));
     let value = line.get(at + colon.len_utf8()..)?;
-    if name.is_empty() || name.contains(['@', '<', '#']) || name.contains("//") || value.starts_with("//") {
+    if name.is_empty() || name.contains(['@', '<', '#', '[']) || name.contains("//") || value.starts_with("//") {
         return None;
     }
     let value = value.trim_start_matches(['*', '_']).trim();

@@ -1,31 +1,40 @@
 //! Reads the markup of an HTML reply into lines, each marked as new or quoted by the structures mail programs leave; linear, without a tree.
 
-use mail_parser::decoders::html::add_html_token;
+use super::{Line, MARKER, is_marked, signature};
+use crate::mail::picture::{self, Pictures, Place};
 
-use super::Line;
+mod attributes;
+mod marks;
+mod seen;
 
-/// What an element says about the text within it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mark {
-    Plain,
-    Quoted,
-    Hidden,
-}
+use attributes::{Attributes, decode, tag_end};
+use marks::{CUT_NAMES, Mark, Sight, mark};
+pub(super) use seen::{Event, Seen, Tag};
 
 struct Open {
     name: String,
     mark: Mark,
-    link: Option<String>,
+    /// Of what stands around it.
+    around: Sight,
+    /// Where it leads, and how much had been said before it.
+    link: Option<(String, usize)>,
+    signature: bool,
+    /// As the events name it, where it is one that a mail of ours may hold.
+    shown: Option<&'static str>,
 }
 
 /// The lines of a body, and whether the markup was whole.
 pub struct Read {
     pub lines: Vec<Line>,
     pub whole: bool,
+    /// Content id and place of each picture within the mail.
+    pub pictures: Vec<(String, Place)>,
+    /// Only of `read_events`.
+    pub events: Vec<Event>,
 }
 
 #[derive(Default)]
-struct Reader {
+struct Reader<'a> {
     lines: Vec<Line>,
     text: String,
     quoted_text: bool,
@@ -37,6 +46,20 @@ struct Reader {
     cut: bool,
     pre: usize,
     whole: bool,
+    /// Open elements that hold a signature.
+    signature: usize,
+    /// A sign was met below which a signature stands: the delimiter, or the bookmark of desktop Outlook.
+    signed: bool,
+    /// Characters that the lines hold so far.
+    said: usize,
+    sight: Sight,
+    /// Some of the line at hand cannot be made out.
+    dim: bool,
+    /// The end of what nobody sees: our marker counts there too.
+    unseen: String,
+    names: Option<&'a Pictures>,
+    pictures: Vec<(String, Place)>,
+    events: Option<Vec<Event>>,
 }
 
 const VOID: [&str; 10] = ["br", "hr", "img", "meta", "link", "input", "col", "area", "base", "wbr"];
@@ -68,58 +91,17 @@ const BLOCKS: [&str; 26] = [
     "dd",
     "tbody",
 ];
-/// Parts of a class or an id that only a program writes, around the earlier mail.
-const QUOTE_NAMES: [&str; 30] = [
-    "gmail_attr",
-    "moz-cite-prefix",
-    "protonmail_quote",
-    "yahoo_quoted",
-    "zmail_extra",
-    "tutanota_quote",
-    "fairemail_quote",
-    "front-blockquote",
-    "missive_quote",
-    "airmail_on",
-    "clean_bq",
-    "cite2",
-    "quote-pre",
-    "messagereplysection",
-    "sh-quoted",
-    "sh-quoted-content",
-    "replyforward",
-    "gwt-quote",
-    "hcb_quote",
-    "iosymail",
-    "quoted-text",
-    "quoted_text",
-    "quotedtext",
-    "skiff_quote",
-    "mailbird_quote",
-    "bluemail_quote",
-    "hey_quote",
-    "reply-intro",
-    "previous-message",
-    "originalmessage",
-];
-/// Ids and classes after which nothing is the author's.
-const CUT_NAMES: [&str; 13] = [
-    "divrplyfwdmsg",
-    "appendonsend",
-    "outlookmessageheader",
-    "mail-editor-reference-message-container",
-    "ms-outlook-mobile-reference-message",
-    "isforwardcontent",
-    "replysplit",
-    "zwchr",
-    "stopspelling",
-    "origbody",
-    "mailcontainerquote",
-    "originalmessagecontent",
-    "fwdmsgheader",
-];
+/// `pictures` are those that the lines may name; a picture that it does not know leaves no trace in them.
+pub fn read(html: &str, pictures: &Pictures) -> Read {
+    run(html, Reader { whole: true, names: Some(pictures), ..Reader::default() })
+}
 
-pub fn read(html: &str) -> Read {
-    let mut reader = Reader { whole: true, ..Reader::default() };
+/// As `read`, and what a copy of the page is made of.
+pub fn read_events(html: &str, pictures: &Pictures) -> Read {
+    run(html, Reader { whole: true, names: Some(pictures), events: Some(Vec::new()), ..Reader::default() })
+}
+
+fn run(html: &str, mut reader: Reader<'_>) -> Read {
     let mut rest = html;
     while let Some(at) = rest.find('<') {
         reader.put(&rest[..at]);
@@ -127,10 +109,15 @@ pub fn read(html: &str) -> Read {
     }
     reader.put(rest);
     reader.flush();
-    Read { lines: reader.lines, whole: reader.whole }
+    Read {
+        lines: reader.lines,
+        whole: reader.whole,
+        pictures: reader.pictures,
+        events: reader.events.unwrap_or_default(),
+    }
 }
 
-impl Reader {
+impl Reader<'_> {
     fn tag<'a>(&mut self, rest: &'a str) -> &'a str {
         let after = &rest[1..];
         if after.starts_with("!--") {
@@ -189,6 +176,7 @@ impl Reader {
         let attributes = Attributes::read(attributes);
         if BLOCKS.contains(&name.as_str()) || name == "br" || name == "hr" {
             if name == "br" {
+                self.record(Seen::Break);
                 self.end_line();
             } else {
                 self.flush();
@@ -199,18 +187,28 @@ impl Reader {
             self.cut = true;
         }
         match name.as_str() {
-            "li" => self.put("- "),
+            "li" => self.say("- "),
             "hr" => self.text.push_str("--------------------------------"),
-            "td" | "th" if !self.text.is_empty() => self.put(" "),
+            "td" | "th" if !self.text.is_empty() => self.say(" "),
+            "img" => self.picture(&attributes),
             _ => {}
         }
         if name == "hr" {
+            self.record(Seen::Rule);
             self.flush();
+        }
+        if attributes.value("name").is_some_and(|name| name == "_MailAutoSig") {
+            self.delimit();
+            self.signed = true;
         }
         if VOID.contains(&name.as_str()) || attributes.closed {
             return;
         }
-        let mark = mark(&name, &attributes);
+        self.open(name, &attributes);
+    }
+
+    fn open(&mut self, name: String, attributes: &Attributes) {
+        let mark = mark(&name, attributes);
         match mark {
             Mark::Quoted => {
                 self.flush();
@@ -219,10 +217,39 @@ impl Reader {
             Mark::Hidden => self.hidden += 1,
             Mark::Plain => {}
         }
+        let signature = seen::is_signature(attributes);
+        if signature {
+            self.delimit();
+        }
+        self.signature += usize::from(signature);
         self.pre += usize::from(name == "pre");
-        let link = (name == "a").then(|| attributes.value("href").map(str::to_string)).flatten();
+        let link = (name == "a").then(|| attributes.value("href").map(|link| (link.to_owned(), self.said))).flatten();
         *self.counts.entry(name.clone()).or_default() += 1;
-        self.open.push(Open { name, mark, link });
+        let shown = (self.events.is_some() && self.hidden == 0).then(|| seen::tag(&name, attributes)).flatten();
+        if let Some(tag) = &shown {
+            self.record(Seen::Open(tag.clone()));
+        }
+        let around = self.sight;
+        self.sight = around.within(attributes);
+        self.open.push(Open { name, mark, around, link, signature, shown: shown.map(|tag| tag.name) });
+    }
+
+    /// A picture within the mail is a word of its line.
+    fn picture(&mut self, attributes: &Attributes) {
+        let Some(id) = attributes.value("src").and_then(picture::content_id) else { return };
+        let place = match (self.hidden, self.signature, self.signed) {
+            (0, 0, false) => Place::Text,
+            (0, ..) => Place::Signature,
+            _ => Place::Hidden,
+        };
+        let label = attributes.value("src").and_then(|source| self.names?.label_of(source)).map(str::to_owned);
+        if let Some(label) = label.filter(|_| place != Place::Hidden) {
+            self.say(" ");
+            self.record(Seen::Picture { id: id.clone(), width: attributes.value("width").and_then(seen::width) });
+            self.say(&label);
+            self.say(" ");
+        }
+        self.pictures.push((id, place));
     }
 
     fn close(&mut self, name: &str) {
@@ -241,7 +268,7 @@ impl Reader {
             }
             if open.name == "p" && !self.lines.last().is_none_or(|line| line.text.is_empty()) {
                 let quoted = self.cut || self.quoted > 0;
-                self.lines.push(Line { text: String::new(), quoted });
+                self.lines.push(Line { quoted, ..Line::default() });
             }
             match open.mark {
                 Mark::Quoted => self.quoted -= 1,
@@ -249,8 +276,15 @@ impl Reader {
                 Mark::Plain => {}
             }
             self.pre -= usize::from(open.name == "pre");
-            if let Some(link) = open.link {
+            self.signature -= usize::from(open.signature);
+            self.sight = open.around;
+            if let Some((link, before)) = open.link
+                && self.said > before
+            {
                 self.show_link(&link);
+            }
+            if let Some(shown) = open.shown {
+                self.record(Seen::Close(shown));
             }
             if open.name == name {
                 break;
@@ -260,33 +294,93 @@ impl Reader {
 
     /// A link whose text does not say where it leads.
     fn show_link(&mut self, link: &str) {
-        let target = link.trim_start_matches("https://").trim_start_matches("http://").trim_end_matches('/');
-        let web = link.starts_with("http://") || link.starts_with("https://");
-        if web && link.len() <= 500 && self.hidden == 0 && !self.text.trim().is_empty() && !self.text.contains(target) {
+        let Some(address) = seen::address(link) else { return };
+        let target = seen::bare_address(address);
+        if self.hidden == 0 && !self.text.trim().is_empty() && !seen::names(&self.text, target) {
             self.text.push_str(" <");
-            self.text.push_str(link);
+            self.text.push_str(address);
             self.text.push('>');
         }
     }
 
+    /// Text of the page.
     fn put(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        let decoded = decode(text);
+        if self.hidden > 0 {
+            self.unseen(&decoded);
+            return;
+        }
+        for (index, line) in decoded.split('\n').enumerate() {
+            if index > 0 && self.pre > 0 {
+                self.record(Seen::Break);
+                self.end_line();
+            } else if index > 0 {
+                self.record(Seen::Text(" ".to_owned()));
+                self.say(" ");
+            }
+            self.record(Seen::Text(line.to_owned()));
+            self.say(line);
+        }
+    }
+
+    /// A program that hides the notice below our marker, marker and all, does not make it the author's.
+    fn unseen(&mut self, text: &str) {
+        let from = self.unseen.floor_char_boundary(self.unseen.len().saturating_sub(100));
+        self.unseen.drain(..from);
+        self.unseen.push_str(&text[..text.floor_char_boundary(4000)]);
+        if is_marked(&self.unseen) {
+            self.unseen.clear();
+            self.flush();
+            self.lines.push(Line { text: MARKER.to_owned(), ..Line::default() });
+        }
+    }
+
+    /// Words that go into the line at hand.
+    fn say(&mut self, text: &str) {
         if self.hidden > 0 || text.is_empty() {
             return;
         }
         if self.text.is_empty() {
             self.quoted_text = self.cut || self.quoted > 0;
         }
-        let decoded = decode(text);
-        for c in decoded.chars() {
-            if c == '\n' && self.pre > 0 {
-                self.end_line();
-            } else if c.is_whitespace() && self.pre == 0 {
+        for c in text.chars() {
+            if c.is_whitespace() && self.pre == 0 {
                 if !self.text.ends_with(' ') && !self.text.is_empty() {
                     self.text.push(' ');
                 }
             } else if !(matches!(c, '\u{feff}' | '\r') || c.is_control() && c != '\t') {
                 self.text.push(c);
+                self.said += 1;
+                self.dim |= self.sight.is_none() && !c.is_whitespace();
             }
+        }
+    }
+
+    /// The delimiter above a signature that a program marks in its own way only; not where nothing stands above it: then its author
+    /// wrote within it.
+    fn delimit(&mut self) {
+        let own = |line: &Line| !line.quoted && !line.text.trim().is_empty();
+        if self.signed || self.signature > 0 || self.hidden > 0 || self.quoted > 0 || self.cut {
+            return;
+        }
+        self.flush();
+        if !self.signed && self.lines.iter().any(own) {
+            self.record(Seen::Break);
+            self.record(Seen::Text("-- ".to_owned()));
+            self.record(Seen::Break);
+            self.say("-- ");
+            self.flush();
+        }
+    }
+
+    /// With the line that it will stand on.
+    fn record(&mut self, what: Seen) {
+        let line = self.lines.len();
+        if let Some(events) = self.events.as_mut().filter(|_| self.hidden == 0) {
+            events.push(Event { line, what });
         }
     }
 
@@ -295,7 +389,7 @@ impl Reader {
         if self.text.trim().is_empty() {
             self.text.clear();
             let quoted = self.cut || self.quoted > 0;
-            self.lines.push(Line { text: String::new(), quoted });
+            self.lines.push(Line { quoted, ..Line::default() });
         } else {
             self.flush();
         }
@@ -307,113 +401,10 @@ impl Reader {
             return;
         }
         let quoted = self.quoted_text || self.cut || self.quoted > 0;
-        self.lines.push(Line { text: self.text.trim_end().to_string(), quoted });
+        self.signed |= !quoted && signature::is_delimiter(self.text.trim_start());
+        let dim = std::mem::take(&mut self.dim);
+        self.lines.push(Line { text: self.text.trim_end().to_string(), quoted, dim });
         self.text.clear();
         self.quoted_text = self.cut || self.quoted > 0;
     }
-}
-
-fn mark(name: &str, attributes: &Attributes) -> Mark {
-    let style: String = attributes.value("style").unwrap_or_default().to_ascii_lowercase().split_whitespace().collect();
-    if matches!(name, "head") || style.contains("display:none") || style.contains("mso-hide:all") {
-        return Mark::Hidden;
-    }
-    if name == "blockquote" {
-        let only_indented =
-            style.contains("border:none") || style.contains("border:medium") || style.contains("border:0");
-        let cited = attributes.value("type").is_some()
-            || attributes.value("cite").is_some()
-            || attributes.value("class").is_some();
-        return if only_indented && !cited { Mark::Plain } else { Mark::Quoted };
-    }
-    let barred = style.split(';').any(|rule| rule.starts_with("border-left:") && rule.contains("solid"));
-    if attributes.any_name(&QUOTE_NAMES)
-        || (name == "div" && barred)
-        || attributes.value("fairemail").is_some_and(|v| v == "reply")
-    {
-        return Mark::Quoted;
-    }
-    Mark::Plain
-}
-
-/// Where a tag ends, with `>` in quoted values passed over.
-fn tag_end(text: &str) -> Option<usize> {
-    let mut quote = None;
-    let mut after_equals = false;
-    for (at, byte) in text.bytes().enumerate() {
-        match (quote, byte) {
-            (Some(open), _) if open == byte => quote = None,
-            (Some(_), _) => {}
-            (None, b'"' | b'\'') if after_equals => quote = Some(byte),
-            (None, b'>') => return Some(at),
-            (None, _) => {}
-        }
-        after_equals = byte == b'=' || after_equals && byte.is_ascii_whitespace();
-    }
-    None
-}
-
-#[derive(Default)]
-struct Attributes {
-    pairs: Vec<(String, String)>,
-    closed: bool,
-}
-
-impl Attributes {
-    fn read(text: &str) -> Attributes {
-        let mut found = Attributes { closed: text.trim_end().ends_with('/'), ..Attributes::default() };
-        let mut rest = text.trim_start_matches(|c: char| c.is_whitespace() || c == '/');
-        while !rest.is_empty() && found.pairs.len() < 40 {
-            let end = rest.find(|c: char| c == '=' || c.is_whitespace()).unwrap_or(rest.len());
-            let name = rest[..end].to_ascii_lowercase();
-            rest = rest[end..].trim_start();
-            let mut value = "";
-            if let Some(after) = rest.strip_prefix('=') {
-                let after = after.trim_start();
-                (value, rest) = match after.chars().next() {
-                    Some(quote @ ('"' | '\'')) => after[1..].split_once(quote).unwrap_or((&after[1..], "")),
-                    _ => after.split_at(after.find(char::is_whitespace).unwrap_or(after.len())),
-                };
-            }
-            found.pairs.push((name, decode(value)));
-            rest = rest.trim_start_matches(|c: char| c.is_whitespace() || c == '/');
-        }
-        found
-    }
-
-    fn value(&self, name: &str) -> Option<&str> {
-        self.pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
-    }
-
-    fn any_name(&self, among: &[&str]) -> bool {
-        self.pairs
-            .iter()
-            .filter(|(key, _)| matches!(key.as_str(), "id" | "class" | "name"))
-            .flat_map(|(_, value)| value.split_whitespace())
-            .any(|word| {
-                let word = word.to_ascii_lowercase();
-                // Yahoo numbers its ids and marks pasted ones.
-                let word = word.trim_start_matches("ydp").trim_end_matches(|c: char| c.is_ascii_digit() || c == '_');
-                among.iter().any(|name| {
-                    word == *name || word.starts_with(name) && word.as_bytes().get(name.len()) == Some(&b'-')
-                })
-            })
-    }
-}
-
-fn decode(text: &str) -> String {
-    if !text.contains('&') {
-        return text.to_string();
-    }
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('&') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let end = rest.bytes().take(32).position(|b| b == b';').map_or(1, |end| end + 1);
-        add_html_token(&mut out, &rest.as_bytes()[..end], false);
-        rest = &rest[end..];
-    }
-    out.push_str(rest);
-    out
 }

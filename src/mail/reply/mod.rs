@@ -6,10 +6,12 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use crate::mail::Mail;
+use crate::mail::picture::{Pictures, Place, without_labels};
 
 pub mod attribution;
 pub mod block;
 mod doubt;
+pub mod likeness;
 mod markup;
 mod signature;
 mod split;
@@ -17,6 +19,7 @@ mod split;
 use split::Split;
 
 pub use signature::without_signature;
+pub use split::is_marked;
 
 /// Our mails to techs carry this line above their context: it and everything below it is never relayed.
 pub const MARKER: &str = "-- deskd: write above this line --";
@@ -35,10 +38,12 @@ pub struct NewText {
 }
 
 /// A line of a body as one of the two readers gives it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Line {
     pub text: String,
     pub quoted: bool,
+    /// Some of it is there for nobody to see: white on white, or of no size.
+    pub dim: bool,
 }
 
 /// The new text of a mail: the markup of its HTML part decides, and the plain part is heard where the two differ.
@@ -53,7 +58,7 @@ fn of_both(mail: &Mail) -> NewText {
     let Some(html) = mail.html.as_deref() else {
         return plain.unwrap_or_else(|| from_plain(&mail.text));
     };
-    let marked = from_html(html);
+    let marked = from_page(html, &Pictures::of(&mail.attachments));
     match plain {
         None => marked,
         Some(plain) if marked.text.is_empty() => plain,
@@ -63,7 +68,7 @@ fn of_both(mail: &Mail) -> NewText {
 
 /// Trusts neither part alone: a line that one part calls quoted must not be new in the other.
 fn compare(mut marked: NewText, plain: NewText) -> NewText {
-    let fold = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
+    let fold = |text: &str| without_labels(text).chars().filter(|c| c.is_alphanumeric()).collect::<String>();
     let quoted: HashSet<String> = plain.quoted.lines().map(fold).filter(|line| line.len() >= 12).collect();
     let new: HashSet<String> = plain.text.lines().map(fold).collect();
     let leak = marked.text.lines().map(fold).any(|line| quoted.contains(&line) && !new.contains(&line));
@@ -89,7 +94,7 @@ pub fn from_plain_counted(text: &str) -> (NewText, usize) {
         .map(|line| {
             let line = line.trim_end_matches('\r');
             let bare = line.trim_start_matches(['\u{feff}', '\u{200b}', ' ']);
-            Line { text: line.to_string(), quoted: bare.starts_with('>') || INITIALS.is_match(bare) }
+            Line { text: line.to_string(), quoted: bare.starts_with('>') || INITIALS.is_match(bare), dim: false }
         })
         .collect();
     let mut split = Split::new(lines, false);
@@ -100,8 +105,17 @@ pub fn from_plain_counted(text: &str) -> (NewText, usize) {
 
 /// The new text of an HTML body, by its structure.
 pub fn from_html(html: &str) -> NewText {
-    let read = markup::read(html);
+    from_page(html, &Pictures::default())
+}
+
+fn from_page(html: &str, pictures: &Pictures) -> NewText {
+    let read = markup::read(html, pictures);
     let mut split = Split::new(read.lines, true);
     split.run();
     split.finish(read.whole)
+}
+
+/// Content id and place of the pictures within a page.
+pub fn pictures_of(html: &str) -> Vec<(String, Place)> {
+    markup::read(html, &Pictures::default()).pictures
 }

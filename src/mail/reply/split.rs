@@ -138,6 +138,8 @@ impl Split {
             return self.cut(lines, i);
         }
         self.after_quote = false;
+        // Nobody knows whether its author knows of it.
+        self.doubt |= line.dim;
         self.new.push(line.text.clone());
         i + 1
     }
@@ -253,6 +255,11 @@ fn tidy(lines: &[String]) -> String {
         text.push_str(line.trim_end());
     }
     text
+}
+
+/// The marker stands somewhere in the text.
+pub fn is_marked(text: &str) -> bool {
+    MARKED.is_match(text) || text.lines().any(|line| ALONE.is_match(line))
 }
 
 /// The first line that carries our marker, whole or wrapped onto the next lines.
