@@ -129,3 +129,34 @@ fn the_measures_of_a_picture_are_read_from_its_header() {
     assert_eq!(pixels(b"BM"), None);
     assert_eq!(pixels(&[0xff, 0xd8, 0xff]), None);
 }
+
+#[test]
+fn html_without_a_plain_part_keeps_where_its_links_lead() {
+    for (page, text) in [
+        ("<p>see <a href='https://x.example/a?b=1&amp;c=2'>here</a>.</p>", "see here <https://x.example/a?b=1&c=2>."),
+        ("<p>see <a href='https://x.example/'>x.example</a>.</p>", "see x.example."),
+        ("<p>ask <a href='mailto:jane@x.example?subject=a'>Jane</a>.</p>", "ask Jane <jane@x.example>."),
+        ("<p>ask <a href='mailto:jane@x.example'>Jane@x.example</a>.</p>", "ask Jane@x.example."),
+        ("<p>press <a href='javascript:alert(1)'>here</a>.</p>", "press here."),
+    ] {
+        let raw = format!("From: a@b.example\r\nContent-Type: text/html\r\n\r\n{page}\r\n");
+        let mail = deskd::mail::parse::parse(raw.as_bytes());
+        assert_eq!(mail.text, text, "read whole");
+        assert_eq!(deskd::mail::reply::new_text(&mail).text, text, "new text");
+    }
+}
+
+#[test]
+fn a_picture_written_into_the_page_becomes_a_part() {
+    let bytes = png(640, 400, 20_000);
+    let data = data_encoding::BASE64.encode(&bytes);
+    let raw = format!(
+        "From: a@b.example\r\nContent-Type: text/html\r\n\r\n<p>See <img src=\"data:image/png;base64,{data}\"> and \
+         <img src='data:image/png;base64,%%%'>.</p>\r\n"
+    );
+    let mail = deskd::mail::parse::parse(raw.as_bytes());
+    assert_eq!(mail.attachments.len(), 1);
+    assert_eq!((mail.attachments[0].name.as_str(), mail.attachments[0].bytes == bytes), ("picture.png", true));
+    assert_eq!(deskd::mail::reply::new_text(&mail).text, "See [picture: picture.png] and .");
+    assert!(!mail.html.unwrap().contains("data:"));
+}
