@@ -17,9 +17,10 @@ use crate::words::{Priority, Status};
 const ENTRIES: i64 = 20;
 /// Bytes of words in one list: with their HTML and the links it stays under 100 KB, where Gmail cuts a mail off.
 const WORDS: usize = 16 << 10;
-/// Never held: what was missed, what is a list already, what must be answered by itself, what has a moment of its own.
-const AT_ONCE: [&str; 6] =
-    ["escalation", "unsorted_digest", "late_list", "gathered", "confirmation", "not_sent_reminder"];
+/// Never held: what was missed, what is a list already, what must be answered by itself, what has a moment of its own, and that a
+/// tech's words did not reach the client.
+const AT_ONCE: [&str; 7] =
+    ["escalation", "unsorted_digest", "late_list", "gathered", "confirmation", "not_sent", "not_sent_reminder"];
 /// Of an outage these are never held either.
 const OF_OUTAGES: [&str; 4] = ["assignment", "client_message", "no_candidate", "reminder"];
 
