@@ -9,6 +9,7 @@ use super::process::{Decided, store, store_text};
 use super::read::Ready;
 use super::tell::Tell;
 use super::thread::Thread;
+use crate::desk::firm::Firm;
 use crate::desk::rules::{Request, Verdict};
 use crate::desk::ticket::SENSITIVE;
 use crate::mail::Mailbox;
@@ -169,9 +170,25 @@ async fn add_copied(
     Ok(())
 }
 
-/// Triage of a mail's new text.
-pub(super) fn triage(unit: &Unit<'_>, ready: &Ready, body: &str, from: &str, client: Option<&ClientKey>) -> Verdict {
-    let firm = unit.firm();
+/// What the rules say of these words in this mail, if that is known already for the same words, sender and client.
+fn triage(unit: &Unit<'_>, ready: &Ready, body: &str, from: &str, client: Option<&ClientKey>) -> Verdict {
+    match &ready.triage {
+        Some((guess, verdict)) if guess.as_ref() == client && body == ready.words() && from == ready.sender() => {
+            verdict.clone()
+        }
+        _ => judge(unit.firm(), ready, (body, from, client)),
+    }
+}
+
+/// Triage of a mail's own words before anything else is known of its sender than the address.
+pub(super) fn triage_ahead(firm: &Firm, ready: &mut Ready) {
+    let from = ready.sender();
+    let client = firm.client_by_domain(&from).map(|client| client.key.clone());
+    let verdict = judge(firm, ready, (ready.words(), &from, client.as_ref()));
+    ready.triage = Some((client, verdict));
+}
+
+fn judge(firm: &Firm, ready: &Ready, (body, from, client): (&str, &str, Option<&ClientKey>)) -> Verdict {
     let is_open = |name: &str| firm.calendars.get(name).is_none_or(|calendar| calendar.is_open(ready.row.arrived_at));
     firm.rules.triage(&Request {
         subject: &ready.mail.subject,
@@ -240,7 +257,6 @@ pub(super) struct NewRequest {
 
 /// Triage, a new ticket, its first message.
 pub(super) async fn open_request(unit: &mut Unit<'_>, ready: &Ready, request: &NewRequest) -> Result<Case, StoreError> {
-    // Of a mail that was not read whole only the subject is the sender's word.
     let words = if ready.shortened.is_some() { "" } else { request.body.as_str() };
     let verdict = triage(unit, ready, words, &request.address, request.client.as_ref());
     let firm = unit.firm();

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use crate::desk::rules::Verdict;
 use crate::mail::automatic::{self, Sign};
 use crate::mail::picture::Pictures;
 use crate::mail::reply::{self, NewText};
 use crate::mail::{Mail, guard, parse};
 use crate::store::inbound::Unprocessed;
 use crate::store::messages::FileNote;
+use crate::words::ClientKey;
 
 /// A kept mail, read and ready to be acted upon.
 #[derive(Debug, Clone)]
@@ -22,6 +24,8 @@ pub struct Ready {
     pub new: NewText,
     /// Set after the DNS look-ups, where any were needed.
     pub verdict: Option<crate::mail::authentic::Verdict>,
+    /// What the rules say of its new text, for a sender of this client: worked out while the batch before was written.
+    pub triage: Option<(Option<ClientKey>, Verdict)>,
     /// Why only its header was read: too large, or built to hurt.
     pub shortened: Option<String>,
 }
@@ -55,7 +59,17 @@ pub fn read(mut row: Unprocessed) -> Result<Ready, Unreadable> {
     if let Some(why) = &shortened {
         new.text = format!("(This mail could not be read whole: {why}. The original is kept.)\n\n{}", new.text);
     }
-    Ok(Ready { row, raw: Arc::new(raw), oversize, mail: Arc::new(mail), sign, new, verdict: None, shortened })
+    Ok(Ready {
+        row,
+        raw: Arc::new(raw),
+        oversize,
+        mail: Arc::new(mail),
+        sign,
+        new,
+        verdict: None,
+        triage: None,
+        shortened,
+    })
 }
 
 fn likeness(mail: &Mail, text: &str) -> Option<String> {
@@ -63,6 +77,11 @@ fn likeness(mail: &Mail, text: &str) -> Option<String> {
 }
 
 impl Ready {
+    /// The sender's own words, for the rules: of a mail that was not read whole only the subject is that.
+    pub fn words(&self) -> &str {
+        if self.shortened.is_some() { "" } else { &self.new.text }
+    }
+
     /// The sender's address, lower case; empty when the mail names none.
     pub fn sender(&self) -> String {
         self.mail.from.first().map(|from| from.address.to_lowercase()).unwrap_or_default()

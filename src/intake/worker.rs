@@ -223,6 +223,7 @@ impl Worker {
         }
         // What is left of a big mail is its parts: their copies on the way to the outbox are large enough.
         ready.iter_mut().for_each(|mail| mail.raw = Arc::default());
+        let ready = if ready.len() > 1 { triaged(&office, ready).await } else { ready };
         Ok((office, ready))
     }
 
@@ -335,6 +336,20 @@ impl Worker {
         set_aside(&mut unit, row, reason).await?;
         tx.commit().await
     }
+}
+
+/// Triages a backlog off the async threads, while the batch before is written. A mail whose triage panics is left to its transaction,
+/// where panics count.
+async fn triaged(office: &Arc<Office>, mut ready: Vec<Ready>) -> Vec<Ready> {
+    let firm = Arc::clone(&office.firm);
+    let work = move || {
+        for mail in &mut ready {
+            let _ = std::panic::catch_unwind(AssertUnwindSafe(|| super::client::triage_ahead(&firm, mail)));
+        }
+        ready
+    };
+    // Nothing in it can panic, so that only the end of the runtime takes the mails away; the next start finds them.
+    tokio::task::spawn_blocking(work).await.unwrap_or_default()
 }
 
 /// The fault of a mail as far as we can tell, not of the database.
