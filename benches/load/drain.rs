@@ -148,6 +148,8 @@ struct Run {
     cpu: f64,
     commits: u64,
     rows: i64,
+    /// Seconds from the first mail kept to the last one: how long the way from the mailbox alone takes.
+    kept: f64,
 }
 
 async fn drain(db: Db, config: &Config, server: &Dovecot, user: &str, mails: usize) -> Run {
@@ -161,8 +163,18 @@ async fn drain(db: Db, config: &Config, server: &Dovecot, user: &str, mails: usi
     let moved = begun.elapsed().as_secs_f64();
     let db = desk.end().await;
     let rows = rows(&db, mails).await;
+    let kept = kept_for(&db).await;
     db.close().await;
-    Run { tickets, moved, cpu, commits, rows }
+    Run { tickets, moved, cpu, commits, rows, kept }
+}
+
+async fn kept_for(db: &Db) -> f64 {
+    const SQL: &str = "SELECT MIN(kept_at), MAX(kept_at) FROM inbound";
+    let (first, last): (chrono::DateTime<chrono::Utc>, chrono::DateTime<chrono::Utc>) = match db {
+        Db::Sqlite { read, .. } => sqlx::query_as(SQL).fetch_one(read).await.unwrap(),
+        Db::Postgres(pool) => sqlx::query_as(SQL).fetch_one(pool).await.unwrap(),
+    };
+    (last - first).as_seconds_f64()
 }
 
 /// All rows that the drain made; and what each mail must have brought.
@@ -214,12 +226,13 @@ pub async fn run(mails: usize, rounds: usize) {
 fn tell(name: &str, mails: usize, singly: f64, run: &Run) {
     let count = mails as f64;
     println!(
-        "{name}: {mails} mails into tickets in {:.2} s ({:.0}/s, {:.0} µs each, {:.0} µs of our CPU), put away after {:.2} s; \
+        "{name}: {mails} mails into tickets in {:.2} s ({:.0}/s, {:.0} µs each, {:.0} µs of our CPU), the last kept after {:.2} s, put away after {:.2} s; \
          {:.1} rows and {:.3} commits a mail; ratio to one by one {:.2}",
         run.tickets,
         count / run.tickets,
         run.tickets / count * 1e6,
         run.cpu / count * 1e6,
+        run.kept,
         run.moved,
         run.rows as f64 / count,
         run.commits as f64 / count,
