@@ -18,7 +18,7 @@ fn mail(key: &str, now: DateTime<Utc>) -> NewMail {
         recipient: "sam@northwind.example".to_owned(),
         message_id: format!("{key}@northwind.example"),
         subject: key.to_owned(),
-        bytes: format!("Message-ID: <{key}@northwind.example>\r\n\r\nHello\r\n").into_bytes(),
+        content: format!("Message-ID: <{key}@northwind.example>\r\n\r\nHello\r\n").into_bytes().into(),
         next_at: now,
     }
 }

@@ -37,7 +37,7 @@ fn mail(key: &str, class: Class) -> NewMail {
         recipient: "sam@northwind.example".to_owned(),
         message_id: format!("{key}@northwind.example"),
         subject: "a mail".to_owned(),
-        bytes: format!("Message-ID: <{key}@northwind.example>\r\n\r\n.hidden\r\nlast\r\n").into_bytes(),
+        content: format!("Message-ID: <{key}@northwind.example>\r\n\r\n.hidden\r\nlast\r\n").into_bytes().into(),
         next_at: start(),
     }
 }

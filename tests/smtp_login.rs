@@ -35,7 +35,7 @@ fn mail(key: &str, length: usize) -> NewMail {
         recipient: "sam@northwind.example".to_owned(),
         message_id: format!("{key}@northwind.example"),
         subject: "a mail".to_owned(),
-        bytes: format!("Message-ID: <{key}@northwind.example>\r\n\r\n{}\r\n", "x".repeat(length)).into_bytes(),
+        content: format!("Message-ID: <{key}@northwind.example>\r\n\r\n{}\r\n", "x".repeat(length)).into_bytes().into(),
         next_at: at(START),
     }
 }

@@ -9,7 +9,7 @@ use crate::desk::firm::{Desk, Tech};
 use crate::mail::build::{self, Outgoing, Voice};
 use crate::mail::{Attachment, Mailbox};
 use crate::notice::{MailtoLinks, Rendered, tech_subject};
-use crate::outbox::{Class, NewMail};
+use crate::outbox::{Class, Content, NewMail};
 use crate::store::outbox::NEVER;
 use crate::store::people::Contact;
 use crate::store::tokens::{self, Purpose, Token};
@@ -219,7 +219,11 @@ pub(super) async fn to_client(
         attachments: letter.files,
         voice: letter.voice,
     };
-    let bytes = written(build::build(&outgoing))?;
+    let content = match people.len() {
+        1 => Content::Draft(Box::new(outgoing)),
+        // The same bytes for each.
+        _ => Content::Written(written(build::build(&outgoing))?),
+    };
     let automatic = letter.voice != Voice::Human;
     for (index, person) in people.iter().enumerate() {
         let key = if index == 0 { letter.key.clone() } else { format!("{}/{}", letter.key, person.id.0) };
@@ -233,7 +237,7 @@ pub(super) async fn to_client(
             recipient: person.address.clone(),
             message_id: letter.message_id.clone(),
             subject: letter.rendered.subject.clone(),
-            bytes: bytes.clone(),
+            content: content.clone(),
             next_at: unit.now,
         };
         outbox::insert(unit.tx, mail, unit.now);
@@ -282,7 +286,7 @@ pub(super) async fn to_tech(
         recipient,
         message_id,
         subject: letter.rendered.subject,
-        bytes: written(build::build(&outgoing))?,
+        content: Content::Draft(Box::new(outgoing)),
         next_at,
     };
     outbox::insert(unit.tx, mail, unit.now);

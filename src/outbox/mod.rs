@@ -5,7 +5,7 @@ pub mod sender;
 pub mod smtp;
 mod stream;
 
-pub use crate::store::outbox::{Class, NewMail, State, UNCERTAIN_RETRIES};
+pub use crate::store::outbox::{Class, Content, NewMail, State, UNCERTAIN_RETRIES};
 
 /// What the sender decides after a failed attempt; one variant per decision.
 #[derive(Debug, thiserror::Error)]

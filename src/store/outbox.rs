@@ -5,12 +5,13 @@ use sqlx::QueryBuilder;
 
 use super::pending::{any_of, piece_of, pieces};
 use super::{Conn, During, StoreError, Tx, on};
+use crate::mail::build::BuildError;
 use crate::words::{OutboxId, TicketNumber};
 
 pub mod held;
 mod row;
 
-pub use row::{Claimed, Class, NEVER, NewMail, Outcome, Row, State, UNCERTAIN_RETRIES};
+pub use row::{Claimed, Class, Content, NEVER, NewMail, Outcome, Row, State, UNCERTAIN_RETRIES};
 
 /// Puts a mail into the outbox; where a row with its dedupe key is there already, nothing is written.
 pub fn insert(tx: &mut Tx, mail: NewMail, now: DateTime<Utc>) {
@@ -20,14 +21,20 @@ pub fn insert(tx: &mut Tx, mail: NewMail, now: DateTime<Utc>) {
 pub(super) async fn insert_all(conn: &mut Conn, mut rows: Vec<(NewMail, DateTime<Utc>)>) -> Result<(), StoreError> {
     while let Some(size) = piece_of(rows.len()) {
         let later = rows.split_off(size);
-        let piece = std::mem::replace(&mut rows, later);
+        let piece = std::mem::replace(&mut rows, later).into_iter().map(|(mut mail, now)| {
+            let content = std::mem::replace(&mut mail.content, Content::Written(Vec::new()));
+            Ok((mail, content.written()?, now))
+        });
+        let piece: Vec<(NewMail, Vec<u8>, DateTime<Utc>)> = piece
+            .collect::<Result<_, BuildError>>()
+            .map_err(|error| StoreError::Refused(format!("a mail could not be written: {error}")))?;
         on!(conn, |conn| {
             let mut sql = QueryBuilder::new(
                 "INSERT INTO outbox (dedupe_key, class, state, kind, automatic, ticket, envelope_from, recipient,
                     message_id, subject, bytes, created_at, next_at, attempts, uncertain_attempts, notified) ",
             );
             // By value: the bytes of a large mail are not copied once more.
-            sql.push_values(piece, |mut row, (mail, now)| {
+            sql.push_values(piece, |mut row, (mail, bytes, now)| {
                 row.push_bind(mail.dedupe_key)
                     .push_bind(mail.class)
                     .push_bind(State::Queued)
@@ -38,7 +45,7 @@ pub(super) async fn insert_all(conn: &mut Conn, mut rows: Vec<(NewMail, DateTime
                     .push_bind(mail.recipient)
                     .push_bind(mail.message_id)
                     .push_bind(mail.subject)
-                    .push_bind(mail.bytes)
+                    .push_bind(bytes)
                     .push_bind(now)
                     .push_bind(mail.next_at)
                     .push_bind(0i64)

@@ -5,6 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::mail::build::{self, BuildError, Outgoing};
 use crate::words::{OutboxId, TicketNumber};
 
 /// How often a mail that must arrive is tried again after an uncertain attempt; then a human decides.
@@ -51,13 +52,36 @@ pub struct NewMail {
     /// `None`: the null sender `<>`.
     pub envelope_from: Option<String>,
     pub recipient: String,
-    /// Without angle brackets; the same in `bytes`.
+    /// Without angle brackets; the same in `content`.
     pub message_id: String,
     pub subject: String,
-    /// The final bytes.
-    pub bytes: Vec<u8>,
+    /// The final bytes, or what becomes of them in the transaction that stores the row.
+    pub content: Content,
     /// Not before this moment.
     pub next_at: DateTime<Utc>,
+}
+
+/// What a mail says.
+#[derive(Debug, Clone)]
+pub enum Content {
+    Written(Vec<u8>),
+    /// Written with its row: that takes as long as all the rest of working on a mail, and can be done beside it.
+    Draft(Box<Outgoing>),
+}
+
+impl Content {
+    pub(super) fn written(self) -> Result<Vec<u8>, BuildError> {
+        match self {
+            Content::Written(bytes) => Ok(bytes),
+            Content::Draft(outgoing) => build::build(&outgoing),
+        }
+    }
+}
+
+impl From<Vec<u8>> for Content {
+    fn from(bytes: Vec<u8>) -> Content {
+        Content::Written(bytes)
+    }
 }
 
 impl fmt::Display for State {
