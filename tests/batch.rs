@@ -85,7 +85,7 @@ async fn a_row_that_the_database_refuses_takes_the_whole_transaction_with_it() {
             };
             inbound::decide(&mut tx, InboundId(4711), &nobody, monday());
             if behind {
-                tx.write_behind(0);
+                tx.write_behind(0).await.unwrap();
                 assert!(matches!(tokens::find(&mut tx, "one").await, Err(StoreError::Refused(_))));
             }
             assert!(matches!(tx.commit().await, Err(StoreError::Refused(_))));

@@ -311,7 +311,7 @@ impl Worker {
         let mut decided = Vec::with_capacity(ready.len());
         for mail in ready {
             decided.push(process::process(&mut unit, mail).await?);
-            unit.tx.write_behind(WRITTEN_BEHIND);
+            unit.tx.write_behind(WRITTEN_BEHIND).await?;
         }
         tx.commit().await?;
         for (mail, decided) in ready.iter().zip(decided) {

@@ -225,9 +225,12 @@ impl Tx {
     }
 
     /// Begins to write what waits once it is so many mails, while the caller goes on with what asks nothing of the database.
-    pub fn write_behind(&mut self, mails: usize) {
+    pub async fn write_behind(&mut self, mails: usize) -> Result<(), StoreError> {
         if self.pending.mails.len() < mails {
-            return;
+            return Ok(());
+        }
+        if matches!(&self.conn, Place::Away(writing) if writing.is_finished()) {
+            self.conn().await?;
         }
         self.conn = match std::mem::replace(&mut self.conn, Place::Nowhere) {
             Place::Here(mut conn) => {
@@ -236,6 +239,7 @@ impl Tx {
             }
             elsewhere => elsewhere,
         };
+        Ok(())
     }
 
     /// Writes all that waits, so that what the database has against it is known now.
