@@ -55,7 +55,7 @@ impl Changed {
 
 const BATCH: i64 = 64;
 /// So many outgoing mails of a batch are written while the next inbound ones are worked on.
-const WRITTEN_BEHIND: usize = 32;
+const WRITTEN_BEHIND: usize = 64;
 const BATCH_BYTES: i64 = 4 << 20;
 /// A mail over this size goes alone.
 const ALONE: i64 = 1 << 20;

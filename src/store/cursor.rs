@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use sqlx::QueryBuilder;
 
-use super::pending::{any_of, pieces};
+use super::pending::{any_of, lists};
 use super::{During, StoreError, Tx, on};
 
 /// The state that the source saved last; `None` before its first save.
@@ -34,7 +34,7 @@ pub async fn save(tx: &mut Tx, source: &str, state: &str, now: DateTime<Utc>) ->
 /// Those of `keys` that are kept already: fetching their bodies again would be work for nothing.
 pub async fn known_keys(tx: &mut Tx, source: &str, keys: &[String]) -> Result<HashSet<String>, StoreError> {
     let mut known = HashSet::new();
-    for piece in pieces(keys) {
+    for piece in lists(keys) {
         let found: Vec<String> = on!(tx, |conn| {
             let mut sql = QueryBuilder::new("SELECT source_key FROM inbound WHERE source = ");
             sql.push_bind(source).push(" AND source_key IN (");

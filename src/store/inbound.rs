@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::QueryBuilder;
 
-use super::pending::{any_of, pieces};
+use super::pending::{any_of, lists, pieces};
 use super::{Conn, During, StoreError, Tx, on};
 use crate::words::{InboundId, TicketNumber};
 
@@ -290,7 +290,7 @@ pub async fn same_contents(
     hashes: &[String],
 ) -> Result<Vec<(String, InboundId, Option<TicketNumber>)>, StoreError> {
     let mut all = Vec::new();
-    for piece in pieces(hashes) {
+    for piece in lists(hashes) {
         let found: Vec<(String, InboundId, Option<TicketNumber>)> = on!(tx, |conn| {
             let mut sql = QueryBuilder::new(
                 "SELECT content_hash, id, ticket FROM inbound

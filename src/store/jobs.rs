@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::QueryBuilder;
 
-use super::pending::{any_of, pieces};
+use super::pending::{any_of, lists};
 use super::{Conn, During, StoreError, Tx, on};
 
 /// The last number that a ticket got.
@@ -38,7 +38,7 @@ pub async fn counter(tx: &mut Tx, name: &str) -> Result<i64, StoreError> {
 /// Those of these counters that there are.
 pub async fn counters(tx: &mut Tx, names: &[String]) -> Result<Vec<(String, i64)>, StoreError> {
     let mut all = Vec::new();
-    for piece in pieces(names) {
+    for piece in lists(names) {
         let found: Vec<(String, i64)> = on!(tx.stored(), |conn| {
             let mut sql = QueryBuilder::new("SELECT name, value FROM counter WHERE name IN (");
             any_of(&mut sql, piece);

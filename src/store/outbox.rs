@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::QueryBuilder;
 
-use super::pending::{any_of, piece_of, pieces};
+use super::pending::{any_of, lists, piece_of};
 use super::{Conn, During, StoreError, Tx, on};
 use crate::mail::build::BuildError;
 use crate::words::{OutboxId, TicketNumber};
@@ -278,7 +278,7 @@ pub async fn automatic_of(
     early: DateTime<Utc>,
 ) -> Result<Vec<(String, i64, i64)>, StoreError> {
     let mut all = Vec::new();
-    for piece in pieces(recipients) {
+    for piece in lists(recipients) {
         let found: Vec<(String, i64, i64)> = on!(tx, |conn| {
             let mut sql = QueryBuilder::new("SELECT recipient, CAST(SUM(CASE WHEN created_at > ");
             sql.push_bind(late).push(

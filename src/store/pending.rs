@@ -68,10 +68,8 @@ impl Pending {
         tokens::insert_all(conn, &self.tokens).await?;
         outbox::insert_all(conn, self.mails).await?;
         inbound::decide_all(conn, &self.decisions).await?;
-        for (tech, at) in &self.assigned {
-            tickets::fresh::note_assignment(conn, tech, *at).await?;
-        }
-        Ok(())
+        let assigned: Vec<(Login, DateTime<Utc>)> = self.assigned.into_iter().collect();
+        tickets::fresh::note_assignments(conn, &assigned).await
     }
 }
 
@@ -83,7 +81,7 @@ pub(super) async fn write_counters(conn: &mut Conn, counters: BTreeMap<&'static 
     Ok(())
 }
 
-/// The rows in pieces of 64, 16, 4 and 1: a few texts only, so that each stays a prepared statement.
+/// The rows in pieces of 64, 32, 16, 4 and 1: a few texts only, so that each stays a prepared statement.
 pub(super) fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
         let (piece, rest) = rows.split_at(piece_of(rows.len())?);
@@ -94,10 +92,15 @@ pub(super) fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
 
 /// How many of so many rows the next piece has; `None` when none are left.
 pub(super) fn piece_of(rows: usize) -> Option<usize> {
-    [64, 16, 4, 1].into_iter().find(|size| rows >= *size)
+    [64, 32, 16, 4, 1].into_iter().find(|size| rows >= *size)
 }
 
-/// The rest of `… IN (`: the values and the closing bracket.
+/// The values of `any_of`, so many for one statement.
+pub(super) fn lists<T>(values: &[T]) -> impl Iterator<Item = &[T]> {
+    values.chunks(64)
+}
+
+/// The rest of `… IN (`: the values and the closing bracket. The last one is repeated, so that there are a few texts only.
 pub(super) fn any_of<DB, T>(sql: &mut QueryBuilder<DB>, values: &[T])
 where
     DB: Database,
@@ -105,7 +108,8 @@ where
     for<'q> &'q T: Encode<'q, DB> + Type<DB>,
 {
     let mut values_of = sql.separated(", ");
-    for value in values {
+    let size = [1, 4, 16, 64].into_iter().find(|size| values.len() <= *size).unwrap_or(values.len());
+    for value in values.iter().chain(values.last().into_iter().cycle().take(size - values.len())) {
         values_of.push_bind(value);
     }
     sql.push(")");

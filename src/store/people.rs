@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::QueryBuilder;
 
-use super::pending::{any_of, pieces};
+use super::pending::{any_of, lists};
 use super::{During, StoreError, Tx, on};
 use crate::desk::firm::Firm;
 use crate::words::{ClientKey, ContactId};
@@ -129,7 +129,7 @@ pub async fn by_address(tx: &mut Tx, address: &str) -> Result<Option<Contact>, S
 /// The contacts with these mail addresses (lower case).
 pub async fn by_addresses(tx: &mut Tx, addresses: &[String]) -> Result<Vec<Contact>, StoreError> {
     let mut all = Vec::new();
-    for piece in pieces(addresses) {
+    for piece in lists(addresses) {
         let found: Vec<Contact> = on!(tx, |conn| {
             let mut sql = QueryBuilder::new(
                 "SELECT c.id, c.client, c.name, a.value AS address, a.verified_at
@@ -222,7 +222,7 @@ pub async fn is_muted(tx: &mut Tx, address: &str) -> Result<bool, StoreError> {
 /// Those of these addresses that are heard no more.
 pub async fn muted(tx: &mut Tx, addresses: &[String]) -> Result<Vec<String>, StoreError> {
     let mut all = Vec::new();
-    for piece in pieces(addresses) {
+    for piece in lists(addresses) {
         let found: Vec<String> = on!(tx, |conn| {
             let mut sql = QueryBuilder::new("SELECT address FROM mute WHERE address IN (");
             any_of(&mut sql, piece);

@@ -7,7 +7,7 @@ use sqlx::QueryBuilder;
 
 use super::row::NEVER;
 use super::{During, StoreError, Tx, missing, on};
-use crate::store::pending::{any_of, pieces};
+use crate::store::pending::{any_of, lists};
 use crate::words::{OutboxId, TicketNumber};
 
 /// What one recipient was written lately.
@@ -54,7 +54,7 @@ pub async fn flows(
     since: DateTime<Utc>,
 ) -> Result<Vec<(String, Flow)>, StoreError> {
     let mut all = Vec::new();
-    for piece in pieces(recipients) {
+    for piece in lists(recipients) {
         let found: Vec<(String, i64, i64)> = on!(tx, |conn| {
             let mut sql = QueryBuilder::new(
                 "SELECT recipient, CAST(COUNT(*) AS BIGINT),

@@ -135,12 +135,20 @@ pub async fn set_timers(conn: &mut Conn, rows: &[(TicketNumber, TimerKind, DateT
     Ok(())
 }
 
-pub async fn note_assignment(conn: &mut Conn, tech: &Login, at: DateTime<Utc>) -> Result<(), StoreError> {
-    on!(conn, |conn| sqlx::query("UPDATE tech SET last_assigned_at = $2 WHERE login = $1")
-        .bind(tech)
-        .bind(at)
-        .execute(conn)
-        .await
-        .map(drop))
-    .during("note an assignment")
+/// When each of these techs was last given a ticket.
+pub async fn note_assignments(conn: &mut Conn, rows: &[(Login, DateTime<Utc>)]) -> Result<(), StoreError> {
+    for piece in pieces(rows) {
+        on!(conn, |conn| {
+            let mut sql = QueryBuilder::new("WITH assigned (login, at) AS (");
+            sql.push_values(piece, |mut row, (tech, at)| {
+                row.push_bind(tech).push_bind(*at);
+            });
+            sql.push(
+                ") UPDATE tech SET last_assigned_at = assigned.at FROM assigned WHERE tech.login = assigned.login",
+            );
+            sql.build().execute(conn).await.map(drop)
+        })
+        .during("note assignments")?;
+    }
+    Ok(())
 }

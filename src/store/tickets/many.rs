@@ -4,14 +4,14 @@ use chrono::{DateTime, Utc};
 use sqlx::QueryBuilder;
 
 use super::Recent;
-use crate::store::pending::{any_of, pieces};
+use crate::store::pending::{any_of, lists};
 use crate::store::{During, StoreError, Tx, on};
 use crate::words::{ClientKey, ContactId, Status, TicketNumber};
 
 /// How many tickets each of these contacts has had; those without any are left out.
 pub async fn counts_of(tx: &mut Tx, requesters: &[ContactId]) -> Result<Vec<(ContactId, i64)>, StoreError> {
     let mut all = Vec::new();
-    for piece in pieces(requesters) {
+    for piece in lists(requesters) {
         let found: Vec<(ContactId, i64)> = on!(tx, |conn| {
             let mut sql =
                 QueryBuilder::new("SELECT requester, CAST(COUNT(*) AS BIGINT) FROM ticket WHERE requester IN (");
@@ -33,7 +33,7 @@ pub async fn recents_of(
 ) -> Result<Vec<(ContactId, Recent)>, StoreError> {
     type Found = (ContactId, TicketNumber, String, Status, DateTime<Utc>);
     let mut all = Vec::new();
-    for piece in pieces(requesters) {
+    for piece in lists(requesters) {
         let found: Vec<Found> = on!(tx, |conn| {
             let mut sql = QueryBuilder::new(
                 "SELECT c.id, t.number, t.subject, t.status, t.received_at
@@ -60,7 +60,7 @@ pub async fn resolved_of_clients(
     limit: i64,
 ) -> Result<Vec<(ClientKey, TicketNumber, String)>, StoreError> {
     let mut all = Vec::new();
-    for piece in pieces(clients) {
+    for piece in lists(clients) {
         let found: Vec<(ClientKey, TicketNumber, String)> = on!(tx, |conn| {
             let mut sql = QueryBuilder::new(
                 "SELECT c.key, t.number, t.subject
