@@ -388,7 +388,7 @@ async fn what_is_not_there_is_named_with_a_way_out_and_exit_code_three() {
 async fn only_a_quarantined_arrival_can_be_tried_again() {
     let firm = Firm::open("cli-inbound").await;
     let mut tx = firm.db.write().await.unwrap();
-    let raw = b"From: a@b.example\r\nSubject: odd\r\n\r\nx\r\n";
+    let raw = b"From: a@b.example\r\nDate: Mon, 2 Nov 2026 15:00:00 +0000\r\nSubject: odd\r\n\r\nx\r\n";
     let compressed = zstd::encode_all(raw.as_slice(), 3).unwrap();
     let moment = at("2026-11-02 15:00");
     for (key, fate, reason) in [
@@ -426,8 +426,17 @@ async fn only_a_quarantined_arrival_can_be_tried_again() {
     Quarantined: `deskd inbound show ID` tells why, `retry ID` tries it again.
     "##);
     assert_eq!(firm.deskd(&["inbound", "show", "1", "--raw"]).stdout, raw);
-    assert!(firm.says(&["inbound", "show", "1"]).contains("it took too long"));
-    assert_eq!(error(&firm.deskd(&["inbound", "retry", "2"])).0, Some(4));
+    let shown = firm.says(&["inbound", "show", "1"]);
+    assert!(shown.contains("it took too long") && shown.contains("date          2026-11-02 09:00 CST"), "{shown}");
+    for (word, ids) in [("waiting", vec!["3"]), ("none", vec![]), ("not yet", vec![]), ("refused", vec!["3", "2"])] {
+        let listed = firm.says(&["inbound", "--fate", word]);
+        let first: Vec<&str> = listed.lines().filter(|line| line.contains("a@b")).map(|line| &line[..1]).collect();
+        assert_eq!(first, ids, "{word}");
+    }
+    let refused = error(&firm.deskd(&["inbound", "retry", "2"]));
+    let why = "deskd: inbound 2 was refused; only a quarantined arrival can be tried again\n";
+    assert_eq!(refused, (Some(4), why.to_owned()));
     assert!(firm.says(&["inbound", "retry", "1"]).contains("goes through the door again"));
     assert!(firm.says(&["inbound"]).contains("not yet"));
+    assert!(firm.says(&["inbound", "--fate", "not-yet"]).contains("a@b.example"));
 }

@@ -8,6 +8,11 @@ use nix::unistd::Pid;
 
 use crate::harness::scratch;
 
+fn sent(folder: &std::path::Path) -> usize {
+    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    names.filter(|name| name.to_string_lossy().ends_with(".eml")).count()
+}
+
 #[test]
 fn the_morning_of_the_demo_turns_mails_into_tickets_and_answers() {
     let folder = scratch("demo-once");
@@ -32,6 +37,10 @@ fn the_morning_of_the_demo_turns_mails_into_tickets_and_answers() {
     ] {
         assert!(text.contains(wanted), "\"{wanted}\" is not in:\n{text}");
     }
+    assert!(text.contains("Its clock (America/Chicago) says "), "{text}");
+    // Exactly what has left is told as mailed.
+    let mailed = text.lines().filter(|line| line.starts_with("  > ")).count();
+    assert_eq!(mailed, sent(&folder.path().join("trial/sent")), "{text}");
     let config = folder.path().join("trial/deskd.toml");
     let show = Command::new(env!("CARGO_BIN_EXE_deskd"))
         .args(["ticket", "show", "1001", "--json", "-c"])

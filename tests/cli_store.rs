@@ -23,6 +23,45 @@ fn write_config(folder: &std::path::Path) -> String {
     format!("sqlite:{}", folder.join("deskd.db").display())
 }
 
+/// The documented secrets of systemd, in a shell that has no credentials: to look around needs none, the daemon needs all.
+#[tokio::test]
+async fn a_command_that_needs_no_secret_asks_for_none() {
+    let folder = scratch("cli-secrets");
+    let path = folder.path();
+    write_config(path);
+    let file = path.join("deskd.toml");
+    let demo = std::fs::read_to_string(&file).unwrap();
+    let mailbox = |secret: &str| {
+        format!(
+            "{demo}\n[[mailbox]]\nname = \"second\"\naddress = \"help@northwind.example\"\n\
+             host = \"imap.northwind.example\"\nuser = \"help\"\npassword = {secret}\n\
+             trusted_authserv = \"mx.northwind.example\"\n"
+        )
+    };
+    std::fs::write(&file, mailbox("{ credential = \"imap\" }")).unwrap();
+    let told = |output: Output| {
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), text + &String::from_utf8_lossy(&output.stderr))
+    };
+    let checked = told(deskd(path, &["check"]));
+    assert_eq!(checked.0, Some(0), "{}", checked.1);
+    assert!(checked.1.contains("cannot be looked at outside systemd"), "{}", checked.1);
+    assert!(checked.1.contains(" 1 mailbox, 1 Maildir"), "{}", checked.1);
+    assert_eq!(told(deskd(path, &["migrate"])), (Some(0), "the database is new: its schema was made\n".to_owned()));
+    assert_eq!(told(deskd(path, &["migrate"])), (Some(0), "the schema is up to date\n".to_owned()));
+    for look in [&["queue"][..], &["inbound"], &["outbox", "list"]] {
+        let looked = told(deskd(path, look));
+        assert_eq!(looked.0, Some(0), "{look:?}: {}", looked.1);
+    }
+    let ran = told(deskd(path, &["run"]));
+    assert_eq!(ran.0, Some(2), "{}", ran.1);
+    assert!(ran.1.contains("$CREDENTIALS_DIRECTORY is not set"), "{}", ran.1);
+    // A secret that could be looked at and is not there is wrong, but no matter of the queue.
+    std::fs::write(&file, mailbox("{ file = \"nowhere\" }")).unwrap();
+    assert_eq!(told(deskd(path, &["check"])).0, Some(2));
+    assert_eq!(told(deskd(path, &["queue"])).0, Some(0));
+}
+
 /// Exit code and what is said on standard error.
 fn refusal(output: &Output) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
@@ -98,4 +137,21 @@ async fn root_becomes_the_owner_of_the_database_before_it_is_opened() {
     use std::os::unix::fs::MetadataExt;
     let made = std::fs::metadata(folder.path().join("deskd.db")).unwrap();
     assert_eq!(made.uid(), nobody.uid.as_raw(), "a new database belongs to the folder's owner");
+}
+
+/// A keyword may lean on the end of a sentence; what is shown of it is words.
+#[test]
+fn the_words_of_a_rule_are_shown_without_marks_and_blanks() {
+    let folder = scratch("cli-words");
+    let path = folder.path();
+    write_config(path);
+    let mail =
+        "From: jane@acme-dental.example\r\nSubject: A strange mail\r\n\r\nI clicked on a link. What should I do?\r\n";
+    std::fs::write(path.join("my.eml"), mail).unwrap();
+    for more in [&["--json"][..], &[]] {
+        let output = deskd(path, &[&["rules", "test", "my.eml"], more].concat());
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains("\"what should i do\""), "{text}");
+        assert!(!text.contains("\\u00"), "{text}");
+    }
 }

@@ -302,7 +302,7 @@ fn a_broken_config_is_told_whole_with_the_line_of_every_key() {
 #[test]
 fn faults_of_the_syntax_are_told_with_those_of_the_sections_that_could_be_read() {
     let text = told(&folder(&[("deskd.toml", &format!("{SMALL}capacity = 0\nskills = [\n"))]));
-    assert!(text.contains("is no TOML"), "{text}");
+    assert!(text.contains("this is not TOML"), "{text}");
     assert!(text.contains("tech.capacity: 0 is out of range"), "{text}");
 }
 

@@ -198,6 +198,21 @@ fn both_databases_have_migrations_of_the_same_names() {
     assert_eq!(migrations("sqlite"), migrations("postgres"));
 }
 
+/// As `store::outbox::held` asks for every batch: behind the bytes of a mail SQLite would have to read the whole mail first.
+#[tokio::test]
+async fn how_much_a_tech_was_written_is_answered_by_the_index_alone() {
+    let folder = scratch("covering");
+    let db = Db::open(&format!("sqlite:{}", folder.path().join("deskd.db").display())).await.unwrap();
+    db.migrate().await.unwrap();
+    let Conn::Sqlite(mut conn) = db.read().await.unwrap().into_conn().await.unwrap() else { panic!("not SQLite") };
+    let sql = "EXPLAIN QUERY PLAN SELECT recipient, COUNT(*), SUM(CASE WHEN state = 'queued' AND next_at = 'n' THEN 1 ELSE 0 END) FROM outbox
+        WHERE created_at > 'c' AND automatic = TRUE AND state <> 'dropped' AND (state <> 'withdrawn' OR next_at = 'n')
+          AND kind NOT IN ('receipt', 'help') AND recipient IN ('a', 'b') GROUP BY recipient";
+    let rows = sqlx::query(sql).fetch_all(&mut *conn).await.unwrap();
+    let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+    assert!(plan.iter().any(|step| step.contains("COVERING INDEX outbox_by_recipient")), "{plan:?}");
+}
+
 #[tokio::test]
 async fn migrating_twice_changes_nothing() {
     crate::harness::each_db("migrate_twice", async |db| db.migrate().await.unwrap()).await;

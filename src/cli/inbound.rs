@@ -19,7 +19,7 @@ use anyhow::Context;
 pub struct InboundArgs {
     #[command(subcommand)]
     pub command: Option<InboundCommand>,
-    /// Only what became this; `none` is what is not processed yet
+    /// Only what became this; `not-yet` is what is still to be looked at, `waiting` what waits for DNS or for a confirmation
     #[arg(long, value_enum)]
     pub fate: Option<FateWord>,
     /// At most so many, the newest first
@@ -54,6 +54,9 @@ pub enum FateWord {
     Bounce,
     Refused,
     Quarantined,
+    #[value(alias = "none", alias = "not yet")]
+    NotYet,
+    Waiting,
 }
 
 pub async fn run(opened: &Opened, paper: Paper, args: &InboundArgs) -> Result<(), Failure> {
@@ -129,7 +132,7 @@ async fn show(opened: &Opened, id: i64, raw: bool) -> Result<(), Failure> {
         field("reason", reason);
     }
     field("attempts", &row.attempts.to_string());
-    text.push_str(&mail::read(bytes)?);
+    text.push_str(&mail::read(bytes, Some(opened.zone))?);
     Ok(say(&text)?)
 }
 
@@ -140,9 +143,18 @@ async fn retry(opened: &Opened, id: i64) -> Result<(), Failure> {
         return Err(Failure::Missing(format!("nothing arrived under {}; `deskd inbound` lists what did", id.0)));
     };
     if !inbound::retry(&mut tx, id).await? {
-        let fate = row.fate.as_deref().unwrap_or("not processed yet");
-        return Err(Failure::Refused(format!("{} is {fate}; only a quarantined arrival can be tried again", id.0)));
+        let became = match row.fate.as_deref() {
+            None => "is not processed yet".to_owned(),
+            Some("ticket") => "became a ticket".to_owned(),
+            Some("reply") => "became a reply".to_owned(),
+            Some("duplicate") => "was a duplicate".to_owned(),
+            Some("bounce") => "was a bounce".to_owned(),
+            Some("automatic") => "was an automatic mail".to_owned(),
+            Some(fate) => format!("was {fate}"),
+        };
+        let what = format!("inbound {} {became}; only a quarantined arrival can be tried again", id.0);
+        return Err(Failure::Refused(what));
     }
     tx.commit().await?;
-    Ok(say(&format!("{} goes through the door again; a running daemon takes it within a second\n", id.0))?)
+    Ok(say(&format!("inbound {} goes through the door again; a running daemon takes it within a second\n", id.0))?)
 }

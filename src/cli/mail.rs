@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use clap::Subcommand;
 
 use super::Failure;
-use super::paper::{plain, plain_lines, say};
+use super::paper::{moment, plain, plain_lines, say};
 use super::shape::person;
 use crate::mail::{Mail, automatic, guard, parse, reply};
 
@@ -29,7 +31,7 @@ pub enum MailCommand {
 
 pub fn run(command: MailCommand) -> Result<ExitCode, Failure> {
     let MailCommand::Read { file, quiet } = command;
-    let text = read(bytes_of(&file)?)?;
+    let text = read(bytes_of(&file)?, None)?;
     if !quiet {
         say(&text)?;
     }
@@ -52,9 +54,9 @@ pub fn bytes_of(file: &Path) -> Result<Vec<u8>, Failure> {
     }
 }
 
-/// What deskd sees in a mail, in words.
-pub fn read(raw: Vec<u8>) -> Result<String, Failure> {
-    Ok(show(&look(raw)?))
+/// What deskd sees in a mail, in words; its date in the firm's zone, or in UTC where no firm is known.
+pub fn read(raw: Vec<u8>, zone: Option<Tz>) -> Result<String, Failure> {
+    Ok(show(&look(raw)?, zone))
 }
 
 pub struct Seen {
@@ -81,7 +83,7 @@ pub fn look(raw: Vec<u8>) -> Result<Seen, Failure> {
     })
 }
 
-fn show(seen: &Seen) -> String {
+fn show(seen: &Seen, zone: Option<Tz>) -> String {
     let mail = &seen.mail;
     let people = |all: &[crate::mail::Mailbox]| {
         all.iter().map(|one| person(&one.name, &one.address)).collect::<Vec<_>>().join(", ")
@@ -99,7 +101,8 @@ fn show(seen: &Seen) -> String {
         field("cc", &people(&mail.cc));
     }
     field("subject", &mail.subject);
-    field("date", &mail.date.map_or_else(|| "none".to_owned(), |date| date.to_rfc3339()));
+    let told = |date: DateTime<Utc>| zone.map_or_else(|| date.to_rfc3339(), |zone| moment(date, zone));
+    field("date", &mail.date.map_or_else(|| "none".to_owned(), told));
     field("message-id", mail.message_id.as_deref().unwrap_or("none"));
     field("kind", &format!("{:?}: {}", seen.sign.kind, seen.sign.why));
     for file in &mail.attachments {

@@ -22,7 +22,7 @@ use clap::{Parser, Subcommand};
 
 use self::paper::{Colour, Paper, say};
 use crate::config;
-use crate::store::{Db, StoreError};
+use crate::store::{Db, Schema, StoreError};
 use crate::{daemon, lifecycle};
 
 /// The desk daemon of an IT services firm: mail in, triage, SLA clock, assignment, and the technician's work by reply.
@@ -184,7 +184,7 @@ async fn on_desk(opened: &open::Opened, paper: Paper, command: &Command) -> Resu
 }
 
 async fn run(named: Option<&Path>) -> Result<ExitCode, Failure> {
-    let (path, config) = open::load(named)?;
+    let (path, config) = open::load(named, config::Secrets::Needed)?;
     let format = match config.log.format {
         config::LogFormat::Text => lifecycle::Format::Text,
         config::LogFormat::Json => lifecycle::Format::Json,
@@ -202,7 +202,7 @@ async fn run(named: Option<&Path>) -> Result<ExitCode, Failure> {
 /// Every problem of the config and of the templates, then a line that sums up.
 fn check(named: Option<&Path>) -> Result<ExitCode, Failure> {
     let path = open::config_path(named)?;
-    let config = match config::load(&path) {
+    let config = match config::load_for(&path, config::Secrets::Checked) {
         Ok(config) => config,
         Err(problems) => {
             say(&format!("{problems}\n"))?;
@@ -217,23 +217,38 @@ fn check(named: Option<&Path>) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::from(2));
     }
     say(&format!(
-        "{} is good: {} clients, {} techs, {} mailboxes, {} maildirs\n",
+        "{} is good: {}, {}, {}, {}\n",
         path.display(),
-        config.firm.clients.len(),
-        config.firm.techs.len(),
-        config.mailboxes.len(),
-        config.maildirs.len()
+        counted(config.firm.clients.len(), "client"),
+        counted(config.firm.techs.len(), "tech"),
+        counted(config.mailboxes.len(), "mailbox"),
+        counted(config.maildirs.len(), "Maildir")
     ))?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// `1 client`, `2 mailboxes`
+fn counted(count: usize, what: &str) -> String {
+    let ending = match count {
+        1 => "",
+        _ if what.ends_with('x') => "es",
+        _ => "s",
+    };
+    format!("{count} {what}{ending}")
+}
+
 async fn migrate(named: Option<&Path>) -> Result<(), Failure> {
-    let (_, config) = open::load(named)?;
+    let (_, config) = open::load(named, config::Secrets::Unread)?;
     if let Some(file) = open::sqlite_file(&config) {
         owner::become_owner(file)?;
     }
     let db = Db::open(&config.store_url).await?;
+    let before = db.schema().await?;
     db.migrate().await?;
     db.close().await;
-    Ok(say("the schema is up to date\n")?)
+    Ok(say(match before {
+        Schema::Absent => "the database is new: its schema was made\n",
+        Schema::Older => "the schema was brought up to this program's\n",
+        Schema::Current | Schema::Other => "the schema is up to date\n",
+    })?)
 }

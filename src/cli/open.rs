@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 
 use super::{Failure, owner};
 use crate::clock::Clock;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Secrets};
 use crate::store::{Db, Schema};
 
 pub struct Opened {
@@ -37,16 +37,17 @@ pub fn usual_config() -> Option<PathBuf> {
     ["deskd.toml", "/etc/deskd/deskd.toml"].iter().map(PathBuf::from).find(|path| path.exists())
 }
 
-pub fn load(named: Option<&Path>) -> Result<(PathBuf, Config), Failure> {
+/// With all secrets for the daemon, without any for a command that only looks into the database.
+pub fn load(named: Option<&Path>, secrets: Secrets) -> Result<(PathBuf, Config), Failure> {
     let path = config_path(named)?;
-    let config =
-        config::load(&path).map_err(|problems| Failure::Config(format!("the config is wrong:\n{problems}")))?;
+    let config = config::load_for(&path, secrets)
+        .map_err(|problems| Failure::Config(format!("the config is wrong:\n{problems}")))?;
     Ok((path, config))
 }
 
 /// Opens what is there; never creates and never migrates.
 pub async fn open(named: Option<&Path>) -> Result<Opened, Failure> {
-    let (_, config) = load(named)?;
+    let (_, config) = load(named, Secrets::Unread)?;
     if let Some(file) = sqlite_file(&config) {
         owner::become_owner(file)?;
         readable(file)?;

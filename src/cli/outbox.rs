@@ -107,7 +107,7 @@ fn cells(row: &Row) -> (Ink, Vec<String>) {
     let ticket = row.ticket.map_or_else(|| "-".to_owned(), |ticket| ticket.to_string());
     let cells = vec![
         row.id.0.to_string(),
-        row.state.to_string(),
+        if row.is_held() { "held".to_owned() } else { row.state.to_string() },
         row.kind.clone(),
         ticket,
         cut(&row.recipient, 28),
@@ -144,10 +144,12 @@ async fn show(opened: &Opened, id: OutboxId, raw: bool, json: bool) -> Result<()
     field("from", row.envelope_from.as_deref().unwrap_or("(empty sender)"));
     field("subject", &row.subject);
     field("message-id", &row.message_id);
-    field("written", &moment(row.created_at, opened.zone));
+    // A reminder is dated for the day that it reminds of.
+    let written = if row.created_at > opened.now { "written for" } else { "written" };
+    field(written, &moment(row.created_at, opened.zone));
     match row.sent_at {
         Some(at) => field("sent", &moment(at, opened.zone)),
-        None if row.state == State::Queued && row.next_at == NEVER => field("next try", "held, to be told in one list"),
+        None if row.is_held() => field("next try", "held, to be told in one list"),
         None if row.state == State::Queued || (row.state == State::Uncertain && row.next_at < NEVER) => {
             field("next try", &moment(row.next_at, opened.zone));
         }

@@ -12,7 +12,7 @@ use super::paper::{Ink, Paper, plain, say, say_json};
 use super::shape::person;
 use super::{Failure, mail};
 use crate::clock::Clock;
-use crate::config::{self, Config, rules};
+use crate::config::{self, Config, Secrets, rules};
 use crate::desk::firm::Firm;
 use crate::desk::rules::{Request, Rules, Verdict};
 use crate::store::queue;
@@ -72,7 +72,7 @@ struct TestJson<'a> {
 /// `deskd rules test`
 pub fn test(named: Option<&Path>, file: &Path, json: bool) -> Result<(), Failure> {
     let config = match named.map(Path::to_owned).or_else(open::usual_config) {
-        Some(path) => Some(open::load(Some(&path))?),
+        Some(path) => Some(open::load(Some(&path), Secrets::Unread)?),
         None => None,
     };
     let seen = mail::look(mail::bytes_of(file)?)?;

@@ -12,7 +12,7 @@ use toml::de::DeTable;
 
 use super::people::{self, ClientEntry, RateEntry, TechEntry};
 use super::problem::{Problem, Problems};
-use super::secret::Surroundings;
+use super::secret::{Secrets, Surroundings};
 use super::section::{Found, Notes, Place, Section, Source};
 use super::security::security;
 use super::server::{Mailbox, Maildir, OAuth, Outgoing, Servers};
@@ -28,15 +28,24 @@ const MAIN_ONLY: &[&str] =
 
 /// Reads and checks the config at `path`; relative paths in it count from its folder.
 pub fn load(path: &Path) -> Result<Config, Problems> {
-    load_with(path, std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from))
+    load_for(path, Secrets::Needed)
+}
+
+/// The same where not all secrets must be there.
+pub fn load_for(path: &Path, secrets: Secrets) -> Result<Config, Problems> {
+    load_around(path, std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from), secrets)
 }
 
 /// The same with systemd's folder of credentials given.
 pub fn load_with(path: &Path, credentials: Option<PathBuf>) -> Result<Config, Problems> {
+    load_around(path, credentials, Secrets::Needed)
+}
+
+fn load_around(path: &Path, credentials: Option<PathBuf>, secrets: Secrets) -> Result<Config, Problems> {
     let notes = Notes::default();
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-    let around = Surroundings { folder, credentials };
+    let around = Surroundings { folder, credentials, secrets };
     let sources = sources(path, &around, &notes);
     let files = sources.iter().map(|source| source.path.clone()).collect();
     let config = build(&sources, &around, &notes, files);
@@ -227,7 +236,7 @@ fn parsed<'a>(source: &'a Source, notes: &Notes) -> Spanned<DeTable<'a>> {
         let right = "see https://toml.io: key = \"value\" under [section]";
         notes.wrong(
             &Place { offset, ..top(source) },
-            format!("is no TOML: {}", error.message().replace('\n', ", ")),
+            format!("this is not TOML: {}", error.message().replace('\n', ", ")),
             right,
         );
     }

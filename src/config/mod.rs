@@ -26,9 +26,10 @@ use crate::desk::firm::{Firm, Gather};
 use crate::words::Login;
 
 pub use cron_line::{CronLine, Schedule};
-pub use load::{load, load_with};
+pub use load::{load, load_for, load_with};
 pub use people::{Billing, FeeDue, Rate};
 pub use problem::{Problem, Problems};
+pub use secret::Secrets;
 pub use security::Dns;
 pub use server::{Auth, Mailbox, Maildir, NullSender, OAuth, Outgoing, Provider, Smtp, Tls};
 

@@ -6,6 +6,17 @@ use secrecy::SecretString;
 
 use super::section::{Notes, Place, Section};
 
+/// What the caller wants of the secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secrets {
+    /// Every one must be there: the daemon.
+    Needed,
+    /// Looked at where that is possible: `deskd check` in a shell, which has no credentials of systemd.
+    Checked,
+    /// Not read: a command that only looks into the database.
+    Unread,
+}
+
 /// Where secrets and relative paths are looked up.
 #[derive(Debug, Clone)]
 pub struct Surroundings {
@@ -13,6 +24,7 @@ pub struct Surroundings {
     pub folder: PathBuf,
     /// `$CREDENTIALS_DIRECTORY`, set by systemd.
     pub credentials: Option<PathBuf>,
+    pub secrets: Secrets,
 }
 
 impl Surroundings {
@@ -36,6 +48,10 @@ impl Surroundings {
         let reference = section.table(key)?;
         let (file, env, credential) = (reference.text("file"), reference.text("env"), reference.text("credential"));
         reference.finish();
+        let count = [&file, &env, &credential].iter().filter(|form| form.is_some()).count();
+        if self.secrets == Secrets::Unread && count == 1 {
+            return Some(SecretString::from(""));
+        }
         let text = match (file, env, credential) {
             (Some(file), None, None) => {
                 let path = self.path(file.value);
@@ -49,6 +65,11 @@ impl Surroundings {
                     notes.wrong(&env.place, wrong, "set it for the daemon, or use { file = \"…\" }");
                 }
                 text
+            }
+            (None, None, Some(credential)) if self.secrets == Secrets::Checked && self.credentials.is_none() => {
+                let wrong = "cannot be looked at outside systemd: $CREDENTIALS_DIRECTORY is not set";
+                notes.warn(&credential.place, wrong, "look into the daemon's journal after its start or reload");
+                return Some(SecretString::from(""));
             }
             (None, None, Some(credential)) => self.credential(notes, &credential.place, credential.value),
             _ => {

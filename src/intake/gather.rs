@@ -17,10 +17,8 @@ use crate::words::{Priority, Status};
 const ENTRIES: i64 = 20;
 /// Bytes of words in one list: with their HTML and the links it stays under 100 KB, where Gmail cuts a mail off.
 const WORDS: usize = 16 << 10;
-/// Never held: what was missed, what is a list already, what must be answered by itself, what has a moment of its own, and that a
-/// tech's words did not reach the client.
-const AT_ONCE: [&str; 7] =
-    ["escalation", "unsorted_digest", "late_list", "gathered", "confirmation", "not_sent", "not_sent_reminder"];
+/// Never held: what was missed, what is a list already, what must be answered by itself, what has a moment of its own.
+const AT_ONCE: [&str; 5] = ["escalation", "unsorted_digest", "late_list", "gathered", "confirmation"];
 /// Of an outage these are never held either.
 const OF_OUTAGES: [&str; 4] = ["assignment", "client_message", "no_candidate", "reminder"];
 
@@ -31,6 +29,9 @@ pub(super) async fn holds(
     kind: &str,
     case: Option<&Case>,
 ) -> Result<bool, StoreError> {
+    if held::ANSWERS.contains(&kind) {
+        return Ok(false);
+    }
     let limit = unit.firm().gather;
     if !unit.flows.contains_key(recipient) {
         let flow = held::flow(unit.tx, recipient, unit.now - limit.within).await?;

@@ -311,7 +311,9 @@ pub async fn same_contents(
 pub async fn list(tx: &mut Tx, fate: Option<&str>, limit: i64) -> Result<Vec<Listed>, StoreError> {
     on!(tx, |conn| sqlx::query_as(
         "SELECT id, source, source_key, arrived_at, size, attempts, sender, subject, fate, reason, ticket
-         FROM inbound WHERE CAST($1 AS TEXT) IS NULL OR fate = $1
+         FROM inbound
+         WHERE CAST($1 AS TEXT) IS NULL OR fate = $1
+            OR ($1 = 'not-yet' AND fate IS NULL) OR ($1 = 'waiting' AND reason LIKE 'waits for %')
          ORDER BY id DESC LIMIT $2"
     )
     .bind(fate)

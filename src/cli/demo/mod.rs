@@ -3,11 +3,13 @@
 mod morning;
 mod post;
 
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use chrono::{DateTime, Utc};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +21,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::daemon::{Daemon, Start};
 use crate::lifecycle;
+use crate::outbox::State;
 use crate::store::inbound::Listed;
 use crate::store::{inbound, outbox, queue};
 use crate::words::OutboxId;
@@ -97,7 +100,7 @@ fn set_up(wanted: Option<&Path>) -> Result<PathBuf, Failure> {
 #[derive(Default)]
 struct Seen {
     inbound: i64,
-    outbox: i64,
+    mailed: HashSet<OutboxId>,
     queue: String,
 }
 
@@ -139,13 +142,26 @@ impl Demo {
         let techs: Vec<&str> = firm.techs.iter().map(|tech| tech.login.0.as_str()).collect();
         let clients: Vec<&str> = firm.clients.iter().map(|client| client.name.as_str()).collect();
         format!(
-            "This is {} on a working morning: techs {}; clients {}.\nMail comes in from {} and goes out to {}.",
+            "This is {} on a working morning: techs {}; clients {}.\n{}\nMail comes in from {} and goes out to {}.",
             self.paper.ink(Ink::Bold, &firm.name),
             techs.join(", "),
             clients.join(", "),
+            self.hour(Clock::System.now()),
             self.post.inbox().display(),
             self.post.sent().display()
         )
+    }
+
+    /// Whose clock it is: the morning is played on the real one, and the office may be closed.
+    fn hour(&self, now: DateTime<Utc>) -> String {
+        let firm = &self.config.firm;
+        let clock = now.with_timezone(&firm.time_zone).format("%a %H:%M");
+        let open = firm.calendars.get("office").is_none_or(|office| office.is_open(now));
+        let office = match open {
+            true => "the office is open",
+            false => "the office is closed: deadlines count from its next opening, those of an outage at once",
+        };
+        format!("Its clock ({}) says {clock}; {office}.", firm.time_zone)
     }
 
     fn epilogue(&self, once: bool) -> String {
@@ -226,14 +242,15 @@ impl Demo {
         let figures = queue::figures(&mut tx, now).await?;
         tx.rollback().await?;
         arrived.retain(|row| row.id.0 > self.seen.inbound && row.fate.is_some());
-        mailed.retain(|row| row.id > OutboxId(self.seen.outbox));
+        // What waits for its day or for a list is told when it has left.
+        mailed.retain(|row| row.state == State::Sent && !self.seen.mailed.contains(&row.id));
         let mut text = String::new();
         for row in arrived.iter().rev() {
             self.seen.inbound = self.seen.inbound.max(row.id.0);
             let _ = writeln!(text, "{}", self.paper.ink(Ink::Yellow, &fate(row)));
         }
         for row in mailed.iter().rev() {
-            self.seen.outbox = self.seen.outbox.max(row.id.0);
+            self.seen.mailed.insert(row.id);
             let line = format!("  > {} to {}: {}", row.kind.replace('_', " "), row.recipient, plain(&row.subject));
             let _ = writeln!(text, "{}", self.paper.ink(Ink::Green, &line));
         }

@@ -2,6 +2,7 @@
 //!
 //! The signs are words in nine languages, searched by the same automaton as the rules' own; a rule says which doubts it knows.
 
+use super::fold::readable;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -175,7 +176,7 @@ impl Scene<'_> {
                     .or_else(|| self.anywhere(Sign::StillWorks))
                     .or_else(|| self.anywhere(Sign::OthersFine)),
             }?;
-            Some(Doubted { doubt: *doubt, word: self.text[seen.start..seen.end].to_owned() })
+            Some(Doubted { doubt: *doubt, word: readable(&self.text[seen.start..seen.end]) })
         })
     }
 

@@ -307,3 +307,9 @@ fn is_disclaimer(line: &str) -> bool {
     let lower = line.to_lowercase();
     line.len() > 70 && SIGNS.iter().filter(|sign| lower.contains(*sign)).count() >= 2
 }
+
+/// Folded text as a human reads it: without the marks, and without the blanks at its ends.
+pub fn readable(folded: &str) -> String {
+    let blank = |sign: char| sign.is_whitespace() || sign.is_control();
+    folded.split(blank).filter(|part| !part.is_empty()).collect::<Vec<&str>>().join(" ")
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::compile::{Rules, Slot};
 use super::doubt::{Doubt, Doubted, Scene, Seen};
-use super::fold::{EXAMINED, SENTENCE, fold, new_text, prefix};
+use super::fold::{EXAMINED, SENTENCE, fold, new_text, prefix, readable};
 use super::{Match, Rule, Verdict};
 use crate::words::{ClientKey, Priority};
 
@@ -207,8 +207,9 @@ impl Weighing<'_> {
         }
     }
 
-    fn word(&self, hit: &Hit) -> &str {
-        &self.scene.text[hit.start..hit.end]
+    /// As a human reads it: a keyword may begin or end with a blank or with the mark of a sentence's end.
+    fn word(&self, hit: &Hit) -> String {
+        readable(&self.scene.text[hit.start..hit.end])
     }
 
     /// In the subject or body, as the rule asks.
@@ -230,11 +231,11 @@ impl Weighing<'_> {
         for hit in deciding {
             match self.scene.doubt(&self.rule.doubts, hit.start, hit.end) {
                 None => {
-                    words.push(self.word(hit).to_owned());
+                    words.push(self.word(hit));
                     return true;
                 }
                 Some(doubt) => {
-                    doubted.get_or_insert((self.word(hit).to_owned(), doubt));
+                    doubted.get_or_insert((self.word(hit), doubt));
                 }
             }
         }
@@ -298,7 +299,7 @@ impl Weighing<'_> {
             sure.push(free);
         }
         let found = one_of_each(&sure, &[]);
-        words.extend(found.iter().flatten().map(|hit| self.word(hit).to_owned()));
+        words.extend(found.iter().flatten().map(|hit| self.word(hit)));
         found.is_some()
     }
 
@@ -317,7 +318,7 @@ impl Weighing<'_> {
             match self.scene.doubt(&known, hit.start, hit.end) {
                 None => free.push(hit),
                 Some(doubt) => {
-                    first_doubt.get_or_insert((self.word(hit).to_owned(), doubt));
+                    first_doubt.get_or_insert((self.word(hit), doubt));
                 }
             }
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::mail::build::{self, BuildError, Outgoing};
 use crate::words::{OutboxId, TicketNumber};
@@ -138,6 +138,7 @@ pub struct Row {
     pub message_id: String,
     pub subject: String,
     pub created_at: DateTime<Utc>,
+    #[serde(serialize_with = "moment")]
     pub next_at: DateTime<Utc>,
     pub attempts: i64,
     pub uncertain_attempts: i64,
@@ -145,6 +146,18 @@ pub struct Row {
     pub last_error: Option<String>,
     pub sent_at: Option<DateTime<Utc>>,
     pub notified: bool,
+}
+
+impl Row {
+    /// It waits to be told in a list.
+    pub fn is_held(&self) -> bool {
+        self.state == State::Queued && self.next_at == NEVER
+    }
+}
+
+/// What is due never is due at no moment.
+fn moment<S: Serializer>(at: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Error> {
+    Some(at).filter(|at| **at != NEVER).serialize(to)
 }
 
 /// What came of an attempt; written by `record`.
