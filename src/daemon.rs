@@ -18,7 +18,7 @@ use crate::intake::Office;
 use crate::lifecycle::{Heartbeats, Instance};
 use crate::mail::authentic::Verifier;
 use crate::notice::Texts;
-use crate::store::{Db, people};
+use crate::store::{Db, StoreError, people};
 use crate::{lifecycle, web};
 
 pub use desk::{Desk, shorten_log};
@@ -128,10 +128,17 @@ impl Daemon {
 }
 
 async fn mirror(db: &Db, config: &Config) -> anyhow::Result<()> {
-    let mut tx = db.write().await?;
-    people::mirror(&mut tx, &config.firm).await?;
-    tx.commit().await?;
-    Ok(())
+    loop {
+        let mirrored = async {
+            let mut tx = db.write().await?;
+            people::mirror(&mut tx, &config.firm).await?;
+            tx.commit().await
+        };
+        match mirrored.await {
+            Err(StoreError::Again { .. }) => {}
+            done => return Ok(done?),
+        }
+    }
 }
 
 /// The texts of a config, or everything that is wrong with its templates.

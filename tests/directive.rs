@@ -129,7 +129,6 @@ fn what_is_no_directive_stays_text_untouched() {
         "##done",
         "#hashtag",
         "#123 looks related",
-        "I did #done",
         "  see #42\n\nbye \n",
         "#include <stdio.h>",
     ] {
@@ -231,4 +230,28 @@ fn the_category_warranty_may_name_its_ticket() {
     assert_eq!(one("#cat warranty #987"), Directive::Warranty { of: Some(TicketNumber(987)) });
     assert_eq!(one("#cat project"), Directive::Cat { to: Category::Project });
     assert_eq!(refused("#cat project now").1, ["#cat project"]);
+}
+
+#[test]
+fn a_verb_at_the_end_of_a_sentence_is_asked_about_and_a_hashtag_is_text() {
+    let (why, suggestions) = refused("Hi, ordered a new mouse. #done 15m\nSam");
+    assert!(why.contains("a line of its own"), "{why}");
+    assert_eq!(suggestions, ["Hi, ordered a new mouse.\n#done 15m"]);
+    for text in ["All good #close", "Done by phone #called 14:05", "Spent a while #time 1h30 retainer"] {
+        assert!(reading(text).lines[0].parsed.is_err(), "{text}");
+    }
+    for text in [
+        "Their C# program says so",
+        "It is ##done",
+        "We are #1 in Ohio",
+        "See https://x.example/#done",
+        "a #note for you",
+        "please #open the door",
+        "I had no #time today",
+        "it was #fixed",
+        "#done? I do not think so, but who knows what #happened",
+    ] {
+        assert!(reading(text).lines.iter().all(|line| line.parsed.is_err() || line.raw.starts_with('#')), "{text}");
+    }
+    assert_eq!(reading("a #note for you").rest, "a #note for you");
 }

@@ -5,6 +5,7 @@ use deskd::desk::event::{ClockKind, Event};
 use deskd::store::tickets;
 use deskd::words::{Priority, Status, TicketNumber};
 
+use crate::harness::rows::change_each;
 use crate::harness::story::{Sent, Story, told};
 use crate::story::from_jane;
 
@@ -272,6 +273,28 @@ async fn what_is_resolved_out_of_a_wait_is_measured_with_the_wait_credited() {
         let breaches = deskd::store::figures::breaches(&mut tx).await.unwrap();
         assert_eq!(breaches, [], "four hours of six were paused");
         tx.rollback().await.unwrap();
+        story.end().await;
+    })
+    .await;
+}
+
+/// What is written for a ticket of this subject is refused by the database.
+const POISON: (&str, &str) = (
+    "CREATE TRIGGER poison BEFORE INSERT ON outbox WHEN NEW.subject LIKE '%Poison%' BEGIN SELECT RAISE(ABORT, 'no'); END",
+    "ALTER TABLE outbox ADD CONSTRAINT poison CHECK (subject NOT LIKE '%Poison%') NOT VALID",
+);
+
+#[tokio::test]
+async fn a_timer_whose_mail_cannot_be_written_holds_up_no_other() {
+    told("poison", async |story, _| {
+        story.mail(&from_jane("p", "Poison", "My printer is broken.")).await;
+        story.mail(&from_jane("b", "Beamer", "The beamer is dark.")).await;
+        story.mailed();
+        change_each(&story.daemon.db, POISON).await;
+        story.advance(TimeDelta::hours(3)).await;
+        let reminded: Vec<String> = story.mailed().into_iter().map(|sent| sent.mail.subject).collect();
+        assert!(reminded.iter().any(|subject| subject.contains("Beamer")), "{reminded:?}");
+        assert!(!reminded.iter().any(|subject| subject.contains("Poison")), "{reminded:?}");
         story.end().await;
     })
     .await;

@@ -148,6 +148,10 @@ async fn mail_to_a_tech_that_grows_comes_in_one_list_with_every_word_also_after_
         assert_eq!(list.mail.attachments[0].name, "log.pdf");
         assert_eq!((number_of(&story, HELD).await, number_of(&story, GATHERED).await), (0, 3));
 
+        // Words in an answer to a list would reach nobody.
+        story.mail(&list.answer(SAM, &format!("I replaced the cable.\n{second} done 10m"))).await;
+        assert_eq!(count(&story.mailed(), "not_sent", "sam"), 1);
+        assert_ne!(story.ticket(second).await.status, Status::Resolved);
         // It is answered like any list, and each line's link answers its own ticket.
         story.mail(&list.answer(SAM, &format!("{second} done 10m"))).await;
         assert_eq!(story.ticket(second).await.status, Status::Resolved);

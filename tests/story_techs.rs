@@ -301,6 +301,7 @@ async fn a_call_is_taken_by_a_mail_to_the_desk() {
         assert_eq!(ticket.requester_address.as_deref(), Some("tom@acme-dental.example"));
         assert_eq!(ticket.minutes, 10);
         assert!(ticket.first_touch_at.is_some(), "the call was the first touch");
+        assert!(to(&story.mailed(), "tom").is_empty(), "who was called needs no acknowledgement");
         story.end().await;
     })
     .await;

@@ -99,6 +99,19 @@ impl Memo {
 }
 
 impl Unit<'_> {
+    /// What was done since `Tx::deed` is taken back, in the database and in what is known of it.
+    pub(super) async fn undo_deed(&mut self) -> Result<(), StoreError> {
+        self.forget_all();
+        self.tx.deed_undone().await
+    }
+
+    /// Rows were taken back: nothing that was looked up or counted holds any more.
+    pub fn forget_all(&mut self) {
+        self.forget();
+        self.flows.clear();
+        self.loads = None;
+    }
+
     /// Something may have changed that the memo holds.
     pub(super) fn forget(&mut self) {
         self.memo = Memo::default();

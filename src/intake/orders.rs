@@ -422,6 +422,14 @@ pub(super) async fn carry_out_list(
     reading: Reading,
 ) -> Result<Vec<DoneLine>, NotDone> {
     let deed = Deed { actor: Actor::Tech(tech.login.clone()), at: ready.row.arrived_at, cause: ready.cause() };
+    // Nobody would get them: a list has no client.
+    let words = relay::words(&reading.rest).lines().find(|line| !line.trim().is_empty());
+    if let Some(line) = words.filter(|_| !reading.lines.is_empty()) {
+        return Err(refused(
+            line,
+            "an answer to a list takes lines like #1042 done 10m only; words for a client belong into an answer to the ticket's own mail",
+        ));
+    }
     let mut lines = Vec::new();
     for Line { raw, ticket, parsed } in reading.lines {
         let directive = parsed.map_err(|why| refusal(&raw, why))?;

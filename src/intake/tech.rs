@@ -125,7 +125,7 @@ pub(super) async fn on_ticket(
             Ok(Decided::on(Fate::Reply, number))
         }
         Err(orders::NotDone::Refused(refused)) => {
-            unit.tx.deed_undone().await?;
+            unit.undo_deed().await?;
             let mut case = Case::load(unit, number).await?;
             let reason = format!("not sent: {}", refused.why);
             let deed = Deed { actor: Actor::Tech(tech.login.clone()), at: ready.row.arrived_at, cause: ready.cause() };
@@ -153,7 +153,7 @@ async fn digest(unit: &mut Unit<'_>, ready: &Ready, tech: &Tech) -> Result<Decid
             Ok(Decided { ticket: first, ..decided })
         }
         Err(orders::NotDone::Refused(refused)) => {
-            unit.tx.deed_undone().await?;
+            unit.undo_deed().await?;
             receipt::not_sent(unit, None, ready, tech, (Purpose::Digest, &refused)).await?;
             Ok(Decided::because(Fate::Refused, format!("not done: {}", refused.why)))
         }

@@ -65,7 +65,7 @@ async fn open(
             Ok(Decided::on(Fate::Ticket, number))
         }
         Err(NotDone::Refused(refused)) => {
-            unit.tx.deed_undone().await?;
+            unit.undo_deed().await?;
             receipt::not_sent(unit, None, ready, tech, (Purpose::Internal, &refused)).await?;
             Ok(Decided::because(Fate::Refused, format!("not done: {}", refused.why)))
         }
@@ -125,7 +125,8 @@ async fn try_open(
             ActError::Store(error) => NotDone::Store(error),
         })?;
     }
-    if case.ticket.status.is_active() {
+    // Who has been spoken to knows that we have it.
+    if case.ticket.status.is_active() && case.ticket.first_touch.is_none() {
         case.tell.push(Tell::Acknowledge { too_large: false });
     }
     let assignee = case.ticket.assignee.as_ref().map(|login| super::picture::tech_name(unit, login));

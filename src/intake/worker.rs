@@ -157,7 +157,7 @@ impl Worker {
         match self.trial.read(&row, &self.stop).await {
             Tried::Fine => {
                 let (office, ready) = self.prepared(vec![row]).await?;
-                self.process(&office, &ready).await
+                self.process(&office, &ready).await.map(drop)
             }
             Tried::Stopped => Ok(()),
             Tried::Died { how } => self.quarantine(&row, &format!("reading it {how}")).await,
@@ -177,13 +177,15 @@ impl Worker {
                 let last = ready.iter().map(|mail| mail.row.id).max().unwrap_or(InboundId(0));
                 if ready.iter().any(|mail| mail.row.size > ALONE) {
                     // Not two of that size in memory.
-                    return self.process(&office, &ready).await.map(|()| true);
+                    return self.process(&office, &ready).await.map(|_| true);
                 }
                 let (done, after) = tokio::join!(self.process(&office, &ready), self.next(last));
-                done?;
+                let all_decided = done?;
                 *ahead = match after? {
                     // Something may have been kept since.
                     Next::Nothing => None,
+                    // One is tried again, and comes before what arrived later.
+                    _ if !all_decided => None,
                     next => Some(next),
                 };
             }
@@ -227,10 +229,12 @@ impl Worker {
         Ok((office, ready))
     }
 
-    async fn process(&self, office: &Office, ready: &[Ready]) -> Result<(), StoreError> {
+    /// False when a mail was left to be tried again.
+    async fn process(&self, office: &Office, ready: &[Ready]) -> Result<bool, StoreError> {
         if ready.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
+        let panics = self.panics_so_far();
         match AssertUnwindSafe(self.commit(office, ready)).catch_unwind().await {
             Ok(Ok(())) => {}
             Ok(Err(error)) if !is_of_a_mail(&error) => return Err(error),
@@ -242,7 +246,11 @@ impl Worker {
             }
         }
         self.changed.tell();
-        Ok(())
+        Ok(panics == self.panics_so_far())
+    }
+
+    fn panics_so_far(&self) -> u32 {
+        self.panics.lock().unwrap_or_else(PoisonError::into_inner).values().sum()
     }
 
     /// One mail in a transaction of its own; where that cannot be, the mail is set aside and nothing of it is left.

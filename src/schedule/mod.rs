@@ -114,7 +114,7 @@ pub async fn fire_due(db: &Db, office: &Office, now: DateTime<Utc>) -> Result<us
             }
             Some(why) => {
                 unit.tx.back_to_savepoint().await?;
-                unit.loads = None;
+                unit.forget_all();
                 tracing::error!(
                     ticket.number = timer.ticket.0,
                     error = %why,
@@ -135,7 +135,9 @@ async fn fire(unit: &mut Unit<'_>, timer: Timer) -> Result<(), StoreError> {
     if !tickets::still_due(unit.tx, timer, unit.now).await? {
         return Ok(());
     }
-    intake::fire_timer(unit, timer.ticket, timer.kind).await
+    intake::fire_timer(unit, timer.ticket, timer.kind).await?;
+    // What it writes is written here: what is wrong with it is this timer's fault and no other's.
+    unit.tx.settle().await
 }
 
 /// The hourly list of strangers' mail (at once for what looks like an outage), old mail, mail that failed, mail that was held back.

@@ -68,13 +68,21 @@ pub(super) async fn next(tx: &mut Tx, name: &'static str) -> Result<i64, StoreEr
         *last += 1;
         return Ok(*last);
     }
-    let first: Option<i64> = on!(tx.stored(), |conn| sqlx::query_scalar(
-        "UPDATE counter SET value = value + 1 WHERE name = $1 RETURNING value"
-    )
-    .bind(name)
-    .fetch_optional(conn)
-    .await)
-    .during("take a number")?;
+    // A row that somebody else numbered past the counter is passed over.
+    let sql = match name {
+        TICKETS => {
+            "UPDATE counter SET value = 1 + (SELECT MAX(n) FROM
+                 (SELECT value AS n UNION ALL SELECT COALESCE(MAX(number), 0) FROM ticket) AS taken)
+             WHERE name = $1 RETURNING value"
+        }
+        _ => {
+            "UPDATE counter SET value = 1 + (SELECT MAX(n) FROM
+                 (SELECT value AS n UNION ALL SELECT COALESCE(MAX(id), 0) FROM message) AS taken)
+             WHERE name = $1 RETURNING value"
+        }
+    };
+    let first: Option<i64> = on!(tx.stored(), |conn| sqlx::query_scalar(sql).bind(name).fetch_optional(conn).await)
+        .during("take a number")?;
     let first = first.ok_or_else(|| StoreError::Missing { what: format!("counter {name}") })?;
     tx.pending.counters.insert(name, first);
     Ok(first)

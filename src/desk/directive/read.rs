@@ -11,7 +11,8 @@ use crate::words::TicketNumber;
 pub fn read(text: &str, context: &Context) -> Reading {
     let source: Vec<&str> = text.lines().collect();
     let candidates: Vec<Option<Candidate>> = source.iter().map(|line| candidate(line)).collect();
-    if candidates.iter().all(Option::is_none) {
+    let trailing: Vec<Option<Candidate>> = source.iter().map(|line| trailing(line, context)).collect();
+    if candidates.iter().chain(&trailing).all(Option::is_none) {
         return Reading { lines: Vec::new(), rest: text.to_owned() };
     }
     // The last words stand above the signature, and a directive below them as well.
@@ -22,7 +23,10 @@ pub fn read(text: &str, context: &Context) -> Reading {
     let mut at = 0;
     while at < source.len() {
         let Some(found) = &candidates[at] else {
-            kept.push(source[at]);
+            match &trailing[at] {
+                Some(found) => lines.push(not_alone(source[at], found, outer[at])),
+                None => kept.push(source[at]),
+            }
             at += 1;
             continue;
         };
@@ -81,6 +85,32 @@ impl Candidate {
         let sign = if self.ticket.is_some() { "" } else { "#" };
         format!("{ticket}{sign}{verb} {}", self.arguments).trim_end().to_owned()
     }
+}
+
+/// Verbs that nobody writes at the end of a sentence without meaning them, where what follows is what they take.
+const MEANT: [&str; 11] = ["done", "time", "cat", "p1", "p2", "p3", "p4", "called", "onsite", "spam", "undo"];
+
+/// `…, is replaced. #done 15m`: the end of a line of text that is a directive if it stood alone.
+fn trailing(line: &str, context: &Context) -> Option<Candidate> {
+    let plain = plain(line);
+    let (before, after) = plain.rsplit_once(" #")?;
+    if before.trim().is_empty() || candidate(line).is_some() {
+        return None;
+    }
+    let found = split(after)?;
+    let Known::Verb(verb) = look_up(&found.verb) else { return None };
+    let bare = found.arguments.is_empty() || matches!(verb.name, "done" | "time" | "cat" | "called");
+    let understood = bare && argument::parse(verb.name, &found.arguments, context).is_ok();
+    (MEANT.contains(&verb.name) && understood).then_some(found)
+}
+
+/// Refused, and put right on a line of its own where that would be taken.
+fn not_alone(line: &str, found: &Candidate, outer: bool) -> Line {
+    let directive = found.line(&found.verb);
+    let text = line.rsplit_once('#').or_else(|| line.rsplit_once('＃')).map_or("", |(text, _)| text.trim());
+    let suggestions = if outer { vec![format!("{text}\n{directive}")] } else { Vec::new() };
+    let why = format!("{directive} must stand on a line of its own, among the first or last lines");
+    Line { raw: line.trim().to_owned(), ticket: None, parsed: Err(Refusal { why, suggestions }) }
 }
 
 fn misplaced(found: &Candidate) -> Refusal {
