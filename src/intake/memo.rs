@@ -1,6 +1,7 @@
 //! What a batch of mails needs to know, looked up for all of them at once and kept true by what the batch itself does.
 //! What is not here is read when it is asked for: the memo saves statements and decides nothing.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -93,6 +94,8 @@ impl Memo {
         for (client, number, subject) in tickets::resolved_of_clients(unit.tx, &clients, RESOLVED).await? {
             resolved.entry(client).or_default().push((number, subject));
         }
+        self.earlier.values_mut().for_each(|earlier| earlier.recent.sort_by_key(|recent| Reverse(recent.number)));
+        resolved.values_mut().for_each(|list| list.sort_by_key(|(number, _)| Reverse(*number)));
         self.resolved = resolved.into_iter().map(|(client, list)| (client, Arc::new(list))).collect();
         Ok(())
     }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::QueryBuilder;
 
 use super::Recent;
-use crate::store::pending::{any_of, lists};
+use crate::store::pending::{any_of, lists, pieces};
 use crate::store::{During, StoreError, Tx, on};
 use crate::words::{ClientKey, ContactId, Status, TicketNumber};
 
@@ -25,7 +25,7 @@ pub async fn counts_of(tx: &mut Tx, requesters: &[ContactId]) -> Result<Vec<(Con
     Ok(all)
 }
 
-/// The latest tickets of each of these contacts, newest first.
+/// The latest tickets of each of these contacts, newest first. One look into the index for each: a join would read all tickets on Postgres.
 pub async fn recents_of(
     tx: &mut Tx,
     requesters: &[ContactId],
@@ -33,16 +33,17 @@ pub async fn recents_of(
 ) -> Result<Vec<(ContactId, Recent)>, StoreError> {
     type Found = (ContactId, TicketNumber, String, Status, DateTime<Utc>);
     let mut all = Vec::new();
-    for piece in lists(requesters) {
+    for piece in pieces(requesters) {
         let found: Vec<Found> = on!(tx, |conn| {
-            let mut sql = QueryBuilder::new(
-                "SELECT c.id, t.number, t.subject, t.status, t.received_at
-                 FROM contact c JOIN ticket t ON t.number IN
-                    (SELECT own.number FROM ticket own WHERE own.requester = c.id ORDER BY own.number DESC LIMIT ",
-            );
-            sql.push_bind(limit).push(") WHERE c.id IN (");
-            any_of(&mut sql, piece);
-            sql.push(" ORDER BY t.number DESC");
+            let mut sql = QueryBuilder::new("");
+            for (place, requester) in piece.iter().enumerate() {
+                sql.push(if place == 0 { "" } else { " UNION ALL " })
+                    .push("SELECT * FROM (SELECT requester, number, subject, status, received_at FROM ticket WHERE requester = ")
+                    .push_bind(*requester)
+                    .push(" ORDER BY number DESC LIMIT ")
+                    .push_bind(limit)
+                    .push(") AS latest");
+            }
             sql.build_query_as().fetch_all(conn).await
         })
         .during("read people's tickets")?;
@@ -60,17 +61,17 @@ pub async fn resolved_of_clients(
     limit: i64,
 ) -> Result<Vec<(ClientKey, TicketNumber, String)>, StoreError> {
     let mut all = Vec::new();
-    for piece in lists(clients) {
+    for piece in pieces(clients) {
         let found: Vec<(ClientKey, TicketNumber, String)> = on!(tx, |conn| {
-            let mut sql = QueryBuilder::new(
-                "SELECT c.key, t.number, t.subject
-                 FROM client c JOIN ticket t ON t.number IN
-                    (SELECT own.number FROM ticket own
-                     WHERE own.client = c.key AND own.status IN ('resolved', 'closed') ORDER BY own.number DESC LIMIT ",
-            );
-            sql.push_bind(limit).push(") WHERE c.key IN (");
-            any_of(&mut sql, piece);
-            sql.push(" ORDER BY t.number DESC");
+            let mut sql = QueryBuilder::new("");
+            for (place, client) in piece.iter().enumerate() {
+                sql.push(if place == 0 { "" } else { " UNION ALL " })
+                    .push("SELECT * FROM (SELECT client, number, subject FROM ticket WHERE client = ")
+                    .push_bind(client)
+                    .push(" AND status IN ('resolved', 'closed') ORDER BY number DESC LIMIT ")
+                    .push_bind(limit)
+                    .push(") AS latest");
+            }
             sql.build_query_as().fetch_all(conn).await
         })
         .during("look for similar tickets")?;
