@@ -363,3 +363,26 @@ fn every_skill_of_the_default_rules_is_had_by_a_tech_of_the_example() {
         assert!(rule.skill.as_ref().is_none_or(|skill| skills.contains(&skill.as_str())), "{:?}", rule.skill);
     }
 }
+
+/// An expression is asked only where a text has what its matches begin with: whatever that is, nothing may be missed.
+#[test]
+fn an_expression_is_found_whatever_its_matches_begin_with() {
+    let rules = |expression: &str| {
+        let together = vec![vec![format!("/{expression}/")], vec!["till".to_owned()]];
+        Rules::compile(vec![Rule { together, any: Vec::new(), ..rule("expression", &[]) }]).unwrap()
+    };
+    for (expression, text) in [
+        (r" (no|none) (\w+ )?works ", "none here works, the till"),
+        (r" (the )?(whole|entire) \w+ ", "entire office, the till"),
+        (r"[2-9]\d people", "at the till 45 people wait"),
+        (r" \w+s are dead ", "the tills are dead, each till"),
+        (r" not? ", "no till"),
+        (r" (a|b|c|d|e)(f|g|h|i|j)(k|l|m|n|o)(p|q|r|s|t) ", "the till cgmp"),
+        (r"", "a till"),
+    ] {
+        let verdict = triage(&rules(expression), "", text);
+        assert_eq!(verdict.priority, Priority::P1, "{expression} in \"{text}\": {verdict:?}");
+        let verdict = triage(&rules(expression), "", "nothing of it");
+        assert_eq!(verdict.priority, Priority::P3, "{expression}");
+    }
+}

@@ -5,16 +5,16 @@ use chrono::TimeDelta;
 use super::case::{Case, Unit};
 use super::managers;
 use crate::store::StoreError;
-use crate::store::outbox::{self, Acknowledged};
+use crate::store::outbox::Acknowledged;
 
 /// A mail that comes so soon after our acknowledgement, about the same, may be a machine's answer to it.
 const QUICK: TimeDelta = TimeDelta::minutes(2);
 /// A mailbox's arrival times are whole seconds: an answer may seem to come before what it answers.
 const ROUNDED: TimeDelta = TimeDelta::seconds(1);
 /// So many rounds …
-const ROUNDS: i64 = 3;
+pub(super) const ROUNDS: i64 = 3;
 /// … within this time are an argument.
-const WITHIN: TimeDelta = TimeDelta::minutes(30);
+pub(super) const WITHIN: TimeDelta = TimeDelta::minutes(30);
 /// How long acknowledgements to such a sender are paused.
 const PAUSE: TimeDelta = TimeDelta::hours(4);
 
@@ -30,15 +30,17 @@ pub(super) async fn lets_through(
     if unit.now.timestamp() < unit.paused_until(&name).await? {
         return Ok(false);
     }
-    if lately < ROUNDS {
-        return Ok(true);
-    }
-    let mut mails = outbox::acknowledged_since(unit.tx, address, unit.now - WITHIN).await?;
     let ticket = &case.ticket;
     let this = Acknowledged { written_at: unit.now, received_at: ticket.received_at, subject: ticket.subject.clone() };
-    mails.push(this);
+    if lately < ROUNDS {
+        unit.note_acknowledged(address, this);
+        return Ok(true);
+    }
+    let mut mails = unit.acknowledged(address, unit.now - WITHIN).await?;
+    mails.push(this.clone());
     let rounds = rounds(&mails);
     if rounds < ROUNDS {
+        unit.note_acknowledged(address, this);
         return Ok(true);
     }
     let until = unit.now + PAUSE;

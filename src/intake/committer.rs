@@ -12,7 +12,7 @@ use crate::store::inbound::{self, NewInbound};
 use crate::store::{Db, StoreError};
 
 /// One transaction keeps at most this many mails …
-const BATCH: usize = 64;
+const BATCH: usize = 256;
 /// … or this many bytes.
 const BATCH_BYTES: usize = 4 << 20;
 

@@ -1,16 +1,18 @@
 //! Mail to techs and managers that grows: what goes beyond the limit is held and told in one list, never dropped (rule 11).
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 
 use super::case::{Case, Unit};
 use super::letter::{self, TechLetter};
-use crate::desk::firm::Tech;
+use crate::desk::firm::{Firm, Tech};
 use crate::mail::{Attachment, parse, reply};
 use crate::notice::{self, GatheredEntry, GatheredFacts, MailtoLinks, tech_subject};
 use crate::outbox::Class;
 use crate::store::outbox::held::{self, Flow, Held};
 use crate::store::tokens::Purpose;
-use crate::store::{StoreError, tickets};
+use crate::store::{StoreError, Tx, tickets};
 use crate::words::{Priority, Status};
 
 /// So much goes into one list; what is left over goes into the next one at once.
@@ -46,13 +48,12 @@ pub(super) async fn holds(
     Ok(holds)
 }
 
-/// Looks up at once what every tech was written lately: a batch of mail goes to all of them.
-pub(super) async fn prepare(unit: &mut Unit<'_>) -> Result<(), StoreError> {
-    let addresses: Vec<String> = unit.firm().techs.iter().filter_map(|tech| tech.emails.first().cloned()).collect();
-    unit.flows = addresses.iter().map(|address| (address.clone(), Flow::default())).collect();
-    let since = unit.now - unit.firm().gather.within;
-    unit.flows.extend(held::flows(unit.tx, &addresses, since).await?);
-    Ok(())
+/// What every tech was written lately, by address, looked up at once: a batch of mail goes to all of them.
+pub(super) async fn flows(tx: &mut Tx, firm: &Firm, now: DateTime<Utc>) -> Result<HashMap<String, Flow>, StoreError> {
+    let addresses: Vec<String> = firm.techs.iter().filter_map(|tech| tech.emails.first().cloned()).collect();
+    let mut flows: HashMap<String, Flow> = addresses.iter().map(|address| (address.clone(), Flow::default())).collect();
+    flows.extend(held::flows(tx, &addresses, now - firm.gather.within).await?);
+    Ok(flows)
 }
 
 /// When the next list is to be written; `None` when nothing is held.

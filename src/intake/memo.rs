@@ -2,32 +2,38 @@
 //! What is not here is read when it is asked for: the memo saves statements and decides nothing.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::case::Unit;
 use super::read::Ready;
 use super::{breaker, gather};
+use crate::desk::assign::Load;
+use crate::desk::firm::Firm;
+use crate::store::outbox::Acknowledged;
+use crate::store::outbox::held::Flow;
 use crate::store::people::{self, Contact};
 use crate::store::tickets::{self, Recent};
-use crate::store::{StoreError, inbound, jobs, outbox, time};
+use crate::store::{Db, StoreError, inbound, jobs, outbox, time};
 use crate::words::{ClientKey, ContactId, InboundId, Minutes, TicketNumber};
 
 #[derive(Debug, Default)]
 pub struct Memo {
     /// Earlier mails by the hash of their content; `None` for a hash that is new.
-    contents: HashMap<String, Option<(InboundId, Option<TicketNumber>)>>,
+    contents: Contents,
     muted: HashMap<String, bool>,
     contacts: HashMap<String, Contact>,
     /// Each contact's other tickets.
     earlier: HashMap<ContactId, Earlier>,
     /// Automatic mails to an address in the last hour and day.
     automatic: HashMap<String, (i64, i64)>,
+    /// The latest acknowledgements to those who had enough automatic mail for the breaker to look at them.
+    acknowledged: HashMap<String, Vec<Acknowledged>>,
     /// Until when the breaker pauses acknowledgements to an address, in seconds of Unix time; 0 where it does not.
     paused: HashMap<String, i64>,
-    resolved: HashMap<ClientKey, Arc<Vec<(TicketNumber, String)>>>,
+    resolved: Resolved,
     used: HashMap<ClientKey, Minutes>,
 }
 
@@ -44,61 +50,119 @@ const RECENT: i64 = 3;
 /// Among so many resolved tickets of a client similar ones are looked for.
 const RESOLVED: i64 = 200;
 
-/// Looks up what a batch will ask for. One mail alone asks for itself.
-pub(super) async fn prepare(unit: &mut Unit<'_>, batch: &[Ready]) -> Result<(), StoreError> {
+/// Looks up what a batch will ask for; one mail alone asks for itself. Nothing is written in the batch's transaction yet, so other
+/// connections see what it sees, and the look-ups go beside each other.
+pub(super) async fn prepare(unit: &mut Unit<'_>, db: &Db, batch: &[Ready]) -> Result<(), StoreError> {
     if batch.len() < 2 {
         return Ok(());
     }
-    let hashes: Vec<String> = batch.iter().map(|mail| mail.mail.content_hash.clone()).collect();
-    let senders: Vec<String> = batch.iter().map(Ready::sender).collect::<BTreeSet<_>>().into_iter().collect();
-    let mut memo = Memo { contents: hashes.iter().map(|hash| (hash.clone(), None)).collect(), ..Memo::default() };
-    for (hash, id, ticket) in inbound::same_contents(unit.tx, &hashes).await? {
-        memo.contents.insert(hash, Some((id, ticket)));
-    }
-    memo.muted = senders.iter().map(|sender| (sender.clone(), false)).collect();
-    memo.muted.extend(people::muted(unit.tx, &senders).await?.into_iter().map(|sender| (sender, true)));
-    for contact in people::by_addresses(unit.tx, &senders).await? {
-        memo.contacts.insert(contact.address.clone(), contact);
-    }
-    memo.automatic = senders.iter().map(|sender| (sender.clone(), (0, 0))).collect();
-    let (hour, day) = (unit.now - TimeDelta::hours(1), unit.now - TimeDelta::hours(24));
-    for (recipient, in_hour, in_day) in outbox::automatic_of(unit.tx, &senders, hour, day).await? {
-        memo.automatic.insert(recipient, (in_hour, in_day));
-    }
-    let names: Vec<String> = senders.iter().map(|sender| breaker::pause_of(sender)).collect();
-    memo.paused = names.iter().map(|name| (name.clone(), 0)).collect();
-    memo.paused.extend(jobs::counters(unit.tx, &names).await?);
-    memo.tickets(unit).await?;
-    unit.memo = memo;
-    gather::prepare(unit).await?;
-    unit.loads = Some(tickets::loads(unit.tx).await?);
+    let senders: BTreeSet<String> = batch.iter().map(Ready::sender).collect();
+    let senders: Vec<String> = senders.into_iter().collect();
+    let (now, firm) = (unit.now, unit.firm());
+    let (mails, people, written) =
+        tokio::try_join!(mails(db, batch, &senders), people(db, &senders), written(db, batch, &senders, (now, firm)),)?;
+    let (contents, muted, paused, loads) = mails;
+    let (contacts, earlier, resolved) = people;
+    let (automatic, acknowledged, flows) = written;
+    unit.memo =
+        Memo { contents, muted, contacts, earlier, automatic, acknowledged, paused, resolved, used: HashMap::new() };
+    unit.flows = flows;
+    unit.loads = Some(loads);
     Ok(())
 }
 
-impl Memo {
-    /// The other tickets of the contacts and clients that are known by now.
-    async fn tickets(&mut self, unit: &mut Unit<'_>) -> Result<(), StoreError> {
-        let ids: Vec<ContactId> = self.contacts.values().map(|contact| contact.id).collect();
-        self.earlier = ids.iter().map(|id| (*id, Earlier::default())).collect();
-        for (id, count) in tickets::counts_of(unit.tx, &ids).await? {
-            self.earlier.entry(id).or_default().count = count;
-        }
-        for (id, recent) in tickets::recents_of(unit.tx, &ids, RECENT).await? {
-            self.earlier.entry(id).or_default().recent.push(recent);
-        }
-        let clients: HashSet<&ClientKey> =
-            self.contacts.values().filter_map(|contact| contact.client.as_ref()).collect();
-        let clients: Vec<ClientKey> = clients.into_iter().cloned().collect();
-        let mut resolved: HashMap<ClientKey, Vec<(TicketNumber, String)>> =
-            clients.iter().map(|key| (key.clone(), Vec::new())).collect();
-        for (client, number, subject) in tickets::resolved_of_clients(unit.tx, &clients, RESOLVED).await? {
-            resolved.entry(client).or_default().push((number, subject));
-        }
-        self.earlier.values_mut().for_each(|earlier| earlier.recent.sort_by_key(|recent| Reverse(recent.number)));
-        resolved.values_mut().for_each(|list| list.sort_by_key(|(number, _)| Reverse(*number)));
-        self.resolved = resolved.into_iter().map(|(client, list)| (client, Arc::new(list))).collect();
-        Ok(())
+type Contents = HashMap<String, Option<(InboundId, Option<TicketNumber>)>>;
+
+/// What came before, and who is not listened to; and the techs' loads.
+async fn mails(
+    db: &Db,
+    batch: &[Ready],
+    senders: &[String],
+) -> Result<(Contents, HashMap<String, bool>, HashMap<String, i64>, Vec<Load>), StoreError> {
+    let mut tx = db.read().await?;
+    let hashes: Vec<String> = batch.iter().map(|mail| mail.mail.content_hash.clone()).collect();
+    let mut contents: Contents = hashes.iter().map(|hash| (hash.clone(), None)).collect();
+    for (hash, id, ticket) in inbound::same_contents(&mut tx, &hashes).await? {
+        contents.insert(hash, Some((id, ticket)));
     }
+    let mut muted: HashMap<String, bool> = senders.iter().map(|sender| (sender.clone(), false)).collect();
+    muted.extend(people::muted(&mut tx, senders).await?.into_iter().map(|sender| (sender, true)));
+    let names: Vec<String> = senders.iter().map(|sender| breaker::pause_of(sender)).collect();
+    let mut paused: HashMap<String, i64> = names.iter().map(|name| (name.clone(), 0)).collect();
+    paused.extend(jobs::counters(&mut tx, &names).await?);
+    let loads = tickets::loads(&mut tx).await?;
+    tx.rollback().await?;
+    Ok((contents, muted, paused, loads))
+}
+
+type Resolved = HashMap<ClientKey, Arc<Vec<(TicketNumber, String)>>>;
+
+/// The contacts, and the other tickets of them and their clients.
+async fn people(
+    db: &Db,
+    senders: &[String],
+) -> Result<(HashMap<String, Contact>, HashMap<ContactId, Earlier>, Resolved), StoreError> {
+    let mut tx = db.read().await?;
+    let mut contacts = HashMap::new();
+    for contact in people::by_addresses(&mut tx, senders).await? {
+        contacts.insert(contact.address.clone(), contact);
+    }
+    let ids: Vec<ContactId> = contacts.values().map(|contact| contact.id).collect();
+    let mut earlier: HashMap<ContactId, Earlier> = ids.iter().map(|id| (*id, Earlier::default())).collect();
+    for (id, count) in tickets::counts_of(&mut tx, &ids).await? {
+        earlier.entry(id).or_default().count = count;
+    }
+    for (id, recent) in tickets::recents_of(&mut tx, &ids, RECENT).await? {
+        earlier.entry(id).or_default().recent.push(recent);
+    }
+    let clients: BTreeSet<&ClientKey> = contacts.values().filter_map(|contact| contact.client.as_ref()).collect();
+    let clients: Vec<ClientKey> = clients.into_iter().cloned().collect();
+    let mut resolved: HashMap<ClientKey, Vec<(TicketNumber, String)>> =
+        clients.iter().map(|key| (key.clone(), Vec::new())).collect();
+    for (client, number, subject) in tickets::resolved_of_clients(&mut tx, &clients, RESOLVED).await? {
+        resolved.entry(client).or_default().push((number, subject));
+    }
+    tx.rollback().await?;
+    earlier.values_mut().for_each(|earlier| earlier.recent.sort_by_key(|recent| Reverse(recent.number)));
+    resolved.values_mut().for_each(|list| list.sort_by_key(|(number, _)| Reverse(*number)));
+    Ok((contacts, earlier, resolved.into_iter().map(|(client, list)| (client, Arc::new(list))).collect()))
+}
+
+type Written = (HashMap<String, (i64, i64)>, HashMap<String, Vec<Acknowledged>>, HashMap<String, Flow>);
+
+/// What the senders and the techs were written lately.
+async fn written(
+    db: &Db,
+    batch: &[Ready],
+    senders: &[String],
+    (now, firm): (DateTime<Utc>, &Firm),
+) -> Result<Written, StoreError> {
+    let mut tx = db.read().await?;
+    let mut automatic: HashMap<String, (i64, i64)> = senders.iter().map(|sender| (sender.clone(), (0, 0))).collect();
+    let (hour, day) = (now - TimeDelta::hours(1), now - TimeDelta::hours(24));
+    for (recipient, in_hour, in_day) in outbox::automatic_of(&mut tx, senders, hour, day).await? {
+        automatic.insert(recipient, (in_hour, in_day));
+    }
+    let looked_at = over_rounds(batch, &automatic);
+    let mut acknowledged: HashMap<String, Vec<Acknowledged>> =
+        looked_at.iter().map(|address| (address.clone(), Vec::new())).collect();
+    for (address, mail) in outbox::acknowledged_of(&mut tx, &looked_at, now - breaker::WITHIN).await? {
+        acknowledged.entry(address).or_default().push(mail);
+    }
+    let flows = gather::flows(&mut tx, firm, now).await?;
+    tx.rollback().await?;
+    Ok((automatic, acknowledged, flows))
+}
+
+/// Senders who come over the breaker's number of rounds with this batch.
+fn over_rounds(batch: &[Ready], automatic: &HashMap<String, (i64, i64)>) -> Vec<String> {
+    let mut counts: BTreeMap<String, i64> = BTreeMap::new();
+    for mail in batch {
+        *counts.entry(mail.sender()).or_default() += 1;
+    }
+    let in_hour = |sender: &String| automatic.get(sender).map_or(0, |(in_hour, _)| *in_hour);
+    let over = counts.into_iter().filter(|(sender, count)| in_hour(sender) + count > breaker::ROUNDS);
+    over.map(|(sender, _)| sender).collect()
 }
 
 impl Unit<'_> {
@@ -199,6 +263,26 @@ impl Unit<'_> {
         if let Some((hour, day)) = self.memo.automatic.get_mut(address) {
             *hour += 1;
             *day += 1;
+        }
+    }
+
+    /// Requests of this sender that were acknowledged since that moment, the oldest first.
+    pub(super) async fn acknowledged(
+        &mut self,
+        address: &str,
+        since: DateTime<Utc>,
+    ) -> Result<Vec<Acknowledged>, StoreError> {
+        if let Some(mails) = self.memo.acknowledged.get(address) {
+            return Ok(mails.clone());
+        }
+        let found = outbox::acknowledged_of(self.tx, &[address.to_owned()], since).await?;
+        Ok(found.into_iter().map(|(_, mail)| mail).collect())
+    }
+
+    /// An acknowledgement is about to be written.
+    pub(super) fn note_acknowledged(&mut self, address: &str, mail: Acknowledged) {
+        if let Some(mails) = self.memo.acknowledged.get_mut(address) {
+            mails.push(mail);
         }
     }
 

@@ -53,7 +53,8 @@ impl Changed {
     }
 }
 
-const BATCH: i64 = 64;
+/// Mails of one transaction: of a backlog a large one, because what comes before the first row and after the last one is done by one core.
+const BATCH: i64 = 256;
 /// So many outgoing mails of a batch are written while the next inbound ones are worked on.
 const WRITTEN_BEHIND: usize = 64;
 const BATCH_BYTES: i64 = 4 << 20;
@@ -84,7 +85,7 @@ impl Worker {
             self.beat.beat();
             let look = self.beat.turn.look();
             let step = match found.last().copied() {
-                Some(id) => self.alone(id).await.map(|()| found.pop().is_some()),
+                Some(id) => Box::pin(self.alone(id)).await.map(|()| found.pop().is_some()),
                 None => Box::pin(self.batch(&mut ahead)).await,
             };
             match step {
@@ -157,7 +158,7 @@ impl Worker {
         match self.trial.read(&row, &self.stop).await {
             Tried::Fine => {
                 let (office, ready) = self.prepared(vec![row]).await?;
-                self.process(&office, &ready).await.map(drop)
+                self.process(&office, &ready, &Notify::new()).await.map(drop)
             }
             Tried::Stopped => Ok(()),
             Tried::Died { how } => self.quarantine(&row, &format!("reading it {how}")).await,
@@ -177,9 +178,20 @@ impl Worker {
                 let last = ready.iter().map(|mail| mail.row.id).max().unwrap_or(InboundId(0));
                 if ready.iter().any(|mail| mail.row.size > ALONE) {
                     // Not two of that size in memory.
-                    return self.process(&office, &ready).await.map(|_| true);
+                    return self.process(&office, &ready, &Notify::new()).await.map(|_| true);
                 }
-                let (done, after) = tokio::join!(self.process(&office, &ready), self.next(last));
+                // What was kept while we waited for the database's writer belongs to the next batch.
+                let begun = Notify::new();
+                let work = async {
+                    let done = self.process(&office, &ready, &begun).await;
+                    begun.notify_one();
+                    done
+                };
+                let look = async {
+                    begun.notified().await;
+                    self.next(last).await
+                };
+                let (done, after) = tokio::join!(work, look);
                 let all_decided = done?;
                 *ahead = match after? {
                     // Something may have been kept since.
@@ -229,13 +241,13 @@ impl Worker {
         Ok((office, ready))
     }
 
-    /// False when a mail was left to be tried again.
-    async fn process(&self, office: &Office, ready: &[Ready]) -> Result<bool, StoreError> {
+    /// False when a mail was left to be tried again. Tells when its transaction has begun.
+    async fn process(&self, office: &Office, ready: &[Ready], begun: &Notify) -> Result<bool, StoreError> {
         if ready.is_empty() {
             return Ok(true);
         }
         let panics = self.panics_so_far();
-        match AssertUnwindSafe(self.commit(office, ready)).catch_unwind().await {
+        match AssertUnwindSafe(self.commit(office, ready, begun)).catch_unwind().await {
             Ok(Ok(())) => {}
             Ok(Err(error)) if !is_of_a_mail(&error) => return Err(error),
             // One of them made us panic, or the database refuses what it brings: each for itself then.
@@ -255,7 +267,7 @@ impl Worker {
 
     /// One mail in a transaction of its own; where that cannot be, the mail is set aside and nothing of it is left.
     async fn one(&self, office: &Office, mail: &Ready) -> Result<(), StoreError> {
-        match AssertUnwindSafe(self.commit(office, std::slice::from_ref(mail))).catch_unwind().await {
+        match AssertUnwindSafe(self.commit(office, std::slice::from_ref(mail), &Notify::new())).catch_unwind().await {
             Ok(Err(error)) if is_of_a_mail(&error) => self.quarantine(&mail.row, &chain(&error)).await,
             Ok(done) => done,
             Err(_) => self.panicked(mail).await,
@@ -298,9 +310,9 @@ impl Worker {
     }
 
     /// One transaction for the batch.
-    async fn commit(&self, office: &Office, ready: &[Ready]) -> Result<(), StoreError> {
+    async fn commit(&self, office: &Office, ready: &[Ready], begun: &Notify) -> Result<(), StoreError> {
         loop {
-            match self.try_commit(office, ready).await {
+            match self.try_commit(office, ready, begun).await {
                 Err(error @ StoreError::Again { .. }) => {
                     self.beat.beat();
                     if self.stop.is_cancelled() {
@@ -312,10 +324,11 @@ impl Worker {
         }
     }
 
-    async fn try_commit(&self, office: &Office, ready: &[Ready]) -> Result<(), StoreError> {
+    async fn try_commit(&self, office: &Office, ready: &[Ready], begun: &Notify) -> Result<(), StoreError> {
         let mut tx = self.db.write().await?;
+        begun.notify_one();
         let mut unit = Unit::new(&mut tx, office, self.clock.now());
-        memo::prepare(&mut unit, ready).await?;
+        memo::prepare(&mut unit, &self.db, ready).await?;
         let mut decided = Vec::with_capacity(ready.len());
         for mail in ready {
             decided.push(process::process(&mut unit, mail).await?);

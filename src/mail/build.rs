@@ -236,8 +236,9 @@ enum Content {
 
 /// CRLF line ends, no NUL or other control characters.
 fn lines(text: &str) -> String {
-    let plain = |&byte: &u8| (b' '..0x7f).contains(&byte) || byte == b'\n' || byte == b'\t';
-    let cleaned = match text.as_bytes().iter().all(plain) {
+    // Without a way out in the middle the look at every byte goes many at a time.
+    let plain = |byte: u8| (b' '..0x7f).contains(&byte) | (byte == b'\n') | (byte == b'\t');
+    let cleaned = match text.bytes().fold(true, |all, byte| all & plain(byte)) {
         true => Cow::Borrowed(text),
         false => {
             let text = text.replace("\r\n", "\n").replace('\r', "\n");
@@ -245,19 +246,32 @@ fn lines(text: &str) -> String {
         }
     };
     let mut out = String::with_capacity(cleaned.len() + cleaned.len() / 16);
-    for line in cleaned.split_inclusive('\n') {
-        match line.strip_suffix('\n') {
-            Some(line) => out.extend([line, "\r\n"]),
-            None => out.push_str(line),
-        }
+    let mut from = 0;
+    for at in memchr::memchr_iter(b'\n', cleaned.as_bytes()) {
+        out.push_str(&cleaned[from..at]);
+        out.push_str("\r\n");
+        from = at + 1;
     }
+    out.push_str(&cleaned[from..]);
     out
+}
+
+/// Every line, without its end, has at most so many bytes.
+fn lines_fit(text: &str, most: usize) -> bool {
+    let mut from = 0;
+    for at in memchr::memchr_iter(b'\n', text.as_bytes()) {
+        if at - from > most + 1 {
+            return false;
+        }
+        from = at + 1;
+    }
+    text.len() - from <= most
 }
 
 /// The part of a mail that is HTML. In ASCII and short lines it needs no transfer encoding.
 fn html_part(html: &str) -> SinglePart {
     let html = lines(&ascii(html));
-    if html.is_ascii() && html.lines().all(|line| line.len() <= MAX_LINE) {
+    if html.is_ascii() && lines_fit(&html, MAX_LINE) {
         let body = Body::dangerous_pre_encoded(html.into_bytes(), ContentTransferEncoding::SevenBit);
         return SinglePart::builder().header(ContentType::TEXT_HTML).body(body);
     }

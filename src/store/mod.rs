@@ -48,6 +48,10 @@ macro_rules! on {
 }
 pub(crate) use on;
 
+/// Statements that each connection keeps prepared. Lists of several lengths make more texts than the hundred that sqlx keeps, and
+/// preparing one costs more than running it.
+const PREPARED: usize = 512;
+
 /// An open database. Cloning is cheap; all clones share the connections.
 #[derive(Debug, Clone)]
 pub enum Db {
@@ -95,6 +99,7 @@ impl Db {
             Some(path) => Db::open_sqlite(Path::new(path)).await,
             None => {
                 let options = PgConnectOptions::from_str(url).during("read the database address")?;
+                let options = options.statement_cache_capacity(PREPARED);
                 let pool = PgPoolOptions::new()
                     .max_connections(8)
                     .acquire_timeout(Duration::from_secs(10))
@@ -115,6 +120,9 @@ impl Db {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5))
+            .statement_cache_capacity(PREPARED)
+            // The thread of a connection stops when so many rows wait for their reader, and is woken for each that is taken.
+            .row_buffer_size(1024)
             .pragma("journal_size_limit", "67108864")
             // `shorten_log` does it beside the writer; this is the bound for when it falls behind or does not run. 64 MiB.
             .pragma("wal_autocheckpoint", "16384")

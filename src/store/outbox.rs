@@ -3,14 +3,15 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::QueryBuilder;
 
-use super::pending::{any_of, lists, piece_of};
+use super::pending::{any_of, lists};
 use super::{Conn, During, StoreError, Tx, on};
-use crate::mail::build::BuildError;
 use crate::words::{OutboxId, TicketNumber};
 
 pub mod held;
+mod making;
 mod row;
 
+pub(super) use making::{Making, make};
 pub use row::{Claimed, Class, Content, NEVER, NewMail, Outcome, Row, State, UNCERTAIN_RETRIES};
 
 /// Puts a mail into the outbox; where a row with its dedupe key is there already, nothing is written.
@@ -18,16 +19,9 @@ pub fn insert(tx: &mut Tx, mail: NewMail, now: DateTime<Utc>) {
     tx.pending.mails.push((mail, now));
 }
 
-pub(super) async fn insert_all(conn: &mut Conn, mut rows: Vec<(NewMail, DateTime<Utc>)>) -> Result<(), StoreError> {
-    while let Some(size) = piece_of(rows.len()) {
-        let later = rows.split_off(size);
-        let piece = std::mem::replace(&mut rows, later).into_iter().map(|(mut mail, now)| {
-            let content = std::mem::replace(&mut mail.content, Content::Written(Vec::new()));
-            Ok((mail, content.written()?, now))
-        });
-        let piece: Vec<(NewMail, Vec<u8>, DateTime<Utc>)> = piece
-            .collect::<Result<_, BuildError>>()
-            .map_err(|error| StoreError::Refused(format!("a mail could not be written: {error}")))?;
+pub(super) async fn insert_all(conn: &mut Conn, makings: Vec<Making>) -> Result<(), StoreError> {
+    for making in makings {
+        let piece = making.made().await?;
         on!(conn, |conn| {
             let mut sql = QueryBuilder::new(
                 "INSERT INTO outbox (dedupe_key, class, state, kind, automatic, ticket, envelope_from, recipient,
@@ -297,7 +291,7 @@ pub async fn automatic_of(
 }
 
 /// A mail that was acknowledged.
-#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Acknowledged {
     /// When the acknowledgement was written.
     pub written_at: DateTime<Utc>,
@@ -305,22 +299,31 @@ pub struct Acknowledged {
     pub subject: String,
 }
 
-/// This sender's requests that were acknowledged since that moment, the oldest first.
-pub async fn acknowledged_since(
+/// Requests of these senders that were acknowledged since that moment, each sender's oldest first.
+pub async fn acknowledged_of(
     tx: &mut Tx,
-    recipient: &str,
+    recipients: &[String],
     since: DateTime<Utc>,
-) -> Result<Vec<Acknowledged>, StoreError> {
-    on!(tx, |conn| sqlx::query_as(
-        "SELECT o.created_at AS written_at, t.received_at, t.subject FROM outbox o JOIN ticket t ON t.number = o.ticket
-         WHERE o.recipient = $1 AND o.created_at > $2 AND o.kind = 'acknowledgement'
-         ORDER BY o.created_at, o.id"
-    )
-    .bind(recipient)
-    .bind(since)
-    .fetch_all(conn)
-    .await)
-    .during("look for acknowledged mails")
+) -> Result<Vec<(String, Acknowledged)>, StoreError> {
+    type Found = (String, DateTime<Utc>, DateTime<Utc>, String);
+    let mut all = Vec::new();
+    for piece in lists(recipients) {
+        let found: Vec<Found> = on!(tx, |conn| {
+            let mut sql = QueryBuilder::new(
+                "SELECT o.recipient, o.created_at, t.received_at, t.subject FROM outbox o JOIN ticket t ON t.number = o.ticket
+                 WHERE o.kind = 'acknowledgement' AND o.created_at > ",
+            );
+            sql.push_bind(since).push(" AND o.recipient IN (");
+            any_of(&mut sql, piece);
+            sql.push(" ORDER BY o.created_at, o.id");
+            sql.build_query_as().fetch_all(conn).await
+        })
+        .during("look for acknowledged mails")?;
+        all.extend(found.into_iter().map(|(recipient, written_at, received_at, subject)| {
+            (recipient, Acknowledged { written_at, received_at, subject })
+        }));
+    }
+    Ok(all)
 }
 
 /// What a manager must still be told: refused for good, or uncertain without a further try though it must arrive.

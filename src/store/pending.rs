@@ -60,13 +60,14 @@ impl Pending {
 
     /// Writes all rows, those first that others refer to. After an error the transaction is of no use any more.
     pub async fn write(self, conn: &mut Conn) -> Result<(), StoreError> {
+        let mails = outbox::make(self.mails)?;
         tickets::fresh::insert(conn, &self.tickets).await?;
         tickets::fresh::append(conn, &self.events).await?;
         messages::insert_all(conn, &self.messages).await?;
         tickets::fresh::set_clocks(conn, &self.clocks).await?;
         tickets::fresh::set_timers(conn, &self.timers).await?;
         tokens::insert_all(conn, &self.tokens).await?;
-        outbox::insert_all(conn, self.mails).await?;
+        outbox::insert_all(conn, mails).await?;
         inbound::decide_all(conn, &self.decisions).await?;
         let assigned: Vec<(Login, DateTime<Utc>)> = self.assigned.into_iter().collect();
         tickets::fresh::note_assignments(conn, &assigned).await
@@ -97,7 +98,7 @@ pub(super) fn piece_of(rows: usize) -> Option<usize> {
 
 /// The values of `any_of`, so many for one statement.
 pub(super) fn lists<T>(values: &[T]) -> impl Iterator<Item = &[T]> {
-    values.chunks(64)
+    values.chunks(256)
 }
 
 /// The rest of `… IN (`: the values and the closing bracket. The last one is repeated, so that there are a few texts only.
@@ -108,7 +109,7 @@ where
     for<'q> &'q T: Encode<'q, DB> + Type<DB>,
 {
     let mut values_of = sql.separated(", ");
-    let size = [1, 4, 16, 64].into_iter().find(|size| values.len() <= *size).unwrap_or(values.len());
+    let size = [1, 4, 16, 64, 256].into_iter().find(|size| values.len() <= *size).unwrap_or(values.len());
     for value in values.iter().chain(values.last().into_iter().cycle().take(size - values.len())) {
         values_of.push_bind(value);
     }

@@ -9,6 +9,7 @@ use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use super::Rule;
 use super::doubt::Sign;
 use super::fold::{fold_phrase, is_unspaced};
+use super::inner::Inner;
 use super::signs::SIGNS;
 use super::typo::Vocabulary;
 
@@ -57,7 +58,7 @@ pub struct Rules {
     pub(super) regexes: RegexSet,
     pub(super) regex_rules: Vec<usize>,
     /// `/…/` in `together`, on the folded text.
-    pub(super) inner: Vec<(Regex, Vec<Use>)>,
+    pub(super) inner: Vec<Inner>,
     /// Rules that ask for no words: only for sender, client, source, hours.
     pub(super) wordless: Vec<usize>,
     pub(super) vocabulary: Vocabulary,
@@ -68,6 +69,8 @@ pub(super) struct Pattern {
     pub uses: Vec<Use>,
     /// With `true`: what keeps a shorter sign from counting.
     pub signs: Vec<(Sign, bool)>,
+    /// Indices of `inner` whose matches may begin so.
+    pub begins: Vec<usize>,
     pub spaced: (bool, bool),
 }
 
@@ -123,7 +126,7 @@ struct Build {
     patterns: Vec<Pattern>,
     regexes: Vec<String>,
     regex_rules: Vec<usize>,
-    inner: HashMap<String, (Regex, Vec<Use>)>,
+    inner: HashMap<String, Inner>,
     wordless: Vec<usize>,
     vocabulary: Vocabulary,
 }
@@ -247,26 +250,43 @@ impl Build {
     }
 
     fn inner_regex(&mut self, rule: &Rule, regex: &str, used: Use) {
-        if let Some((_, uses)) = self.inner.get_mut(regex) {
-            return uses.push(used);
+        if let Some(inner) = self.inner.get_mut(regex) {
+            return inner.uses.push(used);
         }
         match checked(regex, true) {
-            Ok(compiled) => {
-                self.inner.insert(regex.to_owned(), (compiled, vec![used]));
+            Ok(_) => {
+                self.inner.insert(regex.to_owned(), Inner::new(regex, used));
             }
             Err(why) => self.problem(&rule.name, "together", why),
         }
     }
 
+    /// The automaton looks for what the expression's matches begin with.
+    fn begin(&mut self, index: usize, inner: &mut Inner) {
+        let Some(beginnings) = inner.beginnings() else { return };
+        inner.always = false;
+        for text in beginnings {
+            let next = self.patterns.len();
+            let id = *self.ids.entry(text).or_insert(next);
+            if id == next {
+                self.patterns.push(Pattern::default());
+            }
+            self.patterns[id].begins.push(index);
+        }
+    }
+
     fn finish(mut self, rules: Vec<Rule>) -> Result<Rules, Vec<RuleProblem>> {
+        // Hits in the same order in every run, and so the same words in an explanation.
+        let mut inner: Vec<Inner> = std::mem::take(&mut self.inner).into_values().collect();
+        inner.sort_by(|a, b| a.written.cmp(&b.written));
+        for (index, inner) in inner.iter_mut().enumerate() {
+            self.begin(index, inner);
+        }
         let mut texts = vec![""; self.patterns.len()];
         for (text, id) in &self.ids {
             texts[*id] = text;
         }
         let automaton = AhoCorasick::new(&texts);
-        // Hits in the same order in every run, and so the same words in an explanation.
-        let mut inner: Vec<(Regex, Vec<Use>)> = std::mem::take(&mut self.inner).into_values().collect();
-        inner.sort_by(|(a, _), (b, _)| a.as_str().cmp(b.as_str()));
         let regexes = RegexSetBuilder::new(&self.regexes).case_insensitive(true).size_limit(64 * REGEX_MEMORY).build();
         if !self.problems.is_empty() {
             return Err(self.problems);
@@ -298,12 +318,12 @@ fn exception(word: &str) -> (&str, bool) {
 }
 
 /// In folded text every sign that is no letter or digit is ASCII, so that `\w` need not know all of Unicode: a tenth of the size.
-fn on_folded(regex: &str) -> String {
+pub(super) fn on_folded(regex: &str) -> String {
     regex.replace(r"\w", r"[a-z0-9_\u{80}-\u{10ffff}]")
 }
 
 /// Compiled alone, so that a problem names its rule.
-fn checked(written: &str, on_folded_text: bool) -> Result<Regex, String> {
+pub(super) fn checked(written: &str, on_folded_text: bool) -> Result<Regex, String> {
     if written.len() > LONGEST_REGEX {
         return Err(format!("a regex of {} bytes; at most {LONGEST_REGEX}", written.len()));
     }

@@ -3,6 +3,7 @@
 mod compile;
 mod doubt;
 mod fold;
+mod inner;
 mod signs;
 mod triage;
 mod typo;

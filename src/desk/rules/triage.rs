@@ -88,6 +88,7 @@ impl Rules {
     fn search(&self, text: &str) -> (BTreeMap<usize, Vec<Hit>>, Vec<Seen>) {
         let mut hits: BTreeMap<usize, Vec<Hit>> = BTreeMap::new();
         let mut seen = Vec::new();
+        let mut begun: Vec<bool> = self.inner.iter().map(|inner| inner.always).collect();
         for found in self.automaton.find_overlapping_iter(text) {
             let pattern = &self.patterns[found.pattern().as_usize()];
             let start = found.start() + usize::from(pattern.spaced.0);
@@ -95,12 +96,13 @@ impl Rules {
             for used in &pattern.uses {
                 hits.entry(used.rule).or_default().push(Hit { slot: used.slot, except: used.except, start, end });
             }
+            pattern.begins.iter().for_each(|inner| begun[*inner] = true);
             seen.extend(pattern.signs.iter().map(|(sign, except)| Seen { sign: *sign, except: *except, start, end }));
         }
-        for (regex, uses) in &self.inner {
-            for found in regex.find_iter(text).take(64) {
+        for inner in self.inner.iter().zip(begun).filter_map(|(inner, begun)| begun.then_some(inner)) {
+            for found in inner.regex().into_iter().flat_map(|regex| regex.find_iter(text).take(64)) {
                 let (start, end) = (found.start(), found.end());
-                for used in uses {
+                for used in &inner.uses {
                     hits.entry(used.rule).or_default().push(Hit { slot: used.slot, except: used.except, start, end });
                 }
             }

@@ -19,7 +19,7 @@ use crate::source::{Health, SourceError};
 use crate::store::cursor::known_keys;
 
 /// Batches at the intake at one time.
-const FLIGHTS: usize = 3;
+const FLIGHTS: usize = 8;
 /// Bytes at the intake at one time; a bigger mail goes when nothing else is there.
 const FLYING: u64 = 2 * batch::BYTES;
 /// Mails described in one go.
