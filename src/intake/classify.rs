@@ -5,7 +5,7 @@ use super::case::{Case, Deed, Unit};
 use super::tell::Tell;
 use crate::desk::event::Event;
 use crate::notice::Effect;
-use crate::store::{StoreError, messages, people, tickets};
+use crate::store::{StoreError, conversations, messages, people, tickets};
 use crate::words::{Category, ClientKey, ContactId, Priority, Status, TicketNumber};
 
 impl Case {
@@ -114,6 +114,7 @@ impl Case {
         }
         let into = target.ticket.number;
         messages::move_all(unit.tx, self.ticket.number, into).await?;
+        conversations::move_all(unit.tx, self.ticket.number, into).await?;
         let touch = self.ticket.first_touch.clone();
         let event = Event::MergedFrom {
             ticket: self.ticket.number,

@@ -10,6 +10,7 @@ use sqlx::{Executor, Transaction};
 use tokio::task::JoinHandle;
 
 pub mod checks;
+pub mod conversations;
 pub mod cursor;
 mod error;
 pub mod figures;
