@@ -8,17 +8,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
-use tokio::sync::watch as channel;
+use tokio::sync::{Notify, watch as channel};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::{self, Config, Dns};
-use crate::intake::Office;
+use crate::intake::{self, Intake, Office};
 use crate::lifecycle::{Heartbeats, Instance};
 use crate::mail::authentic::Verifier;
 use crate::notice::Texts;
 use crate::store::{Db, StoreError, people};
+use crate::web::hooks::{Hook, Hooks};
 use crate::{lifecycle, web};
 
 pub use desk::{Desk, shorten_log};
@@ -38,6 +39,7 @@ pub struct Daemon {
     pub db: Db,
     office: channel::Sender<Arc<Office>>,
     config: channel::Sender<Arc<Config>>,
+    hooks: channel::Sender<Arc<Vec<Hook>>>,
     heartbeats: Heartbeats,
     stop: CancellationToken,
     tasks: JoinSet<()>,
@@ -59,10 +61,12 @@ impl Daemon {
                 "[security] tech_mail = \"token\": a tech's mail is believed without DKIM; anybody who learns a reply address can write as that tech"
             );
         }
+        let hooks = channel::Sender::new(Arc::new(doors(&config)));
         let config = channel::Sender::new(Arc::new(config));
         let heartbeats = Heartbeats::default();
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
+        let kept = Arc::new(Notify::new());
         let desk = Desk {
             db: db.clone(),
             config: config.subscribe(),
@@ -73,13 +77,18 @@ impl Daemon {
             owner: instance.id().to_owned(),
             heartbeats: heartbeats.clone(),
             state: watch::DeskState::among(heartbeats.progress().clone()),
+            kept: Arc::clone(&kept),
         };
         let state = desk.state.clone();
         if let Some(listen) = config.borrow().web_listen {
             let listener = tokio::net::TcpListener::bind(listen).await.with_context(|| {
                 format!("cannot listen on {listen}: is another program there? [web] listen names the address")
             })?;
-            let routes = web::routes(watch::parts(&db, &heartbeats, &state, &clock));
+            // What is posted is kept whoever has the desk: its worker finds it.
+            let (intake, keeps) = Intake::new(64);
+            tasks.spawn(intake::commit(db.clone(), keeps, clock.clone(), kept, stop.clone()));
+            let door = Hooks { hooks: hooks.subscribe(), intake, db: db.clone(), clock: clock.clone() };
+            let routes = web::routes(watch::parts(&db, &heartbeats, &state, &clock, door));
             let stop = stop.clone();
             tasks.spawn(async move {
                 if let Err(error) = web::serve(listener, routes, web::PATIENCE, stop).await {
@@ -90,7 +99,7 @@ impl Daemon {
         tasks.spawn(desk.run(stop.clone()));
         tasks.spawn(lifecycle::watchdog(heartbeats.clone(), stop.clone()));
         tasks.spawn(watch::tell_of_rest(heartbeats.progress().clone(), stop.clone()));
-        Ok(Daemon { db, office, config, heartbeats, stop, tasks, _instance: instance })
+        Ok(Daemon { db, office, config, hooks, heartbeats, stop, tasks, _instance: instance })
     }
 
     /// Takes over a new config, or says why not; the old one stays then.
@@ -102,6 +111,7 @@ impl Daemon {
         mirror(&self.db, &new).await?;
         let office = Office { firm: Arc::clone(&new.firm), texts: Arc::new(texts) };
         self.office.send_replace(Arc::new(office));
+        self.hooks.send_replace(Arc::new(doors(&new)));
         self.config.send_replace(Arc::new(new));
         Ok(())
     }
@@ -125,6 +135,16 @@ impl Daemon {
         }
         self.db.close().await;
     }
+}
+
+/// The hooks as the web listener sees them.
+fn doors(config: &Config) -> Vec<Hook> {
+    let hook = |hook: &config::Hook| Hook {
+        name: hook.hook.name.clone(),
+        auth: hook.auth.clone(),
+        mapping: hook.hook.mapping.clone(),
+    };
+    config.hooks.iter().map(hook).collect()
 }
 
 async fn mirror(db: &Db, config: &Config) -> anyhow::Result<()> {

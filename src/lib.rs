@@ -5,6 +5,7 @@
 //! `mail` and `account` use nothing above `clock` and are open to all; `config` builds what `desk` defines and is imported by `cli` and `daemon` only.
 
 pub mod account;
+pub mod channel;
 pub mod cli;
 pub mod clock;
 pub mod config;

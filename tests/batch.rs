@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use deskd::channel::Form;
 use deskd::clock::{Clock, TestClock};
 use deskd::desk::event::{Event, Recorded};
 use deskd::desk::ticket::Ticket;
@@ -161,6 +162,7 @@ impl Door {
     /// Hands the mails in at once and returns when each has its fate.
     async fn take(&self, db: &Db, mails: &[String]) {
         let arrival = |(index, raw): (usize, &String)| Arrival {
+            form: Form::Mail,
             source: "drop".to_owned(),
             key: format!("{index}"),
             arrived_at: monday(),

@@ -397,6 +397,7 @@ async fn only_a_quarantined_arrival_can_be_tried_again() {
         ("three", Fate::Refused, "waits for DNS: claims to be Sam Ortiz"),
     ] {
         let new = NewInbound {
+            form: deskd::channel::Form::Mail,
             source: "support",
             source_key: key,
             arrived_at: moment,
@@ -404,7 +405,7 @@ async fn only_a_quarantined_arrival_can_be_tried_again() {
             junk: false,
             compressed: compressed.clone(),
         };
-        let id = inbound::keep(&mut tx, &[new], moment).await.unwrap()[0];
+        let id = inbound::keep(&mut tx, &[new], moment).await.unwrap()[0].0;
         let outcome = inbound::Outcome {
             fate,
             reason: Some(reason),

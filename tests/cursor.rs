@@ -24,6 +24,7 @@ async fn known_keys_are_those_of_this_source_also_in_long_lists() {
         let mut tx = db.write().await.unwrap();
         for (source, source_key) in [("support", "7/1"), ("support", "7/1200"), ("sales", "7/2")] {
             let new = inbound::NewInbound {
+                form: deskd::channel::Form::Mail,
                 source,
                 source_key,
                 arrived_at: at("2026-03-02 09:00"),

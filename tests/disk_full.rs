@@ -93,6 +93,7 @@ async fn after_a_full_disk_the_one_connection_that_writes_can_begin_again() {
     let keep = async |key: &str, bytes: usize| -> Result<(), StoreError> {
         let compressed = vec![7_u8; bytes];
         let new = inbound::NewInbound {
+            form: deskd::channel::Form::Mail,
             source: "drop",
             source_key: key,
             arrived_at: at("2026-03-02 09:00"),

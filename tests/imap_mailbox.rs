@@ -243,7 +243,7 @@ async fn mail_that_a_person_has_read_is_taken_and_one_moved_away_is_let_go() {
             }
         }
     }
-    let _ = batch.kept.send(());
+    let _ = batch.kept.send(batch.arrivals.len());
     running.until_well().await;
     running.stop().await;
     assert_eq!((server.count("support", ""), server.count("support", ".Processed")), (0, 1));

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use deskd::clock::Clock;
 use deskd::lifecycle::Heartbeats;
+use deskd::store::Db;
 use deskd::web::health::{Health, Part, Probe};
+use deskd::web::hooks::Hooks;
 use deskd::web::metrics::{Figures, Metrics};
 use deskd::web::{PATIENCE, Parts, routes, serve};
 use futures_util::FutureExt;
@@ -26,7 +29,16 @@ async fn start(health: Health, figures: Result<Figures, String>, patience: Durat
         let figures = figures.clone();
         async move { figures }.boxed()
     });
-    let router = routes(Parts { health, metrics: Metrics { version: "1.2.3", count } });
+    // Nobody asks the hooks here: tests/hooks.rs does, of a whole daemon.
+    let folder = crate::harness::scratch("web");
+    let db = Db::open(&format!("sqlite:{}", folder.path().join("desk.db").display())).await.unwrap();
+    let hooks = Hooks {
+        hooks: tokio::sync::watch::channel(Arc::default()).1,
+        intake: deskd::intake::Intake::new(1).0,
+        db,
+        clock: Clock::System,
+    };
+    let router = routes(Parts { health, metrics: Metrics { version: "1.2.3", count }, hooks });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
     let task = tokio::spawn(serve(listener, router, patience, stop.clone()));

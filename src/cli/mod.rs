@@ -3,6 +3,7 @@
 mod demo;
 mod dossier;
 mod events;
+mod hooks;
 mod inbound;
 mod mail;
 mod open;
@@ -70,6 +71,9 @@ enum Command {
     /// Try the rules of triage
     #[command(subcommand)]
     Rules(rules::RulesCommand),
+    /// Try what a delivery to a webhook would mean
+    #[command(subcommand)]
+    Hooks(hooks::HooksCommand),
     /// Look into a mail as deskd does
     #[command(subcommand)]
     Mail(mail::MailCommand),
@@ -153,6 +157,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Demo(args) => demo::run(paper, args).await?,
         Command::Migrate => migrate(named).await?,
         Command::Rules(rules::RulesCommand::Test { file, json }) => rules::test(named, &file, json)?,
+        Command::Hooks(hooks::HooksCommand::Test { name, file, json }) => hooks::test(named, &name, &file, json)?,
         command => {
             let opened = open::open(named).await?;
             let done = on_desk(&opened, paper, &command).await;
@@ -175,6 +180,7 @@ async fn on_desk(opened: &open::Opened, paper: Paper, command: &Command) -> Resu
             rules::replay(opened, paper, *since, *json).await
         }
         Command::Rules(rules::RulesCommand::Test { .. })
+        | Command::Hooks(_)
         | Command::Run
         | Command::Check
         | Command::Demo(_)

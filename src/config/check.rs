@@ -94,6 +94,9 @@ fn references(notes: &Notes, parts: &Parts<'_>) {
             known(place, "calendar", calendar, &calendars);
         }
     }
+    for client in &parts.hook_clients {
+        known(&client.place, "client", &client.value, &keys);
+    }
     for entry in &parts.rates {
         if let Some(client) = &entry.client {
             known(&client.place, "client", &client.value, &keys);

@@ -10,6 +10,7 @@ use chrono_tz::Tz;
 use toml::Spanned;
 use toml::de::DeTable;
 
+use super::hook::{self, Hook};
 use super::people::{self, ClientEntry, RateEntry, TechEntry};
 use super::problem::{Problem, Problems};
 use super::secret::{Secrets, Surroundings};
@@ -134,6 +135,8 @@ pub(super) struct Parts<'a> {
     pub source_names: Vec<Found<'a, String>>,
     pub mailbox_addresses: Vec<Found<'a, String>>,
     pub maildir_addresses: Vec<Found<'a, String>>,
+    pub hooks: Vec<Hook>,
+    pub hook_clients: Vec<Found<'a, String>>,
     pub calendars: HashMap<String, Arc<Calendar>>,
     pub oauth: HashMap<String, Arc<OAuth>>,
 }
@@ -182,7 +185,7 @@ fn build(sources: &[Source], around: &Surroundings, notes: &Notes, mut files: Ve
         rules: Arc::new(rules),
         ..firm(head?, &parts, limits, targets, escalations)
     };
-    let Parts { techs, clients, rates, mailboxes, maildirs, .. } = parts;
+    let Parts { techs, clients, rates, mailboxes, maildirs, hooks, .. } = parts;
     Some(Config {
         firm: Arc::new(firm),
         store_url,
@@ -190,6 +193,7 @@ fn build(sources: &[Source], around: &Surroundings, notes: &Notes, mut files: Ve
         web_listen,
         mailboxes: mailboxes.into_iter().map(|found| found.value).collect(),
         maildirs: maildirs.into_iter().map(|found| found.value).collect(),
+        hooks,
         out: out?,
         dns: security.dns,
         schedule,
@@ -216,6 +220,7 @@ fn firm(head: Head, parts: &Parts<'_>, limits: Limits, targets: [Targets; 4], es
         emergency_phone: head.emergency_phone,
         accept_strangers: head.accept_strangers,
         desks: desks(parts),
+        hooks: parts.hooks.iter().map(|hook| hook.hook.clone()).collect(),
         techs: parts.techs.iter().map(|entry| entry.tech.clone()).collect(),
         clients: parts.clients.iter().map(|entry| entry.client.clone()).collect(),
         calendars: parts.calendars.clone(),
@@ -396,6 +401,8 @@ fn parts<'a>(
         source_names: vec![],
         mailbox_addresses: vec![],
         maildir_addresses: vec![],
+        hooks: vec![],
+        hook_clients: vec![],
         calendars,
         oauth: HashMap::new(),
     };
@@ -411,6 +418,12 @@ fn parts<'a>(
             parts.source_names.extend(section.parse("name", value::name));
             parts.maildir_addresses.extend(section.parse("address", value::address));
             parts.maildirs.extend(servers.maildir(&section).map(|value| Found { value, place: place(&section) }));
+        }
+        for section in root.tables("hook") {
+            parts.source_names.extend(section.parse("name", value::name));
+            let (hook, client) = hook::hook(&section, around);
+            parts.hooks.extend(hook);
+            parts.hook_clients.extend(client);
         }
         parts.techs.extend(root.tables("tech").iter().map(|section| people::tech(section, zone)));
         parts.clients.extend(root.tables("client").iter().map(|section| people::client(section, zone)));

@@ -4,6 +4,7 @@ mod check;
 mod clockwork;
 mod cron_line;
 mod holidays;
+mod hook;
 mod hours;
 mod load;
 mod nearest;
@@ -26,6 +27,7 @@ use crate::desk::firm::{Firm, Gather};
 use crate::words::Login;
 
 pub use cron_line::{CronLine, Schedule};
+pub use hook::Hook;
 pub use load::{load, load_for, load_with};
 pub use people::{Billing, FeeDue, Rate};
 pub use problem::{Problem, Problems};
@@ -44,6 +46,7 @@ pub struct Config {
     pub web_listen: Option<SocketAddr>,
     pub mailboxes: Vec<Mailbox>,
     pub maildirs: Vec<Maildir>,
+    pub hooks: Vec<Hook>,
     pub out: Outgoing,
     pub dns: Dns,
     pub schedule: Schedule,

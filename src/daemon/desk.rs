@@ -30,6 +30,8 @@ pub struct Desk {
     pub owner: String,
     pub heartbeats: Heartbeats,
     pub state: DeskState,
+    /// Something was kept, here or by the web listener.
+    pub kept: Arc<Notify>,
 }
 
 /// A child that reads a suspicious mail gets so long.
@@ -131,7 +133,7 @@ impl Desk {
         outbox::take_over(&mut tx, self.clock.now(), uncertain_retry).await?;
         tx.commit().await?;
         let (door, keeps) = Intake::new(8);
-        let (kept, changed) = (Arc::new(Notify::new()), Changed::default());
+        let (kept, changed) = (Arc::clone(&self.kept), Changed::default());
         // The door closes last: the committer ends when every source has let go of it.
         let committer = intake::commit(self.db.clone(), keeps, self.clock.clone(), Arc::clone(&kept), stop.clone());
         tasks.spawn(committer);

@@ -17,6 +17,7 @@ use crate::source;
 use crate::store::{Db, StoreError, figures, tickets};
 use crate::web::Parts;
 use crate::web::health::{Health, Part, Probe};
+use crate::web::hooks::Hooks;
 use crate::web::metrics::{Count, Figures, Metrics};
 
 /// Shared between the desk's loops and the web listener.
@@ -155,7 +156,7 @@ const AT_REST: &str = "at rest";
 const AT_MOST: Duration = Duration::from_secs(1);
 
 /// What the web part asks.
-pub(super) fn parts(db: &Db, heartbeats: &Heartbeats, state: &DeskState, clock: &Clock) -> Parts {
+pub(super) fn parts(db: &Db, heartbeats: &Heartbeats, state: &DeskState, clock: &Clock, hooks: Hooks) -> Parts {
     let database = {
         let db = db.clone();
         move || -> BoxFuture<'static, Part> {
@@ -192,6 +193,7 @@ pub(super) fn parts(db: &Db, heartbeats: &Heartbeats, state: &DeskState, clock: 
     Parts {
         health: Health { heartbeats: heartbeats.clone(), probes: Arc::new(probes) },
         metrics: Metrics { version: env!("CARGO_PKG_VERSION"), count: counted },
+        hooks,
     }
 }
 

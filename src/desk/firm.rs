@@ -9,6 +9,7 @@ use chrono_tz::Tz;
 use super::calendar::Calendar;
 use super::event::ClockKind;
 use super::rules::Rules;
+use crate::channel::mapping::Mapping;
 use crate::words::{Category, ClientKey, Login, Minutes, Money, Priority};
 
 /// Everything here comes from the config files; nothing changes while a snapshot is in use.
@@ -35,6 +36,8 @@ pub struct Firm {
     pub gather: Gather,
     /// Every address of a mailbox or Maildir of ours, lower case; the first one signs what has no other mailbox.
     pub desks: Vec<Desk>,
+    /// What comes by `POST /hooks/NAME`, and what it means.
+    pub hooks: Vec<Hook>,
     pub techs: Vec<Tech>,
     pub clients: Vec<Client>,
     pub calendars: HashMap<String, Arc<Calendar>>,
@@ -64,6 +67,16 @@ pub struct Desk {
     pub trusted_authserv: Option<String>,
     /// `profile = "exchange-online"`
     pub exchange_online: bool,
+}
+
+/// `[[hook]]`: a program that posts requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hook {
+    /// Its source name, and the end of its address.
+    pub name: String,
+    pub mapping: Mapping,
+    /// The sender that it names counts as verified.
+    pub trusts_sender: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -200,6 +213,10 @@ impl Firm {
         let plain = format!("{plain}@{domain}").to_lowercase();
         let full = address.to_lowercase();
         self.desks.iter().find(|desk| desk.address == full || desk.address == plain)
+    }
+
+    pub fn hook(&self, name: &str) -> Option<&Hook> {
+        self.hooks.iter().find(|hook| hook.name == name)
     }
 
     pub fn desk_of_source(&self, source: &str) -> Option<&Desk> {

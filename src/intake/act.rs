@@ -51,6 +51,7 @@ impl Case {
                 self.record(unit, deed, Event::AutomaticKept { message });
                 Ok(Vec::new())
             }
+            Action::Recovered => Ok(self.recovered(deed, unit)),
             Action::AssignBySkill => self.assign_by_skill(unit, deed, &[]).await,
             Action::Assign { to } => self.assign(unit, deed, to).await,
             Action::Take { by } => self.take(unit, deed, by).await,
@@ -303,6 +304,15 @@ impl Case {
             Status::Unsorted | Status::Spam | Status::Merged => self.must_be_work("open it")?,
         }
         Ok(vec![Effect::Reopened])
+    }
+
+    fn recovered(&mut self, deed: &Deed, unit: &Unit<'_>) -> Vec<Effect> {
+        let untouched = self.ticket.first_touch.is_none() && self.ticket.minutes.0 == 0;
+        if untouched && self.ticket.status.is_active() && !self.ticket.is_sensitive() {
+            self.record(unit, deed, Event::Resolved { by: deed.actor.clone() });
+            self.tell.push(Tell::Withdraw);
+        }
+        Vec::new()
     }
 
     fn resolve(&mut self, unit: &Unit<'_>, deed: &Deed, by: Login, answered: bool) -> Result<Vec<Effect>, ActError> {

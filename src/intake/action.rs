@@ -27,6 +27,8 @@ pub enum Action {
     KeepAutomatic {
         message: MessageRow,
     },
+    /// The machine that opened the ticket says that it is over: resolves what no human has touched.
+    Recovered,
     /// By skill and load; techs in `except` have passed already.
     AssignBySkill,
     Assign {

@@ -9,6 +9,7 @@ use super::process::{Decided, store, store_text};
 use super::read::Ready;
 use super::tell::Tell;
 use super::thread::Thread;
+use crate::channel::Post;
 use crate::desk::firm::Firm;
 use crate::desk::rules::{Request, Verdict};
 use crate::desk::ticket::SENSITIVE;
@@ -40,15 +41,18 @@ pub(super) async fn mail(unit: &mut Unit<'_>, ready: &Ready, thread: &Thread) ->
 }
 
 /// Who writes, as far as we know.
-struct Sender {
+pub(super) struct Sender {
     contact: Option<Contact>,
     client: Option<ClientKey>,
     /// Nothing vouches for this mail: why.
     doubt: Option<String>,
 }
 
-async fn sender(unit: &mut Unit<'_>, ready: &Ready) -> Result<Sender, StoreError> {
+pub(super) async fn sender(unit: &mut Unit<'_>, ready: &Ready) -> Result<Sender, StoreError> {
     let address = ready.sender();
+    if let Some(post) = &ready.post {
+        return poster(unit, ready, post).await;
+    }
     if address.is_empty() {
         return Ok(Sender { contact: None, client: None, doubt: Some("the mail names no sender".to_owned()) });
     }
@@ -70,6 +74,34 @@ async fn sender(unit: &mut Unit<'_>, ready: &Ready) -> Result<Sender, StoreError
     Ok(Sender { contact: Some(contact), client, doubt })
 }
 
+/// Who posts, by what the payload and the config say; its door has checked the signature.
+async fn poster(unit: &mut Unit<'_>, ready: &Ready, post: &Post) -> Result<Sender, StoreError> {
+    let named = super::post::client_of(unit, post);
+    let contact = match post.sender.as_str() {
+        "" => None,
+        address => Some(contact_for(unit, address, &post.sender_name).await?),
+    };
+    // A payload that names a sender of another client is no reason to show that client's ticket around.
+    let own = contact.as_ref().and_then(|contact| contact.client.clone());
+    let client = own.or(named);
+    let known = client.is_some() || unit.firm().accept_strangers;
+    let trusted = unit.firm().hook(&ready.row.source).is_some_and(|hook| hook.trusts_sender);
+    let doubt = if let Some(failed) = &ready.shortened {
+        Some(failed.clone())
+    } else if !post.missing.is_empty() {
+        Some(format!("the data lacks {}", post.missing.join(", ")))
+    } else if !(known || trusted && contact.is_some()) {
+        let whose = post
+            .client
+            .as_ref()
+            .map_or_else(|| "no client".to_owned(), |key| format!("client \"{key}\", which the config has not"));
+        Some(format!("nobody knows the sender, and the data names {whose}"))
+    } else {
+        None
+    };
+    Ok(Sender { contact, client, doubt })
+}
+
 fn dmarc_failure(ready: &Ready) -> Option<String> {
     match ready.verdict.as_ref().map(|verdict| &verdict.dmarc) {
         Some(dmarc @ Dmarc::Fail { policy }) if dmarc.breaks_policy() => Some(policy.clone()),
@@ -88,7 +120,7 @@ pub(super) async fn contact_for(unit: &mut Unit<'_>, address: &str, name: &str) 
 }
 
 /// Joins the ticket if the sender is on it; from anyone else the text is kept internally and adds nobody.
-async fn join(
+pub(super) async fn join(
     unit: &mut Unit<'_>,
     ready: &Ready,
     thread: &Thread,
@@ -201,7 +233,7 @@ fn judge(firm: &Firm, ready: &Ready, (body, from, client): (&str, &str, Option<&
     })
 }
 
-async fn open(unit: &mut Unit<'_>, ready: &Ready, sender: Sender) -> Result<Decided, ActError> {
+pub(super) async fn open(unit: &mut Unit<'_>, ready: &Ready, sender: Sender) -> Result<Decided, ActError> {
     let automatic = matches!(ready.sign.kind, Kind::Generated | Kind::List);
     let request = NewRequest {
         subject: ready.mail.subject.clone(),
@@ -210,7 +242,7 @@ async fn open(unit: &mut Unit<'_>, ready: &Ready, sender: Sender) -> Result<Deci
         address: ready.sender(),
         client: sender.client,
         doubt: sender.doubt,
-        automatic: automatic && ready.sign.kind == Kind::Generated,
+        automatic: automatic && ready.sign.kind == Kind::Generated || ready.post.is_some() && ready.sender().is_empty(),
         actor: sender.contact.as_ref().map_or(Actor::Stranger, |contact| Actor::Contact(contact.id)),
     };
     let mut case = open_request(unit, ready, &request).await?;
@@ -258,7 +290,9 @@ pub(super) struct NewRequest {
 /// Triage, a new ticket, its first message.
 pub(super) async fn open_request(unit: &mut Unit<'_>, ready: &Ready, request: &NewRequest) -> Result<Case, StoreError> {
     let words = if ready.shortened.is_some() { "" } else { request.body.as_str() };
-    let verdict = triage(unit, ready, words, &request.address, request.client.as_ref());
+    let mut verdict = triage(unit, ready, words, &request.address, request.client.as_ref());
+    let named = ready.post.as_ref().and_then(|post| post.priority);
+    verdict.priority = named.unwrap_or(verdict.priority);
     let firm = unit.firm();
     let own = request.client.as_ref().and_then(|key| firm.client(key)?.default_category);
     let mut tags = verdict.tags.clone();

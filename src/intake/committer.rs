@@ -1,5 +1,6 @@
 //! The inside of the door: one task that commits whatever is waiting, and only then answers the sources.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,11 +25,13 @@ pub async fn run(db: Db, mut keeps: mpsc::Receiver<Keep>, clock: Clock, kept: Ar
             let Ok(next) = keeps.try_recv() else { break };
             batch.push(next);
         }
-        if commit(&db, &batch, &clock, &stop).await {
+        if let Some(new) = commit(&db, &batch, &clock, &stop).await {
             kept.notify_one();
             for keep in batch {
+                let is_new = |arrival: &&Arrival| new.contains(&(arrival.source.clone(), arrival.key.clone()));
+                let count = keep.arrivals.iter().filter(is_new).count();
                 // A source that no longer waits will hand the same keys in again; that is harmless.
-                let _ = keep.kept.send(());
+                let _ = keep.kept.send(count);
             }
         }
     }
@@ -39,33 +42,35 @@ fn has_room(batch: &[Keep]) -> bool {
     arrivals().count() < BATCH && arrivals().map(|arrival| arrival.raw.len()).sum::<usize>() < BATCH_BYTES
 }
 
-/// Tries until it is committed; false when the daemon stops first (the sources keep their mail).
-async fn commit(db: &Db, batch: &[Keep], clock: &Clock, stop: &CancellationToken) -> bool {
+/// Tries until it is committed, and gives source and key of what was not there before; `None` when the daemon stops first (the
+/// sources keep their mail).
+async fn commit(db: &Db, batch: &[Keep], clock: &Clock, stop: &CancellationToken) -> Option<HashSet<(String, String)>> {
     let mut pause = Duration::from_millis(50);
     loop {
         let error = match keep_all(db, batch, clock).await {
-            Ok(()) => return true,
+            Ok(new) => return Some(new),
             Err(StoreError::Again { .. }) if !stop.is_cancelled() => continue,
             Err(error) => error,
         };
         let place = db.place();
         tracing::error!(error = %crate::lifecycle::chain(&error), store = %place, "mail cannot be kept in {place}; it stays at its source until the database is well again");
         tokio::select! {
-            () = stop.cancelled() => return false,
+            () = stop.cancelled() => return None,
             () = tokio::time::sleep(pause) => {}
         }
         pause = (pause * 2).min(Duration::from_secs(30));
     }
 }
 
-async fn keep_all(db: &Db, batch: &[Keep], clock: &Clock) -> Result<(), StoreError> {
+async fn keep_all(db: &Db, batch: &[Keep], clock: &Clock) -> Result<HashSet<(String, String)>, StoreError> {
     let now = clock.now();
     let broken = |source| StoreError::Compress { source };
     let mut zstd = zstd::bulk::Compressor::new(1).map_err(broken)?;
     let mut rows = Vec::with_capacity(batch.len());
-    for Arrival { source, key, arrived_at, raw, junk, oversize } in batch.iter().flat_map(|keep| &keep.arrivals) {
+    for Arrival { source, form, key, arrived_at, raw, junk, oversize } in batch.iter().flat_map(|keep| &keep.arrivals) {
         rows.push(NewInbound {
             source,
+            form: *form,
             source_key: key,
             arrived_at: (*arrived_at).min(now),
             size: oversize.unwrap_or(raw.len() as u64),
@@ -74,6 +79,7 @@ async fn keep_all(db: &Db, batch: &[Keep], clock: &Clock) -> Result<(), StoreErr
         });
     }
     let mut tx = db.write().await?;
-    inbound::keep(&mut tx, &rows, now).await?;
-    tx.commit().await
+    let new = inbound::keep(&mut tx, &rows, now).await?;
+    tx.commit().await?;
+    Ok(new.into_iter().map(|(_, source, key)| (source, key)).collect())
 }

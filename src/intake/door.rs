@@ -3,11 +3,15 @@
 use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::channel::Form;
+
 /// One thing that arrived at a source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Arrival {
     /// Name of the source in the config.
     pub source: String,
+    /// How `raw` is read.
+    pub form: Form,
     /// The source's own key, unique within it: `UIDVALIDITY/UID`, a Maildir's unique name.
     pub key: String,
     /// The source's arrival time (IMAP INTERNALDATE, a Maildir file's time); the clock starts here.
@@ -24,7 +28,8 @@ pub struct Arrival {
 #[derive(Debug)]
 pub struct Keep {
     pub arrivals: Vec<Arrival>,
-    pub kept: oneshot::Sender<()>,
+    /// How many of them are new.
+    pub kept: oneshot::Sender<usize>,
 }
 
 /// The way in; cloned into every source.
@@ -45,7 +50,8 @@ impl Intake {
 
     /// Returns when raw bytes and source keys of all arrivals are committed; only then may the source be told "done".
     /// Handing in the same key again is harmless. While the database is out of reach this waits.
-    pub async fn receive(&self, arrivals: Vec<Arrival>) -> Result<(), Closed> {
+    /// Gives how many were not here before.
+    pub async fn receive(&self, arrivals: Vec<Arrival>) -> Result<usize, Closed> {
         let (kept, answer) = oneshot::channel();
         self.0.send(Keep { arrivals, kept }).await.map_err(|_| Closed)?;
         answer.await.map_err(|_| Closed)

@@ -19,6 +19,7 @@ mod memo;
 mod orders;
 mod pending;
 mod picture;
+mod post;
 mod process;
 mod read;
 mod receipt;

@@ -145,9 +145,10 @@ impl PendingChecks {
         }
         tx.rollback().await?;
         // Each was read once before without harm; should one make us panic all the same, it stops no other.
-        let one = |row: Option<Unprocessed>| {
+        let firm = Arc::clone(&office.firm);
+        let one = move |row: Option<Unprocessed>| {
             let row = row?;
-            std::panic::catch_unwind(AssertUnwindSafe(|| read::read(row))).ok()?.ok()
+            std::panic::catch_unwind(AssertUnwindSafe(|| read::read(row, &firm))).ok()?.ok()
         };
         let read = tokio::task::spawn_blocking(move || rows.into_iter().map(one).collect::<Vec<_>>());
         let mut ready = read.await.unwrap_or_else(|_| due.iter().map(|_| None).collect());

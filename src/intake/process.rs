@@ -57,6 +57,9 @@ pub(super) async fn process(unit: &mut Unit<'_>, ready: &Ready) -> Result<Decide
 }
 
 async fn decide(unit: &mut Unit<'_>, ready: &Ready) -> Result<Decided, ActError> {
+    if let Some(post) = &ready.post {
+        return super::post::take(unit, ready, post).await;
+    }
     let same = unit.same_content(ready.row.id, &ready.mail.content_hash).await?;
     if let Some((earlier, ticket)) = same {
         let decided = Decided::because(Fate::Duplicate, format!("the same content as inbound {}", earlier.0));

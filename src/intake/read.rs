@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use crate::channel::delivery::Delivery;
+use crate::channel::{Form, Post};
+use crate::desk::firm::Firm;
 use crate::desk::rules::Verdict;
-use crate::mail::automatic::{self, Sign};
+use crate::mail::automatic::{self, Kind, Sign};
 use crate::mail::picture::Pictures;
 use crate::mail::reply::{self, NewText};
-use crate::mail::{Mail, guard, parse};
+use crate::mail::{Mail, Mailbox, guard, parse};
 use crate::store::inbound::Unprocessed;
 use crate::store::messages::FileNote;
 use crate::words::ClientKey;
@@ -26,8 +29,10 @@ pub struct Ready {
     pub verdict: Option<crate::mail::authentic::Verdict>,
     /// What the rules say of its new text, for a sender of this client: worked out while the batch before was written.
     pub triage: Option<(Option<ClientKey>, Verdict)>,
-    /// Why only its header was read: too large, or built to hurt.
+    /// Why only its header was read: too large, or built to hurt. Of a post: why its data could not be read.
     pub shortened: Option<String>,
+    /// What it says, where it is no mail.
+    pub post: Option<Arc<Post>>,
 }
 
 /// Bytes that cannot be turned back into a mail: the database is damaged, or the row is not ours.
@@ -35,11 +40,73 @@ pub struct Ready {
 #[error("the stored mail cannot be read back")]
 pub struct Unreadable(#[from] std::io::Error);
 
-/// Reads one kept mail. May take a while on a hostile one; the caller runs it off the async threads.
-pub fn read(mut row: Unprocessed) -> Result<Ready, Unreadable> {
+/// Reads one kept arrival by its form. May take a while on a hostile one; the caller runs it off the async threads.
+pub fn read(mut row: Unprocessed, firm: &Firm) -> Result<Ready, Unreadable> {
     let compressed = std::mem::take(&mut row.compressed);
     let raw = zstd::decode_all(compressed.as_slice())?;
     drop(compressed);
+    match Form::named(&row.form) {
+        Some(Form::Mail) => Ok(read_mail(row, raw)),
+        Some(Form::Hook) => Ok(read_hook(row, &raw, firm)),
+        None => {
+            let other = format!("form \"{}\" is of a later version of deskd", row.form);
+            Err(Unreadable(std::io::Error::other(other)))
+        }
+    }
+}
+
+/// A delivery as if it were a mail of its sender's; what a mail does not say stands in `post`.
+fn read_hook(row: Unprocessed, raw: &[u8], firm: &Firm) -> Ready {
+    // A hook that has left the config is read by the usual names.
+    let mapping = firm.hook(&row.source).map(|hook| hook.mapping.clone()).unwrap_or_default();
+    let delivery = Delivery::from_bytes(raw);
+    let (post, unusable) = match delivery.as_ref().map_err(Clone::clone).and_then(Delivery::data) {
+        Ok(data) => (mapping.post(&row.source, &data), None),
+        Err(error) => {
+            let text =
+                delivery.map(|delivery| String::from_utf8_lossy(&delivery.body).replace('\0', "")).unwrap_or_default();
+            let subject = format!("Unreadable message from {}", row.source);
+            (Post { subject, text, client: mapping.client.clone(), ..Post::default() }, Some(error.to_string()))
+        }
+    };
+    let from =
+        (!post.sender.is_empty()).then(|| Mailbox { name: post.sender_name.clone(), address: post.sender.clone() });
+    let mail = Mail {
+        from_fields: 1,
+        from: from.into_iter().collect(),
+        subject: post.subject.clone(),
+        text: post.text.clone(),
+        has_plain: true,
+        // Its key tells one delivery from another, not its words.
+        content_hash: format!("{}/{}", row.source, row.source_key),
+        ..Mail::default()
+    };
+    let kind = if post.sender.is_empty() { Kind::Generated } else { Kind::Human };
+    let why = format!("posted to hook {}", row.source);
+    let sign = Sign {
+        kind,
+        may_answer: kind == Kind::Human,
+        why,
+        failed: Vec::new(),
+        status: None,
+        hard: None,
+        original_message_id: None,
+    };
+    Ready {
+        new: NewText { text: post.text.clone(), quoted: String::new(), sure: true },
+        raw: Arc::default(),
+        oversize: false,
+        mail: Arc::new(mail),
+        sign,
+        verdict: None,
+        triage: None,
+        shortened: unusable,
+        post: Some(Arc::new(post)),
+        row,
+    }
+}
+
+fn read_mail(row: Unprocessed, raw: Vec<u8>) -> Ready {
     let whole = usize::try_from(row.size).unwrap_or(usize::MAX);
     let oversize = whole > raw.len();
     let shortened = if oversize {
@@ -59,7 +126,7 @@ pub fn read(mut row: Unprocessed) -> Result<Ready, Unreadable> {
     if let Some(why) = &shortened {
         new.text = format!("(This mail could not be read whole: {why}. The original is kept.)\n\n{}", new.text);
     }
-    Ok(Ready {
+    Ready {
         row,
         raw: Arc::new(raw),
         oversize,
@@ -69,7 +136,8 @@ pub fn read(mut row: Unprocessed) -> Result<Ready, Unreadable> {
         verdict: None,
         triage: None,
         shortened,
-    })
+        post: None,
+    }
 }
 
 fn likeness(mail: &Mail, text: &str) -> Option<String> {

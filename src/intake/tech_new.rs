@@ -196,7 +196,7 @@ pub(super) async fn confirmed(
         Some(id) => inbound::one(unit.tx, id).await?,
         None => None,
     };
-    let Some(original) = original.and_then(|row| read::read(row).ok()) else {
+    let Some(original) = original.and_then(|row| read::read(row, unit.firm()).ok()) else {
         return Ok(Decided::because(Fate::Refused, "it confirms a mail that is no longer there"));
     };
     if !inbound::confirm(unit.tx, original.row.id).await? {

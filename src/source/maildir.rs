@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::batch::batches;
 use super::{Health, Inside, Source, SourceError};
+use crate::channel::Form;
 use crate::intake::Arrival;
 use crate::store::cursor::known_keys;
 
@@ -209,6 +210,7 @@ impl MaildirSource {
         };
         let arrival = Arrival {
             source: self.settings.name.clone(),
+            form: Form::Mail,
             key: mail.key.clone(),
             arrived_at: arrived(mail.modified, inside.clock.now()),
             raw,

@@ -5,6 +5,7 @@ use sqlx::QueryBuilder;
 
 use super::pending::{any_of, lists, pieces};
 use super::{Conn, During, StoreError, Tx, on};
+use crate::channel::Form;
 use crate::words::{InboundId, TicketNumber};
 
 /// What is over three days old when first seen becomes a ticket without acknowledgement.
@@ -40,6 +41,7 @@ impl Fate {
 #[derive(Debug)]
 pub struct NewInbound<'a> {
     pub source: &'a str,
+    pub form: Form,
     pub source_key: &'a str,
     pub arrived_at: DateTime<Utc>,
     pub size: u64,
@@ -53,6 +55,8 @@ pub struct NewInbound<'a> {
 pub struct Unprocessed {
     pub id: InboundId,
     pub source: String,
+    /// See `channel::Form`.
+    pub form: String,
     pub source_key: String,
     pub arrived_at: DateTime<Utc>,
     pub kept_at: DateTime<Utc>,
@@ -90,16 +94,21 @@ pub struct Listed {
     pub ticket: Option<TicketNumber>,
 }
 
-/// Keeps arrivals and tells their ids; those whose source key is there already are left as they are.
-pub async fn keep(tx: &mut Tx, arrivals: &[NewInbound<'_>], now: DateTime<Utc>) -> Result<Vec<InboundId>, StoreError> {
-    let mut ids = Vec::with_capacity(arrivals.len());
+/// Keeps arrivals and tells ids, sources and keys of what is new; those whose source key is there already are left as they are.
+pub async fn keep(
+    tx: &mut Tx,
+    arrivals: &[NewInbound<'_>],
+    now: DateTime<Utc>,
+) -> Result<Vec<(InboundId, String, String)>, StoreError> {
+    let mut all = Vec::with_capacity(arrivals.len());
     for piece in pieces(arrivals) {
         let kept: Vec<(InboundId, String, String)> = on!(tx, |conn| {
             let mut sql = QueryBuilder::new(
-                "INSERT INTO inbound (source, source_key, arrived_at, kept_at, size, junk, late, attempts) ",
+                "INSERT INTO inbound (source, form, source_key, arrived_at, kept_at, size, junk, late, attempts) ",
             );
             sql.push_values(piece, |mut row, new| {
                 row.push_bind(new.source)
+                    .push_bind(new.form.as_str())
                     .push_bind(new.source_key)
                     .push_bind(new.arrived_at)
                     .push_bind(now)
@@ -118,9 +127,9 @@ pub async fn keep(tx: &mut Tx, arrivals: &[NewInbound<'_>], now: DateTime<Utc>) 
         let raw: Vec<(InboundId, &Vec<u8>)> =
             kept.iter().filter_map(|(id, source, key)| Some((*id, bytes(source, key)?))).collect();
         keep_raw(tx, &raw).await?;
-        ids.extend(kept.into_iter().map(|(id, ..)| id));
+        all.extend(kept);
     }
-    Ok(ids)
+    Ok(all)
 }
 
 async fn keep_raw(tx: &mut Tx, rows: &[(InboundId, &Vec<u8>)]) -> Result<(), StoreError> {
@@ -156,7 +165,7 @@ pub async fn unprocessed_ids(tx: &mut Tx) -> Result<Vec<InboundId>, StoreError> 
 pub async fn one(tx: &mut Tx, id: InboundId) -> Result<Option<Unprocessed>, StoreError> {
     on!(tx, |conn| {
         sqlx::query_as(
-        "SELECT i.id, i.source, i.source_key, i.arrived_at, i.kept_at, i.size, i.junk, i.attempts, r.bytes AS compressed
+        "SELECT i.id, i.source, i.form, i.source_key, i.arrived_at, i.kept_at, i.size, i.junk, i.attempts, r.bytes AS compressed
          FROM inbound i JOIN raw r ON r.inbound = i.id WHERE i.id = $1"
     )
     .bind(id)
@@ -170,7 +179,7 @@ pub async fn one(tx: &mut Tx, id: InboundId) -> Result<Option<Unprocessed>, Stor
 pub async fn between(tx: &mut Tx, first: InboundId, last: InboundId) -> Result<Vec<Unprocessed>, StoreError> {
     on!(tx, |conn| {
         sqlx::query_as(
-        "SELECT i.id, i.source, i.source_key, i.arrived_at, i.kept_at, i.size, i.junk, i.attempts, r.bytes AS compressed
+        "SELECT i.id, i.source, i.form, i.source_key, i.arrived_at, i.kept_at, i.size, i.junk, i.attempts, r.bytes AS compressed
          FROM inbound i JOIN raw r ON r.inbound = i.id
          WHERE i.fate IS NULL AND i.id >= $1 AND i.id <= $2 ORDER BY i.id"
     )
@@ -404,4 +413,16 @@ pub async fn is_undecided(tx: &mut Tx, id: InboundId) -> Result<bool, StoreError
             .await)
         .during("look at a kept mail")?;
     Ok(found.is_some())
+}
+
+/// The raw bytes that are kept under a key of a source.
+pub async fn kept_under(tx: &mut Tx, source: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    on!(tx, |conn| sqlx::query_scalar(
+        "SELECT r.bytes FROM inbound i JOIN raw r ON r.inbound = i.id WHERE i.source = $1 AND i.source_key = $2"
+    )
+    .bind(source)
+    .bind(key)
+    .fetch_optional(conn)
+    .await)
+    .during("look for a delivery")
 }

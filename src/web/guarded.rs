@@ -1,29 +1,34 @@
-//! Connections that cannot be held open by doing nothing, or next to nothing: each request has one deadline to arrive whole,
-//! and there is a limit to how many connections there are.
+//! Connections that cannot be held open by doing nothing, or next to nothing: each request has one deadline to arrive whole, and where
+//! there are as many as there may be, a new one takes the place of the one that has waited longest.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-/// Connections at a time; the next ones wait in the kernel's queue.
-const CONNECTIONS: usize = 256;
+/// Connections at a time: half of the file descriptors that a process usually has.
+const CONNECTIONS: usize = 512;
 
 /// Accepts connections, each with a deadline.
 pub struct Guarded {
     listener: TcpListener,
     patience: Duration,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
 }
+
+/// The open connections, by when each last had something written to it (or came); the first is the one to go.
+#[derive(Default)]
+struct Places(Mutex<(u64, BTreeMap<u64, CancellationToken>)>);
 
 /// One connection. The deadline is set anew when something is written (an answer), never by what is read: a sender of one byte now and then
 /// gets no more time than one that sends nothing.
@@ -31,12 +36,51 @@ pub struct Connection {
     stream: TcpStream,
     patience: Duration,
     deadline: Pin<Box<Sleep>>,
-    _place: Option<OwnedSemaphorePermit>,
+    places: Arc<Places>,
+    place: u64,
+    sent_away: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl Guarded {
     pub fn new(listener: TcpListener, patience: Duration) -> Guarded {
-        Guarded { listener, patience, places: Arc::new(Semaphore::new(CONNECTIONS)) }
+        Guarded { listener, patience, places: Arc::default() }
+    }
+}
+
+impl Places {
+    /// A new connection; the one that has waited longest goes where there are too many.
+    fn take(&self) -> (u64, CancellationToken) {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (next, open) = &mut *inner;
+        while open.len() >= CONNECTIONS
+            && let Some((_, longest)) = open.pop_first()
+        {
+            longest.cancel();
+        }
+        *next += 1;
+        let token = CancellationToken::new();
+        open.insert(*next, token.clone());
+        (*next, token)
+    }
+
+    /// It was answered: others have waited longer now. Gives its new place.
+    fn renew(&self, place: u64) -> u64 {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (next, open) = &mut *inner;
+        let Some(token) = open.remove(&place) else { return place };
+        *next += 1;
+        open.insert(*next, token);
+        *next
+    }
+
+    fn leave(&self, place: u64) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.remove(&place);
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.places.leave(self.place);
     }
 }
 
@@ -45,12 +89,13 @@ impl Listener for Guarded {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
-        // The semaphore is never closed.
-        let place = self.places.clone().acquire_owned().await.ok();
         // axum's own listener: goes on after errors, and waits when there are no file descriptors left.
         let (stream, address) = Listener::accept(&mut self.listener).await;
         let deadline = Box::pin(tokio::time::sleep(self.patience));
-        (Connection { stream, patience: self.patience, deadline, _place: place }, address)
+        let (place, token) = self.places.take();
+        let sent_away = Box::pin(token.cancelled_owned());
+        let places = Arc::clone(&self.places);
+        (Connection { stream, patience: self.patience, deadline, places, place, sent_away }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -62,10 +107,14 @@ impl Connection {
     fn renew(&mut self) {
         let next = Instant::now() + self.patience;
         self.deadline.as_mut().reset(next);
+        self.place = self.places.renew(self.place);
     }
 
     /// A peer that does not read its answer is cut off as well.
     fn overdue(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
+        if self.sent_away.as_mut().poll(context).is_ready() {
+            return Poll::Ready(io::ErrorKind::ConnectionAborted.into());
+        }
         self.deadline.as_mut().poll(context).map(|()| io::ErrorKind::TimedOut.into())
     }
 }

@@ -13,6 +13,7 @@ use tower_http::timeout::TimeoutLayer;
 
 mod guarded;
 pub mod health;
+pub mod hooks;
 pub mod metrics;
 
 /// Largest request body, bytes; a part that takes uploads sets its own.
@@ -27,6 +28,7 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct Parts {
     pub health: health::Health,
     pub metrics: metrics::Metrics,
+    pub hooks: hooks::Hooks,
 }
 
 /// Everything that is served, on one listener.
@@ -35,6 +37,8 @@ pub fn routes(parts: Parts) -> Router {
         .merge(health::routes(parts.health))
         .merge(metrics::routes(parts.metrics))
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
+        // With a limit and an answer of its own.
+        .merge(hooks::routes(parts.hooks))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER))
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .layer(SetResponseHeaderLayer::if_not_present(

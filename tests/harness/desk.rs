@@ -89,15 +89,17 @@ async fn keep(mut door: mpsc::Receiver<Keep>, db: Db, send: watch::Sender<Vec<Ar
             inbound::keep(&mut tx, &[row(arrival)], arrival.arrived_at).await.unwrap();
         }
         tx.commit().await.unwrap();
+        let count = arrivals.len();
         send.send_modify(|list| {
             list.extend(arrivals.into_iter().filter(|one| seen.lock().unwrap().insert(one.key.clone())));
         });
-        let _ = kept.send(());
+        let _ = kept.send(count);
     }
 }
 
 fn row(arrival: &Arrival) -> inbound::NewInbound<'_> {
     inbound::NewInbound {
+        form: deskd::channel::Form::Mail,
         source: &arrival.source,
         source_key: &arrival.key,
         arrived_at: arrival.arrived_at,

@@ -13,6 +13,7 @@ use super::cursor::Cursor;
 use super::folder::{self, DONE_KEYWORD, Processed, Way};
 use super::talk::{Answer, Listed, Selected, Single, Talk};
 use super::{SAVE, Watch};
+use crate::channel::Form;
 use crate::intake::{Arrival, Intake};
 use crate::source::batch::{self, batches};
 use crate::source::{Health, SourceError};
@@ -317,6 +318,7 @@ impl Drain<'_, '_> {
         let now = self.watch.inside.clock.now();
         Arrival {
             source: self.watch.settings.name.clone(),
+            form: Form::Mail,
             key: self.state.cursor.key(mail.uid),
             arrived_at: mail.arrived_at.map_or(now, |at| at.min(now)),
             raw,

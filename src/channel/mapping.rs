@@ -1,0 +1,208 @@
+//! From the data of a delivery to what it says, by the `[hook.map]` of the config: each field is a JSON pointer (`/host/name`) or a template.
+
+use std::collections::BTreeMap;
+
+use minijinja::{Environment, UndefinedBehavior};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Post;
+use crate::words::Priority;
+
+/// The fields of `[hook.map]`, in the order in which they are explained.
+pub const FIELDS: [&str; 9] =
+    ["sender", "sender_name", "subject", "text", "client", "priority", "thread", "resolved", "id"];
+
+/// Where a field's value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// RFC 6901.
+    Pointer(String),
+    /// minijinja, over the fields of the data.
+    Template(String),
+}
+
+/// `[[hook]]`, as far as it says what a delivery means.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mapping {
+    pub fields: BTreeMap<&'static str, Origin>,
+    /// What the sender calls a priority, lower case.
+    pub priorities: BTreeMap<String, Priority>,
+    /// Values of `resolved` that mean that it is over, lower case.
+    pub resolved_is: Vec<String>,
+    /// The client of everything that comes here, unless the data names one.
+    pub client: Option<String>,
+}
+
+/// What became of one field, for `deskd hooks test`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Traced {
+    pub field: &'static str,
+    /// As the config has it; `None` where the usual places were looked at.
+    pub from: Option<String>,
+    /// Empty where nothing was found.
+    pub value: String,
+    pub remark: Option<String>,
+}
+
+/// Subjects longer than this are cut.
+const SUBJECT: usize = 300;
+/// Where subject and text are looked for without a mapping.
+const USUAL: [(&str, &[&str]); 2] = [
+    ("subject", &["/subject", "/title", "/summary", "/name"]),
+    ("text", &["/text", "/message", "/body", "/description", "/content"]),
+];
+
+impl Origin {
+    /// Checked, so that a wrong one is told where it stands.
+    pub fn read(text: &str) -> Result<Origin, String> {
+        if text.starts_with('/') {
+            return Ok(Origin::Pointer(text.to_owned()));
+        }
+        let mut environment = Environment::new();
+        environment
+            .add_template_owned("map", text.to_owned())
+            .map_err(|error| error.detail().map_or_else(|| error.to_string(), str::to_owned))?;
+        Ok(Origin::Template(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        match self {
+            Origin::Pointer(text) | Origin::Template(text) => text,
+        }
+    }
+
+    /// The value and, where there is none, why.
+    fn take(&self, data: &Value) -> (String, Option<String>) {
+        match self {
+            Origin::Pointer(pointer) => match data.pointer(pointer) {
+                None | Some(Value::Null) => (String::new(), Some("the data has nothing there".to_owned())),
+                Some(value) => (plain(value), None),
+            },
+            Origin::Template(template) => {
+                let mut environment = Environment::new();
+                environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+                match environment.render_str(template, minijinja::Value::from(minijinja::value::Serde(data))) {
+                    Ok(text) => (text.trim().to_owned(), None),
+                    Err(error) => (String::new(), Some(format!("the template fails: {error}"))),
+                }
+            }
+        }
+    }
+}
+
+/// A value in words: texts as they are, all else as JSON.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Object(_) | Value::Array(_) => serde_json::to_string_pretty(value).unwrap_or_default(),
+        other => other.to_string(),
+    }
+}
+
+/// Texts of strangers: no control characters, and NUL least of all.
+fn clean(text: &str, lines: bool) -> String {
+    let kept = |letter: char| match letter {
+        '\n' | '\t' if lines => Some(letter),
+        letter if letter.is_control() => (!lines).then_some(' '),
+        letter => Some(letter),
+    };
+    text.replace("\r\n", "\n").chars().filter_map(kept).collect::<String>().trim().to_owned()
+}
+
+impl Mapping {
+    /// What the data says. Nothing is refused: what is missing is named in the post.
+    pub fn post(&self, hook: &str, data: &Value) -> Post {
+        self.explain(hook, data).0
+    }
+
+    /// The delivery's own name, from the data.
+    pub fn id(&self, data: &Value) -> Option<String> {
+        let (id, _) = self.fields.get("id")?.take(data);
+        (!id.is_empty() && id.len() <= 200 && !id.contains(char::is_control)).then_some(id)
+    }
+
+    /// The same with where each field came from.
+    pub fn explain(&self, hook: &str, data: &Value) -> (Post, Vec<Traced>) {
+        let mut traced = Vec::new();
+        for field in FIELDS {
+            let usual = USUAL.iter().find(|(name, _)| *name == field).map(|(_, pointers)| *pointers);
+            traced.push(match (self.fields.get(field), usual) {
+                (Some(origin), _) => {
+                    let (value, remark) = origin.take(data);
+                    Traced { field, from: Some(origin.as_str().to_owned()), value, remark }
+                }
+                (None, Some(pointers)) => {
+                    let found = pointers.iter().find_map(|at| Some((at, data.pointer(at)?.as_str()?)));
+                    let remark = found.map(|(at, _)| format!("not mapped; found at {at}"));
+                    let value = found.map(|(_, text)| text.trim().to_owned()).unwrap_or_default();
+                    Traced { field, from: None, value, remark }
+                }
+                (None, None) => Traced { field, from: None, value: String::new(), remark: None },
+            });
+        }
+        let post = self.build(hook, data, &mut traced);
+        (post, traced)
+    }
+
+    fn build(&self, hook: &str, data: &Value, traced: &mut [Traced]) -> Post {
+        let mut missing = Vec::new();
+        let mut take = |field: &str| {
+            let found = traced.iter().find(|traced| traced.field == field);
+            if let Some(Traced { from: Some(from), value, .. }) = found
+                && value.is_empty()
+                && matches!(field, "sender" | "subject" | "text")
+            {
+                missing.push(format!("{field} ({from})"));
+            }
+            found.map(|found| found.value.clone()).unwrap_or_default()
+        };
+        let (sender, subject, text) = (take("sender").to_lowercase(), take("subject"), take("text"));
+        let (name, client, thread) = (take("sender_name"), take("client"), take("thread"));
+        let (priority, resolved) = (take("priority"), take("resolved").to_lowercase());
+        let subject = clean(&subject, false);
+        let sender = clean(&sender, false);
+        let mut remark = |field: &str, words: String| {
+            if let Some(traced) = traced.iter_mut().find(|traced| traced.field == field) {
+                traced.remark = Some(words);
+            }
+        };
+        let meant = self.priority(&priority);
+        if !priority.is_empty() {
+            remark(
+                "priority",
+                meant.map_or_else(|| "no priority is called so: the rules decide".to_owned(), |p| p.to_string()),
+            );
+        }
+        let over = !resolved.is_empty() && self.resolved_is.contains(&resolved);
+        if !resolved.is_empty() {
+            remark("resolved", if over { "it is over".to_owned() } else { "it is not over".to_owned() });
+        }
+        let is_address = sender.contains('@') && !sender.contains(char::is_whitespace);
+        if !sender.is_empty() && !is_address {
+            missing.push("sender (it is no mail address)".to_owned());
+        }
+        Post {
+            sender: if is_address { sender } else { String::new() },
+            sender_name: clean(&name, false),
+            subject: if subject.is_empty() {
+                format!("Message from {hook}")
+            } else {
+                subject.chars().take(SUBJECT).collect()
+            },
+            // Without any text people see the data itself.
+            text: if text.is_empty() { plain(data) } else { clean(&text, true) },
+            client: Some(client).filter(|client| !client.is_empty()).or_else(|| self.client.clone()),
+            priority: meant,
+            thread: Some(clean(&thread, false)).filter(|thread| !thread.is_empty()),
+            resolved: over,
+            missing,
+        }
+    }
+
+    /// `P1` … `P4`, or what the config calls so.
+    fn priority(&self, value: &str) -> Option<Priority> {
+        let value = value.trim().to_lowercase();
+        self.priorities.get(&value).copied().or_else(|| value.to_uppercase().parse().ok())
+    }
+}

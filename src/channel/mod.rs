@@ -1,0 +1,49 @@
+//! What comes by other doors than mail: the form in which it is kept, what it says, and who signed it. No database, no network.
+
+pub mod delivery;
+pub mod mapping;
+pub mod sign;
+
+use crate::words::Priority;
+
+/// How the raw bytes of an arrival are read; the column `inbound.form`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Form {
+    #[default]
+    Mail,
+    /// `POST /hooks/NAME`: a `delivery::Delivery`.
+    Hook,
+}
+
+impl Form {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Form::Mail => "mail",
+            Form::Hook => "hook",
+        }
+    }
+
+    /// `None` for a form that a later version wrote.
+    pub fn named(name: &str) -> Option<Form> {
+        [Form::Mail, Form::Hook].into_iter().find(|form| form.as_str() == name)
+    }
+}
+
+/// What one arrival that is no mail says.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Post {
+    /// Mail address of the person who asks, lower case; empty where a machine speaks.
+    pub sender: String,
+    pub sender_name: String,
+    pub subject: String,
+    pub text: String,
+    /// Key of a client, as the payload or the config names it.
+    pub client: Option<String>,
+    pub priority: Option<Priority>,
+    /// What has the same thread belongs to the same ticket.
+    pub thread: Option<String>,
+    /// It says that the trouble is over.
+    pub resolved: bool,
+    /// What the mapping asked for and did not find, in words; such a post becomes an unsorted ticket.
+    pub missing: Vec<String>,
+}

@@ -1,0 +1,74 @@
+//! What came by another door than mail: it goes on in its thread's ticket, or opens one. The same triage, clock and assignment as mail.
+
+use super::action::{ActError, Action};
+use super::case::{Case, Deed, Unit};
+use super::client;
+use super::process::{Decided, store};
+use super::read::Ready;
+use super::thread::Thread;
+use crate::channel::Post;
+use crate::store::conversations;
+use crate::store::inbound::Fate;
+use crate::words::{Actor, ClientKey, Status};
+
+pub(super) async fn take(unit: &mut Unit<'_>, ready: &Ready, post: &Post) -> Result<Decided, ActError> {
+    let sender = ready.sender();
+    if !sender.is_empty() && unit.is_muted(&sender).await? {
+        return Ok(Decided::because(Fate::Refused, "the sender was muted with #spam"));
+    }
+    let source = &ready.row.source;
+    if let Some(place) = &post.thread
+        && let Some(number) = conversations::ticket_of(unit.tx, source, place).await?
+        && let Some(case) = Case::found(unit, number).await?
+        && goes_on(&case, post)
+    {
+        conversations::touch(unit.tx, source, place, ready.row.arrived_at).await?;
+        return match sender.is_empty() {
+            true => by_machine(unit, ready, post, case).await,
+            false => {
+                let who = client::sender(unit, ready).await?;
+                client::join(unit, ready, &Thread::default(), case, (who, None)).await
+            }
+        };
+    }
+    if post.resolved {
+        return Ok(Decided::because(
+            Fate::Automatic,
+            "it says that something is over of which there is no open ticket",
+        ));
+    }
+    let who = client::sender(unit, ready).await?;
+    let decided = client::open(unit, ready, who).await?;
+    if let (Some(place), Some(number)) = (&post.thread, decided.ticket) {
+        conversations::open(unit.tx, source, place, number, ready.row.arrived_at).await?;
+    }
+    Ok(decided)
+}
+
+/// What is closed is over for good. A machine's trouble after the ticket was resolved is a new one; a person's words reopen.
+fn goes_on(case: &Case, post: &Post) -> bool {
+    match case.ticket.status {
+        Status::Closed | Status::Spam | Status::Merged => false,
+        Status::Resolved => !post.sender.is_empty() || post.resolved,
+        _ => true,
+    }
+}
+
+/// A machine's further words are kept and told to nobody. That it is over resolves what no human has touched.
+async fn by_machine(unit: &mut Unit<'_>, ready: &Ready, post: &Post, mut case: Case) -> Result<Decided, ActError> {
+    let message = store(unit, ready, &case, (false, Actor::Desk), None).await?;
+    let deed = Deed::by_desk(ready.row.arrived_at, ready.cause());
+    case.act(unit, &deed, Action::KeepAutomatic { message }).await?;
+    if post.resolved {
+        case.act(unit, &deed, Action::Recovered).await?;
+    }
+    let number = case.save(unit).await?;
+    let why = if post.resolved { "it says that it is over" } else { "more of the same" };
+    Ok(Decided::on(Fate::Automatic, number).with_reason(why))
+}
+
+/// The client that the payload or the config names, if the firm has it.
+pub(super) fn client_of(unit: &Unit<'_>, post: &Post) -> Option<ClientKey> {
+    let named = post.client.as_ref()?;
+    unit.firm().clients.iter().find(|client| client.key.0.eq_ignore_ascii_case(named)).map(|client| client.key.clone())
+}
