@@ -23,6 +23,7 @@ mod disk_full;
 mod docs;
 mod figures;
 mod ground;
+mod hook_signatures;
 mod hooks;
 mod imap_lies;
 mod imap_mailbox;
