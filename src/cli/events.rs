@@ -104,6 +104,7 @@ pub fn words(event: &Event, names: &Names, zone: Tz, steps: &[Escalation]) -> St
         Event::Escalated { clock, step, round, .. } => escalated(*clock, *step, *round, steps),
         Event::Acknowledged { by } => format!("seen by {by}: no more repeats"),
         Event::Approved { contact: id, .. } => format!("approved by {}", contact(*id, names)),
+        Event::ApprovalAsked { address, name } => format!("asked {} <{}> for approval", plain(name), plain(address)),
         Event::Verified { how } => format!("verified {}", plain(how)),
         Event::Nudged { round } => format!("reminder {round} to the client"),
         Event::Undone { seqs } => {

@@ -207,6 +207,11 @@ pub enum Event {
         contact: ContactId,
         by: Actor,
     },
+    /// `#approve jane`: an approver of the client was asked.
+    ApprovalAsked {
+        address: String,
+        name: String,
+    },
     /// `#verified by phone`
     Verified {
         how: String,
@@ -254,6 +259,7 @@ impl Event {
             Event::Escalated { .. } => "escalated",
             Event::Acknowledged { .. } => "acknowledged",
             Event::Approved { .. } => "approved",
+            Event::ApprovalAsked { .. } => "approval_asked",
             Event::Verified { .. } => "verified",
             Event::Nudged { .. } => "nudged",
             Event::Undone { .. } => "undone",

@@ -79,6 +79,7 @@ impl Case {
             Action::Fix { text } => Ok(self.told(unit, deed, Event::FixNoted { text }, Effect::FixKept)),
             Action::Acknowledge { by } => Ok(self.told(unit, deed, Event::Acknowledged { by }, Effect::Acknowledged)),
             Action::AskApproval { address, name } => {
+                self.record(unit, deed, Event::ApprovalAsked { address: address.clone(), name: name.clone() });
                 self.tell.push(Tell::AskApproval { address, name: name.clone() });
                 Ok(vec![Effect::ApprovalAsked { of: name }])
             }

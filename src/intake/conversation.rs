@@ -31,10 +31,11 @@ pub(super) async fn client_wrote(
         let facts = notice::ClientMessageFacts {
             ticket: picture.ticket(&tech),
             now: unit.now,
-            from: if message.sender_name.is_empty() {
-                message.sender_address.clone()
-            } else {
-                message.sender_name.clone()
+            from: match (message.sender_name.as_str(), outsider) {
+                ("", _) => message.sender_address.clone(),
+                (name, None) => name.to_owned(),
+                // Whoever is not on the ticket may call himself what he likes.
+                (name, Some(_)) => format!("{name} <{}>", message.sender_address),
             },
             at: message.at.with_timezone(&tech.time_zone),
             text: message.text.clone(),
@@ -45,8 +46,12 @@ pub(super) async fn client_wrote(
             unassigned,
             reopened,
             answer_due: picture.answer_due(&tech),
-            unverified: message.reason.clone(),
+            // An outsider's reason stands in the box below.
+            unverified: message.reason.clone().filter(|_| outsider.is_none()),
             outsider: outsider.map(str::to_owned),
+            outsider_address: outsider
+                .map(|_| message.sender_address.clone())
+                .filter(|_| case.ticket.status.is_active()),
             reply: picture.plain_reply(purpose),
             links: letter::links(unit, case, &address),
         };

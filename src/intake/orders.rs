@@ -52,6 +52,8 @@ pub(super) struct Done {
     /// Pictures of the HTML that the relayed words, read from the plain text, do not name.
     pub unplaced: Vec<String>,
     pub help: bool,
+    /// Words beside `#approve` stayed with the firm.
+    pub kept_beside_question: bool,
 }
 
 /// A list's answer did this to one of its tickets.
@@ -70,6 +72,8 @@ pub(super) struct Orders<'a> {
     relay: Option<Relay>,
     /// What stays with the firm.
     internal: Option<String>,
+    /// An approver is asked.
+    asks: bool,
 }
 
 pub(super) fn refusal(line: &str, why: Refusal) -> NotDone {
@@ -108,7 +112,9 @@ impl<'a> Orders<'a> {
             }
         }
         let is = |wanted: &Directive| lines.iter().any(|(_, directive)| directive == wanted);
-        let public = !is(&Directive::Note) && (purpose == Purpose::Public || is(&Directive::Reply));
+        // What stands beside a question to an approver is no answer to who asked for it.
+        let asks = lines.iter().any(|(_, directive)| matches!(directive, Directive::Approve { .. }));
+        let public = !is(&Directive::Note) && (purpose == Purpose::Public && !asks || is(&Directive::Reply));
         let text = reading.rest.trim().to_owned();
         let files = ready.mail.attachments.iter().any(|file| !file.inline);
         // A bare signature says nothing: no answer, no first touch.
@@ -122,7 +128,7 @@ impl<'a> Orders<'a> {
             (false, true) => (None, Some(text)),
             (_, false) => (None, None),
         };
-        Ok(Orders { tech, ready, lines, relay, internal })
+        Ok(Orders { tech, ready, lines, relay, internal, asks })
     }
 
     fn deed(&self) -> Deed {
@@ -203,6 +209,7 @@ async fn speak(
     if let Some(internal) = &orders.internal {
         let message = keep(unit, case, deed, orders, (internal, None)).await?;
         let note = Action::Note { message, reason: None };
+        done.kept_beside_question = orders.asks;
         done.effects.extend(case.act(unit, deed, note).await.map_err(by_line(""))?);
     }
     let Some(relay) = &orders.relay else { return Ok(false) };

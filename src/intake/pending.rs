@@ -126,7 +126,7 @@ impl PendingChecks {
             self.beat.beat();
             match ready {
                 Some(ready) => self.settle(&office, check, ready).await?,
-                None => self.set_aside(check, "its bytes cannot be read back").await?,
+                None => self.set_aside(&office, check, "its bytes cannot be read back").await?,
             }
         }
         Ok(any)
@@ -166,10 +166,10 @@ impl PendingChecks {
                 Ok(Ok(())) => return Ok(()),
                 Ok(Err(StoreError::Again { .. })) if !self.stop.is_cancelled() => self.beat.beat(),
                 Ok(Err(error @ (StoreError::Refused(_) | StoreError::Missing { .. } | StoreError::Broken { .. }))) => {
-                    return self.set_aside(check, &chain(&error).to_string()).await;
+                    return self.set_aside(office, check, &chain(&error).to_string()).await;
                 }
                 Ok(Err(error)) => return Err(error),
-                Err(_) => return self.set_aside(check, "working on it made deskd panic").await,
+                Err(_) => return self.set_aside(office, check, "working on it made deskd panic").await,
             }
         }
     }
@@ -180,8 +180,8 @@ impl PendingChecks {
         tx.commit().await
     }
 
-    /// It stays the comment that it is, and says why nothing came of it.
-    async fn set_aside(&self, check: Check, why: &str) -> Result<(), StoreError> {
+    /// It stays the comment that it is, and says why nothing came of it; the managers hear of it.
+    async fn set_aside(&self, office: &Office, check: Check, why: &str) -> Result<(), StoreError> {
         tracing::error!(
             inbound.id = check.inbound.0,
             "inbound {} waited for DNS and cannot be worked on: {why}",
@@ -193,6 +193,10 @@ impl PendingChecks {
         inbound::explain(&mut tx, check.inbound, &reason).await?;
         if let Some(message) = check.message {
             messages::explain(&mut tx, message, &reason).await?;
+        }
+        if let Some(row) = inbound::one(&mut tx, check.inbound).await? {
+            let mut unit = Unit::new(&mut tx, office, self.clock.now());
+            super::managers::quarantined(&mut unit, &row, &reason).await?;
         }
         tx.commit().await
     }

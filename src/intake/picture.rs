@@ -99,6 +99,7 @@ impl<'a> Picture<'a> {
             requester_address: self.requester.as_ref().map(|contact| contact.address.clone()),
             assignee_name: self.assignee_name.clone(),
             received_at: ticket.received_at.with_timezone(&reader.time_zone),
+            locked: ticket.is_sensitive() && !ticket.cleared,
         }
     }
 

@@ -11,8 +11,8 @@ use crate::desk::directive::VERBS;
 use crate::desk::firm::Tech;
 use crate::mail::picture::without_labels;
 use crate::notice::{
-    self, HelpFacts, MailtoLinks, NotSentFacts, NotSentReminderFacts, ReceiptFacts, ReceiptLine, Rendered, TicketName,
-    UnverifiedFacts, VerbHelp,
+    self, Corrected, Effect, HelpFacts, MailtoLinks, NotSentFacts, NotSentReminderFacts, ReceiptFacts, ReceiptLine,
+    Rendered, TicketName, UnverifiedFacts, VerbHelp,
 };
 use crate::outbox::Class;
 use crate::store::tokens::Purpose;
@@ -57,7 +57,10 @@ pub(super) async fn receipt(
     tech: &Tech,
     done: Done,
 ) -> Result<(), StoreError> {
-    outbox::withdraw(unit.tx, case.ticket.number, "not_sent_reminder", unit.now).await?;
+    // A note or a look at the verbs leaves the refused answer as unsent as it was.
+    if done.effects.iter().any(|effect| *effect != Effect::Noted) {
+        outbox::withdraw(unit.tx, case.ticket.number, "not_sent_reminder", unit.now).await?;
+    }
     let address = internal_address(unit, Some(case), tech).await?;
     if done.help {
         let verbs = VERBS.iter().filter(|verb| verb.available).map(|verb| VerbHelp {
@@ -77,7 +80,7 @@ pub(super) async fn receipt(
         ticket: Some(name(unit, case)),
         now: unit.now,
         lines: vec![ReceiptLine { number: case.ticket.number, effects: done.effects, retainer }],
-        remarks: unplaced(&done.unplaced).into_iter().collect(),
+        remarks: unplaced(&done.unplaced).into_iter().chain(beside_question(done.kept_beside_question)).collect(),
         left_out: done.left_out,
         ask_time: done.ask_time,
         ask_note: done.ask_note,
@@ -87,6 +90,13 @@ pub(super) async fn receipt(
     // By the mail and not by the ticket's last event: a mail that changes nothing is answered too.
     let key = format!("receipt/{}", ready.cause());
     send(unit, Some(case), tech, &address, ("receipt", key, rendered)).await
+}
+
+fn beside_question(kept: bool) -> Option<String> {
+    kept.then(|| {
+        "The words beside #approve went to nobody: neither the approver nor the client. Add #reply to send them to the client."
+            .to_owned()
+    })
 }
 
 /// Rather left out than sent where it may belong to the quoted mail.
@@ -144,12 +154,13 @@ pub(super) async fn not_sent(
 ) -> Result<(), StoreError> {
     let address = internal_address(unit, case, tech).await?;
     let subject = case.map_or_else(|| ready.mail.subject.clone(), |case| letter::links(unit, case, &address).subject);
+    let words = without_labels(&ready.new.text);
     let facts = NotSentFacts {
         ticket: case.map(|case| name(unit, case)),
         mail_subject: ready.mail.subject.clone(),
         line: refused.line.clone(),
         reason: reason(refused),
-        corrected: corrected(&without_labels(&ready.new.text), refused, purpose),
+        corrected: refused.suggestions.iter().map(|better| corrected(&words, better, refused, purpose)).collect(),
         links: MailtoLinks { address: address.reply_to.clone(), subject },
     };
     let language = unit.firm().language.clone();
@@ -173,18 +184,17 @@ fn reason(refused: &Refused) -> String {
     }
 }
 
-/// The mail with the refused line replaced by the first suggestion, ready to copy; without one there is nothing better to offer than
+/// The mail with the refused line replaced by a suggestion, ready to copy; without any there is nothing better to offer than
 /// the reason. A line that stood in the wrong place goes to the end. An answer to a NOT SENT is internal, so words that were meant for
 /// the client say `#reply`.
-fn corrected(text: &str, refused: &Refused, purpose: Purpose) -> Option<String> {
+fn corrected(text: &str, better: &str, refused: &Refused, purpose: Purpose) -> Corrected {
     let mut lines: Vec<&str> = text.lines().collect();
-    let better = refused.suggestions.first()?;
-    if *better == refused.line {
+    if better == refused.line {
         lines.retain(|line| line.trim() != refused.line);
-        lines.extend(["", better.as_str()]);
+        lines.extend(["", better]);
     } else {
         for line in lines.iter_mut().filter(|line| line.trim() == refused.line) {
-            *line = better.as_str();
+            *line = better;
         }
     }
     let says = |word: &str| lines.iter().any(|line| line.trim().eq_ignore_ascii_case(word));
@@ -192,7 +202,7 @@ fn corrected(text: &str, refused: &Refused, purpose: Purpose) -> Option<String> 
     if purpose == Purpose::Public && words && !says("#note") && !says("#reply") {
         lines.splice(0..0, ["#reply", ""]);
     }
-    Some(lines.join("\n"))
+    Corrected { line: better.to_owned(), mail: lines.join("\n") }
 }
 
 /// Your mail is kept, but it could not be shown to be yours.

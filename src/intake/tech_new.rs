@@ -184,7 +184,14 @@ pub(super) async fn confirm(unit: &mut Unit<'_>, ready: &Ready, tech: &Tech, why
     Ok(Decided::because(Fate::Refused, format!("waits for {}'s confirmation: {why}", tech.name)))
 }
 
-/// The tech said yes: the first mail counts, with its own arrival time.
+/// The first word of an answer that denies. Anything else is the confirmation that an answer from there is anyway.
+fn denies(text: &str) -> bool {
+    const NO: [&str; 10] = ["no", "nope", "not", "nein", "nicht", "non", "nee", "nie", "stop", "cancel"];
+    let first = text.split_whitespace().next().unwrap_or_default().to_lowercase();
+    NO.contains(&first.trim_matches(|letter: char| !letter.is_alphanumeric()))
+}
+
+/// The tech said yes: the first mail counts, with its own arrival time. Said no: it never counts, and the managers hear of it.
 pub(super) async fn confirmed(
     unit: &mut Unit<'_>,
     ready: &Ready,
@@ -201,6 +208,13 @@ pub(super) async fn confirmed(
     };
     if !inbound::confirm(unit.tx, original.row.id).await? {
         return Ok(Decided::because(Fate::Refused, "it confirms a mail that was confirmed before"));
+    }
+    if denies(&ready.new.text) {
+        let why = format!("{} says that it was somebody else: a mail in that name", tech.name);
+        inbound::became(unit.tx, original.row.id, (Fate::Refused, None), &why).await?;
+        super::managers::quarantined(unit, &original.row, &why).await?;
+        let said = format!("denies inbound {}", original.row.id.0);
+        return Ok(Decided { fate: Fate::Reply, reason: Some(said), ticket: None });
     }
     let mut thread = Thread::of(unit, &original).await?;
     // A bare number proves nothing: after a restore it may be another client's ticket.
@@ -227,7 +241,6 @@ pub(super) async fn confirmed(
     };
     inbound::became(unit.tx, original.row.id, (decided.fate, decided.ticket), "confirmed").await?;
     let said = format!("confirms inbound {}", original.row.id.0);
-    let _ = ready;
     Ok(Decided { fate: Fate::Reply, reason: Some(said), ticket: decided.ticket })
 }
 

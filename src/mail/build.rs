@@ -141,16 +141,15 @@ fn address(field: &'static str, address: &str) -> Result<String, BuildError> {
     if local.is_empty() || domain.is_empty() || address.len() > 320 {
         return Err(refuse("a side of the @ is empty or too long"));
     }
-    if !local.is_ascii() {
-        return Err(refuse("its left side has letters that mail servers without SMTPUTF8 do not take"));
-    }
     let quoted = local.len() > 2 && local.starts_with('"') && local.ends_with('"');
     let inner = if quoted { &local[1..local.len() - 1] } else { local };
+    // As it is (RFC 6532): whether its server takes such letters (SMTPUTF8) shows when it is sent.
+    let letter = |ch: char| !ch.is_ascii() && !ch.is_control() && !ch.is_whitespace();
     let fits = |ch: char| {
         if quoted {
-            matches!(ch, ' '..='~') && !matches!(ch, '"' | '\\')
+            (matches!(ch, ' '..='~') || letter(ch)) && !matches!(ch, '"' | '\\')
         } else {
-            ch.is_ascii_graphic() && !"<>()[],;:\\\"@".contains(ch)
+            (ch.is_ascii_graphic() || letter(ch)) && !"<>()[],;:\\\"@".contains(ch)
         }
     };
     if !inner.chars().all(fits) {

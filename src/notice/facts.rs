@@ -25,6 +25,8 @@ pub struct TicketFacts {
     pub requester_address: Option<String>,
     pub assignee_name: Option<String>,
     pub received_at: Moment,
+    /// Sensitive and not cleared: `#done` would be refused.
+    pub locked: bool,
 }
 
 /// What a client may know of a ticket.
@@ -101,6 +103,7 @@ impl TicketFacts {
             requester => from,
             assignee => &self.assignee_name,
             received => words.moment(now, &self.received_at),
+            locked => self.locked,
         }
     }
 
@@ -160,6 +163,17 @@ impl MailtoLinks {
             context! { label => words.get("link", label), directive => body.trim(), url => mailto(address, &self.subject, body) }
         };
         bodies.iter().map(link).collect::<Vec<Value>>().into()
+    }
+}
+
+impl MailtoLinks {
+    /// The same with ready labels.
+    pub(super) fn labelled(&self, labels: &[String], bodies: &[String]) -> Value {
+        let Some(address) = &self.address else { return Value::from(Vec::<Value>::new()) };
+        let link = |(label, body): (&String, &String)| {
+            context! { label => label, directive => body.trim(), url => mailto(address, &self.subject, body) }
+        };
+        labels.iter().zip(bodies).map(link).collect::<Vec<Value>>().into()
     }
 }
 

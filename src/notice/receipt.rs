@@ -120,9 +120,17 @@ pub struct NotSentFacts {
     /// The refused line as written.
     pub line: String,
     pub reason: String,
-    /// The whole mail, put right, ready to copy; `None` where only its writer can put it right.
-    pub corrected: Option<String>,
+    /// The whole mail put right, one for each reading; empty where only its writer can put it right.
+    pub corrected: Vec<Corrected>,
     pub links: MailtoLinks,
+}
+
+/// A refused mail, put right and ready to copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Corrected {
+    /// What the refused line became.
+    pub line: String,
+    pub mail: String,
 }
 
 /// 15 minutes later the answer still waits.
@@ -278,17 +286,24 @@ impl Notice for ReceiptFacts {
 
 impl NotSentFacts {
     fn facts(&self, words: &Words, written: Option<String>) -> Value {
-        let body = self.corrected.as_ref().map(|corrected| format!("{}\n", corrected.trim_end()));
-        // Phones cut off long links, so a long mail is copied instead.
-        let links = match &body {
-            Some(body) if body.len() <= 1200 => self.links.view(words, &[("send_again", body)]),
-            _ => strings(&[]),
+        let bodies: Vec<String> = self.corrected.iter().map(|one| format!("{}\n", one.mail.trim_end())).collect();
+        let label = |one: &Corrected| match self.corrected.len() {
+            1 => words.get("link", "send_again").to_owned(),
+            // Each reading has a button of its own.
+            _ => words.fill("link", "send_as", &[("line", &one.line)]),
         };
+        let labels: Vec<String> = self.corrected.iter().map(label).collect();
+        // Phones cut off long links, so a long mail is copied instead.
+        let links = match bodies.iter().all(|body| body.len() <= 1200) {
+            true => self.links.labelled(&labels, &bodies),
+            false => strings(&[]),
+        };
+        let mails: Vec<String> = self.corrected.iter().map(|one| one.mail.trim_end().to_owned()).collect();
         context! {
             subject => subject_or(self.ticket.as_ref(), &self.mail_subject),
             line => one_line(&self.line),
             reason => self.reason.trim(),
-            corrected => self.corrected.as_deref().map(str::trim_end),
+            corrected => strings(&mails),
             written,
             links,
         }

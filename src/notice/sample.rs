@@ -75,6 +75,7 @@ impl Sampler<'_> {
             requester_address: self.some("jane@acme-dental.example"),
             assignee_name: Some("Sam Ortiz".to_owned()),
             received_at: self.at(Chicago, -20),
+            locked: false,
         }
     }
 
@@ -193,7 +194,7 @@ impl Sampler<'_> {
 
     fn assignment(&self) -> AssignmentFacts {
         AssignmentFacts {
-            ticket: self.ticket(),
+            ticket: TicketFacts { locked: true, ..self.ticket() },
             now: self.now,
             request: self.request(),
             html: None,
@@ -278,6 +279,7 @@ impl Sampler<'_> {
             answer_due: Some(self.at(Chicago, 57)),
             unverified: Some("the mail is not signed".to_owned()),
             outsider: Some("mallory@elsewhere.example is not on this ticket".to_owned()),
+            outsider_address: Some("mallory@elsewhere.example".to_owned()),
             reply: PlainReply::Internal,
             links: self.links(),
         };
@@ -291,10 +293,12 @@ impl Sampler<'_> {
             answer_due: None,
             unverified: None,
             outsider: None,
+            outsider_address: None,
             reply: PlainReply::ToClient(self.own("Jane Roe")),
             ..message.clone()
         };
         let reassignment = AssignmentFacts {
+            ticket: self.ticket(),
             from_tech: Some("Ana Lima".to_owned()),
             pass_reason: self.some("needs somebody on site"),
             sensitive: None,
@@ -385,11 +389,11 @@ impl Sampler<'_> {
             mail_subject: self.own("Re: Front desk printer is down"),
             line: self.own("#time 2"),
             reason: "2 can mean 2 minutes or 2 hours; write #time 2m or #time 2h".to_owned(),
-            corrected: Some(format!("{}\n\n#time 2h", self.answer())),
+            corrected: vec![Corrected { line: "#time 2h".to_owned(), mail: format!("{}\n\n#time 2h", self.answer()) }],
             links: self.links(),
         };
         let bare_refused =
-            NotSentFacts { ticket: None, corrected: None, links: MailtoLinks::default(), ..refused.clone() };
+            NotSentFacts { ticket: None, corrected: Vec::new(), links: MailtoLinks::default(), ..refused.clone() };
         let late = NotSentReminderFacts { refused: refused.clone(), now: self.now, written_at: self.at(Chicago, -15) };
         let mut all: Vec<Box<dyn Notice>> = vec![
             Box::new(receipt),

@@ -107,6 +107,8 @@ pub struct ClientMessageFacts {
     pub unverified: Option<String>,
     /// The sender is not on the ticket: the text is stored internally. Why.
     pub outsider: Option<String>,
+    /// Who may be let in with `#cc`.
+    pub outsider_address: Option<String>,
     pub reply: PlainReply,
     pub links: MailtoLinks,
 }
@@ -138,8 +140,18 @@ pub struct EscalationFacts {
 }
 
 /// The links under every mail about a ticket.
-pub(super) const TICKET_LINKS: [(&str, &str); 3] =
-    [("take", "#take\n"), ("done", "\n\n#done 15m\n"), ("wait", "\n\n#wait client\n")];
+pub(super) const TICKET_LINKS: [(&str, &str); 3] = [("take", "#take\n"), DONE, ("wait", "\n\n#wait client\n")];
+const DONE: (&str, &str) = ("done", "\n\n#done 15m\n");
+
+/// What ends the work; while a sensitive request is not cleared, what clears it.
+fn finish(ticket: &TicketFacts) -> (&'static str, &'static str) {
+    if ticket.locked { ("verified", "#verified by phone\n") } else { DONE }
+}
+
+/// The links under a mail about this ticket.
+fn ticket_links(ticket: &TicketFacts) -> [(&'static str, &'static str); 3] {
+    TICKET_LINKS.map(|link| if link == DONE { finish(ticket) } else { link })
+}
 
 impl AssignmentFacts {
     fn whole_context(&self, words: &Words) -> Value {
@@ -182,7 +194,7 @@ impl AssignmentFacts {
             unverified => &self.unverified,
             unvouched_cc => strings(&self.unvouched_cc),
             reply => self.reply.view(words),
-            links => self.links.view(words, &TICKET_LINKS),
+            links => self.links.view(words, &ticket_links(&self.ticket)),
         }
     }
 }
@@ -243,8 +255,9 @@ impl Notice for ClientMessageFacts {
             due => due_view(words, self.now, self.answer_due.as_ref()),
             unverified => &self.unverified,
             outsider => &self.outsider,
+            outsider_address => &self.outsider_address,
             reply => self.reply.view(words),
-            links => self.links.view(words, &TICKET_LINKS),
+            links => self.links.view(words, &ticket_links(&self.ticket)),
         }
     }
 }
@@ -262,7 +275,7 @@ impl Notice for ReminderFacts {
             due => due_view(words, self.now, Some(&self.due)),
             request => self.request.trim(),
             reply => PlainReply::Internal.view(words),
-            links => self.links.view(words, &TICKET_LINKS),
+            links => self.links.view(words, &ticket_links(&self.ticket)),
         }
     }
 }
@@ -282,7 +295,7 @@ impl Notice for EscalationFacts {
             told => strings(&self.told),
             request => self.request.trim(),
             reply => PlainReply::Internal.view(words),
-            links => self.links.view(words, &[("take", "#take\n"), ("ack", "#ack\n"), ("done", "\n\n#done 15m\n")]),
+            links => self.links.view(words, &[("take", "#take\n"), ("ack", "#ack\n"), finish(&self.ticket)]),
         }
     }
 }

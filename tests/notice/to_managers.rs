@@ -87,11 +87,11 @@ fn undeliverable_reads_like_this() {
 #[test]
 fn quarantined_reads_like_this() {
     insta::assert_snapshot!(first("quarantined"), @r##"
-    QUARANTINED: a mail to support that deskd could not read
+    QUARANTINED: a mail to support that deskd has set aside
 
     Please write above this line
 
-    deskd could not read a mail, so it is no ticket. It is kept whole.
+    deskd has set a mail aside, so it is no ticket. It is kept whole.
 
     Source: support, today 13:59
     From: jane@acme-dental.example

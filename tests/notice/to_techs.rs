@@ -52,7 +52,7 @@ fn assignment_reads_like_this() {
     A plain reply goes to Jane Roe.
     One tap:
       Take it: mailto:…&body=%23take%0D%0A
-      Done, 15 min: mailto:…&body=%0D%0A%0D%0A%23done%2015m%0D%0A
+      Verified by phone: mailto:…&body=%23verified%20by%20phone%0D%0A
       Wait for client: mailto:…&body=%0D%0A%0D%0A%23wait%20client%0D%0A
     "##);
 }
@@ -123,6 +123,7 @@ fn client_message_reads_like_this() {
     The ticket was resolved and is open again.
     Nobody has this ticket yet.
     Kept as an internal note: mallory@elsewhere.example is not on this ticket.
+    To let this person in, answer with a line: #cc mallory@elsewhere.example
     The sender is not verified: the mail is not signed.
 
     P2 degradation, new, Acme Dental, with Sam Ortiz
