@@ -120,23 +120,12 @@ secret = {{ file = "{folder}/plain" }}
 }
 
 async fn told(name: &str, story: impl AsyncFn(Story, Door)) {
-    let doors = std::cell::RefCell::new(Vec::new());
-    let more = || {
-        let door = Door::open();
-        let config = door.config();
-        doors.borrow_mut().push(door);
-        config
-    };
     crate::harness::ring();
-    let first = more();
-    let sqlite = Story::begin_with("sqlite:deskd.db".to_owned(), &first).await;
-    let door = doors.borrow_mut().remove(0);
-    story(sqlite, door).await;
+    let door = Door::open();
+    story(Story::begin_with("sqlite:deskd.db".to_owned(), &door.config()).await, door).await;
     if let Some(database) = crate::harness::postgres::bare(name).await {
-        let config = more();
-        let postgres = Story::begin_with(database.url.clone(), &config).await;
-        let door = doors.borrow_mut().remove(0);
-        story(postgres, door).await;
+        let door = Door::open();
+        story(Story::begin_with(database.url.clone(), &door.config()).await, door).await;
         database.remove().await;
     }
 }

@@ -87,6 +87,15 @@ impl Auth {
         }
     }
 
+    /// What a sender without the right answer is asked for, as `WWW-Authenticate` says it.
+    pub fn challenge(&self) -> &'static str {
+        match self {
+            Auth::Basic(_) => "Basic realm=\"hooks\"",
+            Auth::Bearer(_) => "Bearer",
+            Auth::StandardWebhooks(_) | Auth::Github(_) | Auth::Slack(_) => "Signature",
+        }
+    }
+
     /// The header field that names a delivery, where the scheme has one.
     pub fn id_field(&self) -> Option<&'static str> {
         match self {

@@ -158,22 +158,16 @@ fn range(bottom: Minutes, top: Minutes) -> String {
 impl MailtoLinks {
     /// One tap each: the label's key in the texts, and the body of the mail it opens.
     pub(super) fn view(&self, words: &Words, bodies: &[(&str, &str)]) -> Value {
-        let Some(address) = &self.address else { return Value::from(Vec::<Value>::new()) };
-        let link = |(label, body): &(&str, &str)| {
-            context! { label => words.get("link", label), directive => body.trim(), url => mailto(address, &self.subject, body) }
-        };
-        bodies.iter().map(link).collect::<Vec<Value>>().into()
+        self.labelled(bodies.iter().map(|(label, body)| (words.get("link", label), *body)))
     }
-}
 
-impl MailtoLinks {
     /// The same with ready labels.
-    pub(super) fn labelled(&self, labels: &[String], bodies: &[String]) -> Value {
+    pub(super) fn labelled<'a>(&self, links: impl Iterator<Item = (&'a str, &'a str)>) -> Value {
         let Some(address) = &self.address else { return Value::from(Vec::<Value>::new()) };
-        let link = |(label, body): (&String, &String)| {
+        let link = |(label, body): (&str, &str)| {
             context! { label => label, directive => body.trim(), url => mailto(address, &self.subject, body) }
         };
-        labels.iter().zip(bodies).map(link).collect::<Vec<Value>>().into()
+        links.map(link).collect::<Vec<Value>>().into()
     }
 }
 

@@ -295,7 +295,7 @@ impl NotSentFacts {
         let labels: Vec<String> = self.corrected.iter().map(label).collect();
         // Phones cut off long links, so a long mail is copied instead.
         let links = match bodies.iter().all(|body| body.len() <= 1200) {
-            true => self.links.labelled(&labels, &bodies),
+            true => self.links.labelled(labels.iter().map(String::as_str).zip(bodies.iter().map(String::as_str))),
             false => strings(&[]),
         };
         let mails: Vec<String> = self.corrected.iter().map(|one| one.mail.trim_end().to_owned()).collect();

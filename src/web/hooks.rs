@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
+use futures_util::StreamExt;
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -48,6 +49,8 @@ struct Refused {
     status: StatusCode,
     code: &'static str,
     message: String,
+    /// What a 401 asks for (RFC 9110 section 15.5.2).
+    challenge: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -71,7 +74,7 @@ struct Answer<'a> {
 
 impl Refused {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Refused {
-        Refused { status, code, message: message.into() }
+        Refused { status, code, message: message.into(), challenge: None }
     }
 }
 
@@ -79,10 +82,8 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let body = Json(Answer { error: Trouble { code: self.code, message: &self.message } });
         let mut response = (self.status, body).into_response();
-        if self.status == StatusCode::UNAUTHORIZED
-            && let Ok(challenge) = "Bearer".parse()
-        {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        if let Some(challenge) = self.challenge {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         response
     }
@@ -102,7 +103,8 @@ async fn take(State(hooks): State<Hooks>, Path(name): Path<String>, request: Req
     let field = |name: &'static str| head.headers.get(name).and_then(|value| value.to_str().ok());
     if let Err(why) = hook.auth.check(field, &body, now) {
         tracing::warn!(source.name = %hook.name, "hook {}: a delivery was refused: {why}", hook.name);
-        return Err(Refused::new(StatusCode::UNAUTHORIZED, "unauthorized", why.to_string()));
+        let refused = Refused::new(StatusCode::UNAUTHORIZED, "unauthorized", why.to_string());
+        return Err(Refused { challenge: Some(hook.auth.challenge()), ..refused });
     }
     let delivery = Delivery::new(head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())), body);
     let data = delivery.data().map_err(|error| match error {
@@ -112,7 +114,7 @@ async fn take(State(hooks): State<Hooks>, Path(name): Path<String>, request: Req
     let key = match id(&hook, &head.headers, &data)? {
         Some(id) => id,
         // Without a name each delivery is one of its own: rather one twice than one lost.
-        None => format!("unnamed/{}", rand_name()),
+        None => unnamed(),
     };
     let arrival = Arrival {
         source: hook.name.clone(),
@@ -123,36 +125,28 @@ async fn take(State(hooks): State<Hooks>, Path(name): Path<String>, request: Req
         junk: false,
         oversize: None,
     };
-    let raw = arrival.raw.clone();
     let closed =
         |_| Refused::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "deskd is stopping; send it again in a minute");
     let new = hooks.intake.receive(vec![arrival]).await.map_err(closed)?;
     if new == 0 {
-        same_as_kept(&hooks, &hook.name, &key, &raw).await?;
+        same_as_kept(&hooks, &hook.name, &key, &delivery.body).await?;
     }
     Ok(Json(Taken { id: key, already: new == 0 }))
 }
 
 async fn whole(body: Body) -> Result<Vec<u8>, Refused> {
-    match to_bytes(body, LIMIT).await {
-        Ok(bytes) => Ok(bytes.to_vec()),
-        Err(error) if is_too_long(&error) => {
+    let mut frames = body.into_data_stream();
+    let mut whole = Vec::new();
+    while let Some(frame) = frames.next().await {
+        let broken =
+            |error| Refused::new(StatusCode::BAD_REQUEST, "broken_body", format!("the body broke off: {error}"));
+        whole.extend_from_slice(&frame.map_err(broken)?);
+        if whole.len() > LIMIT {
             let message = format!("the body is longer than {LIMIT} bytes");
-            Err(Refused::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message))
+            return Err(Refused::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message));
         }
-        Err(error) => Err(Refused::new(StatusCode::BAD_REQUEST, "broken_body", format!("the body broke off: {error}"))),
     }
-}
-
-fn is_too_long(error: &axum::Error) -> bool {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if error.to_string().contains("length limit") {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    Ok(whole)
 }
 
 /// The name of the delivery: from the data where the config says so, else from the scheme's header field.
@@ -170,13 +164,14 @@ fn id(hook: &Hook, headers: &HeaderMap, data: &serde_json::Value) -> Result<Opti
     id.map(|id| Some(id.to_owned())).ok_or_else(wrong)
 }
 
-fn rand_name() -> String {
+/// A name that nothing else has.
+fn unnamed() -> String {
     let bytes: [u8; 16] = rand::random();
-    data_encoding::HEXLOWER.encode(&bytes)
+    format!("unnamed/{}", data_encoding::HEXLOWER.encode(&bytes))
 }
 
 /// The same name with another body is another delivery, and a fault of its sender's: neither is dropped in silence.
-async fn same_as_kept(hooks: &Hooks, source: &str, key: &str, raw: &[u8]) -> Result<(), Refused> {
+async fn same_as_kept(hooks: &Hooks, source: &str, key: &str, body: &[u8]) -> Result<(), Refused> {
     let kept = async {
         let mut tx = hooks.db.read().await?;
         inbound::kept_under(&mut tx, source, key).await
@@ -188,8 +183,7 @@ async fn same_as_kept(hooks: &Hooks, source: &str, key: &str, raw: &[u8]) -> Res
     let kept = kept.await.map_err(|error| away(&error))?;
     let Some(kept) = kept else { return Ok(()) };
     let kept = zstd::decode_all(kept.as_slice()).map_err(|error| away(&error))?;
-    let body = |raw: &[u8]| Delivery::from_bytes(raw).map(|delivery| delivery.body).ok();
-    if body(&kept) == body(raw) {
+    if Delivery::from_bytes(&kept).is_ok_and(|kept| kept.body == body) {
         return Ok(());
     }
     let message = format!("\"{key}\" was delivered before with another body; that one is kept, this one is not");
