@@ -62,6 +62,27 @@ async fn a_refused_answer_is_brought_to_mind_whatever_else_is_written_until_some
 }
 
 #[tokio::test]
+async fn what_another_tech_does_leaves_a_refused_answer_unsent() {
+    told("reminded_of_own", async |story, _| {
+        let (number, assignment, who) = assigned(&story, "VPN drops", "The VPN drops at home.").await;
+        assert!(who.starts_with("Sam"), "the story needs two: {who}");
+        story.mail(&assignment.answer(&who, "Fixed, Jane.\n\n#time 2")).await;
+        story.mail(&assignment.answer(&who, "#assign ana")).await;
+        story.mail(&assignment.answer(&who, "Once more, Jane.\n\n#time 2")).await;
+        let anas = story.mailed_one_of("assignment");
+        story.mail(&anas.answer("Ana Diaz <ana@northwind.example>", "#time 20m")).await;
+        story.mailed();
+        assert_eq!(story.ticket(number).await.minutes, 20);
+        story.advance(TimeDelta::minutes(15)).await;
+        let reminders = of(&story.mailed(), "not_sent_reminder");
+        assert_eq!(reminders.len(), 1, "Sam's second one");
+        assert_eq!(reminders[0].to, "sam@northwind.example");
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_sensitive_request_offers_what_clears_it_and_words_beside_the_question_stay_inside() {
     told("sensitive_mails", async |story, _| {
         let text = "Please reset the password and MFA of our bookkeeper, she lost her phone.";
@@ -159,6 +180,12 @@ async fn a_tech_who_denies_a_mail_in_his_name_is_believed_and_a_manager_is_told(
         let told = story.mailed_one("quarantined");
         assert_eq!(told.to, "mia@northwind.example");
         assert!(told.mail.text.contains("Sam Ortiz says that it was somebody else"), "{}", told.mail.text);
+        // "No problem" is no no.
+        let mail = mail.replace("<d1@", "<d2@").replace("new account", "old account");
+        story.mail(&mail).await;
+        let second = story.mailed_one("confirmation");
+        let answer = story.mail(&second.answer(SAM, "No problem, that was me.")).await;
+        assert!(answer.ticket.is_some(), "{answer:?}");
         // A late yes changes nothing any more.
         story.mail(&question.answer(SAM, "yes")).await;
         assert_eq!(story.inbound(forged.id).await.fate.as_deref(), Some("refused"));

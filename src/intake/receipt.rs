@@ -57,9 +57,10 @@ pub(super) async fn receipt(
     tech: &Tech,
     done: Done,
 ) -> Result<(), StoreError> {
-    // A note or a look at the verbs leaves the refused answer as unsent as it was.
+    // A note, a look at the verbs and what another tech does leave the refused answer as unsent as it was.
     if done.effects.iter().any(|effect| *effect != Effect::Noted) {
-        outbox::withdraw(unit.tx, case.ticket.number, "not_sent_reminder", unit.now).await?;
+        let reminder = ("not_sent_reminder", tech.emails.first().map(String::as_str));
+        outbox::withdraw(unit.tx, case.ticket.number, reminder, unit.now).await?;
     }
     let address = internal_address(unit, Some(case), tech).await?;
     if done.help {

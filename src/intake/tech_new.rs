@@ -184,11 +184,28 @@ pub(super) async fn confirm(unit: &mut Unit<'_>, ready: &Ready, tech: &Tech, why
     Ok(Decided::because(Fate::Refused, format!("waits for {}'s confirmation: {why}", tech.name)))
 }
 
-/// The first word of an answer that denies. Anything else is the confirmation that an answer from there is anyway.
+/// An answer that begins with a no. Anything else is the confirmation that an answer from there is anyway: "No problem, it was me".
 fn denies(text: &str) -> bool {
-    const NO: [&str; 10] = ["no", "nope", "not", "nein", "nicht", "non", "nee", "nie", "stop", "cancel"];
-    let first = text.split_whitespace().next().unwrap_or_default().to_lowercase();
-    NO.contains(&first.trim_matches(|letter: char| !letter.is_alphanumeric()))
+    const NO: [&str; 13] = [
+        "no",
+        "nope",
+        "not me",
+        "not mine",
+        "it was not",
+        "this was not",
+        "that was not",
+        "nein",
+        "non",
+        "nee",
+        "nie",
+        "stop",
+        "cancel",
+    ];
+    const FINE: [&str; 5] = ["no problem", "no worries", "no issue", "kein problem", "nee hoor"];
+    let words = text.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
+    let first = words.take(4).collect::<Vec<_>>().join(" ").to_lowercase() + " ";
+    let begins = |phrase: &&str| first.starts_with(&format!("{phrase} "));
+    NO.iter().any(begins) && !FINE.iter().any(begins)
 }
 
 /// The tech said yes: the first mail counts, with its own arrival time. Said no: it never counts, and the managers hear of it.

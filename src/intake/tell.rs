@@ -131,7 +131,7 @@ async fn one(
         Tell::AskApproval { address, name } => super::approval::ask(unit, case, picture, (address, name), &key).await,
         Tell::Withdraw => {
             for kind in WITHDRAWN_BY_TOUCH {
-                outbox::withdraw(unit.tx, case.ticket.number, kind, unit.now).await?;
+                outbox::withdraw(unit.tx, case.ticket.number, (kind, None), unit.now).await?;
             }
             Ok(())
         }
