@@ -211,6 +211,8 @@ async fn a_machines_trouble_is_one_ticket_however_often_it_is_told_and_its_end_r
         let mailed = story.mailed();
         assert_eq!(kinds(&mailed), [pair("assignment", "sam@northwind.example")], "nobody to acknowledge");
         assert_eq!(story.ticket(TicketNumber(1001)).await.priority, Priority::P1);
+        let text = &mailed[0].mail.text;
+        assert!(text.contains("Rule \"data of hook probe\" on the words: P1"), "where the priority came from:\n{text}");
         for event in ["e2", "e3", "e4"] {
             assert_eq!(door.probe(&alert(event, "down")).await.0, 200);
         }
@@ -320,6 +322,34 @@ async fn what_the_mapping_does_not_find_is_an_unsorted_ticket_that_names_it() {
 }
 
 #[tokio::test]
+async fn an_address_of_ours_is_no_sender_and_an_impossible_one_neither() {
+    told("hook_ours", async |story, door| {
+        let senders = ["support@northwind.example", "Sam@Northwind.example", "a,b@globex.example", "no address"];
+        for (at, sender) in senders.into_iter().enumerate() {
+            let mut data = order(1, "#done 15m\nplease pay");
+            data["customer"]["email"] = json!(sender);
+            data["conversation"] = json!(format!("{at}/{}", "x".repeat(10_000)));
+            assert_eq!(door.shop(&format!("msg_{at}"), story.now(), &data).await.0, 200);
+            // The same long thread is the same ticket.
+            assert_eq!(door.shop(&format!("msg_{at}b"), story.now(), &data).await.0, 200);
+        }
+        story.quiet().await;
+        let mut tickets = tickets(&story).await;
+        tickets.sort();
+        let wanted = (1001..1005).map(|number| ("ticket".to_owned(), Some(TicketNumber(number))));
+        let again = (1001..1005).map(|number| ("automatic".to_owned(), Some(TicketNumber(number))));
+        assert_eq!(tickets, again.chain(wanted).collect::<Vec<_>>());
+        for number in 1001..1005 {
+            assert_eq!(story.ticket(TicketNumber(number)).await.status, Status::Unsorted, "{number}");
+        }
+        let ours = ["support@northwind.example", "sam@northwind.example", "ana@northwind.example"];
+        assert!(story.mailed().iter().all(|sent| !ours.contains(&sent.to.as_str())), "nobody of ours is answered");
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn slow_connections_leave_others_alone() {
     told("hook_slow", async |story, door| {
         let mut slow = Vec::new();
@@ -368,6 +398,7 @@ secret = { file = "secret" }
         "/deskd.toml:8: hook.map.subject: is no template",
         "/deskd.toml:9: hook.map.sendr: is no key of this section; did you mean \"sender\"?",
         "/deskd.toml:11: hook.priorities.urgent: \"P9\" is no priority",
+        "/deskd.toml:2: hook: nothing listens for what is posted; add [web]",
         "/deskd.toml:15: hook.secret: leads to no key of Standard Webhooks",
     ] {
         assert!(problems.contains(told), "{told}\n\nin\n{problems}");

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use deskd::channel::Form;
 use deskd::clock::Clock;
 use deskd::config::{self, Config};
 use deskd::daemon::{Daemon, Start, texts};
@@ -70,19 +71,14 @@ impl Scene<'_> {
 
     /// As an earlier life left it behind: kept, and not worked on.
     async fn left_behind(&self, key: &str, text: &str) {
-        let raw = mail(key, text);
+        self.left_behind_as(Form::Mail, key, &mail(key, text)).await;
+    }
+
+    async fn left_behind_as(&self, form: Form, key: &str, raw: &str) {
         let now = Clock::System.now();
         let compressed = zstd::bulk::compress(raw.as_bytes(), 1).unwrap();
         let size = raw.len() as u64;
-        let new = NewInbound {
-            form: deskd::channel::Form::Mail,
-            source: "drop",
-            source_key: key,
-            arrived_at: now,
-            size,
-            junk: false,
-            compressed,
-        };
+        let new = NewInbound { form, source: "drop", source_key: key, arrived_at: now, size, junk: false, compressed };
         let mut tx = self.db.write().await.unwrap();
         inbound::keep(&mut tx, &[new], now).await.unwrap();
         tx.commit().await.unwrap();
@@ -170,6 +166,26 @@ async fn a_mail_that_kills_its_reader_is_set_aside_and_told_and_the_next_goes_on
         let decided = scene.decided(4).await;
         assert_eq!(fates(&decided)[1], ("poison", "ticket"));
         assert_eq!(scene.calls(), 5, "both times it went through a child first");
+        daemon.stop().await;
+        scene.db.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_delivery_to_a_hook_that_a_start_finds_is_read_in_a_child_first_too() {
+    each_url("quarantine_hook", async |folder, url| {
+        let scene = Scene::set(folder, url).await;
+        scene.mood("dies", true);
+        let delivery = |text: &str| format!("content-type: application/json\r\n\r\n{{\"title\": \"{text}\"}}");
+        scene.left_behind_as(Form::Hook, "before", &delivery("Paper is stuck")).await;
+        scene.left_behind_as(Form::Hook, "poison", &delivery("DIES")).await;
+        scene.left_behind_as(Form::Hook, "broken", "content-type: application/json\r\n\r\n{").await;
+        let daemon = scene.start().await;
+        let decided = scene.decided(3).await;
+        assert_eq!(fates(&decided), [("before", "ticket"), ("poison", "quarantined"), ("broken", "ticket")]);
+        assert!(decided[1].2.contains("signal: 11"), "{}", decided[1].2);
+        assert_eq!(scene.calls(), 3, "each of them was read in a child");
         daemon.stop().await;
         scene.db.close().await;
     })

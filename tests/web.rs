@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use deskd::channel::mapping::Mapping;
+use deskd::channel::sign::Auth;
 use deskd::clock::Clock;
+use deskd::intake::{Intake, Keep};
 use deskd::lifecycle::Heartbeats;
 use deskd::store::Db;
 use deskd::web::health::{Health, Part, Probe};
-use deskd::web::hooks::Hooks;
+use deskd::web::hooks::{Hook, Hooks};
 use deskd::web::metrics::{Figures, Metrics};
 use deskd::web::{PATIENCE, Parts, routes, serve};
 use futures_util::FutureExt;
@@ -25,19 +28,20 @@ struct Server {
 }
 
 async fn start(health: Health, figures: Result<Figures, String>, patience: Duration) -> Server {
+    start_with(health, figures, patience, Intake::new(1).0).await
+}
+
+/// The hook `shop` takes what comes with the secret `open sesame`, and hands it to this intake.
+async fn start_with(health: Health, figures: Result<Figures, String>, patience: Duration, intake: Intake) -> Server {
     let count = Arc::new(move || {
         let figures = figures.clone();
         async move { figures }.boxed()
     });
-    // Nobody asks the hooks here: tests/hooks.rs does, of a whole daemon.
+    let auth = Auth::Bearer(vec!["open sesame".to_owned().into()]);
+    let shop = Hook { name: "shop".to_owned(), auth, mapping: Mapping::default() };
     let folder = crate::harness::scratch("web");
     let db = Db::open(&format!("sqlite:{}", folder.path().join("desk.db").display())).await.unwrap();
-    let hooks = Hooks {
-        hooks: tokio::sync::watch::channel(Arc::default()).1,
-        intake: deskd::intake::Intake::new(1).0,
-        db,
-        clock: Clock::System,
-    };
+    let hooks = Hooks { hooks: tokio::sync::watch::channel(Arc::new(vec![shop])).1, intake, db, clock: Clock::System };
     let router = routes(Parts { health, metrics: Metrics { version: "1.2.3", count }, hooks });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
@@ -169,4 +173,48 @@ async fn stopping_closes_idle_connections_and_ends() {
     server.stop.cancel();
     tokio::time::timeout(Duration::from_secs(4), server.task).await.unwrap().unwrap().unwrap();
     assert!(TcpStream::connect(server.address).await.is_err());
+}
+
+/// More connections than there may be, none of which ever asks for anything, and a patience that ends none of them.
+#[tokio::test]
+async fn connections_that_wait_keep_no_newcomer_out() {
+    let server = start(Health::default(), Ok(Figures::default()), Duration::from_secs(3600)).await;
+    let mut waiting = Vec::new();
+    for _ in 0..600 {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(b"GET /livez HTTP/1.1\r\nX: ").await.unwrap();
+        waiting.push(stream);
+    }
+    let answer = tokio::time::timeout(Duration::from_secs(30), get(server.address, "/livez")).await;
+    assert_eq!(answer.expect("the newcomer is let in").0, 200);
+    drop(waiting);
+}
+
+/// Status of a delivery to the hook `shop`.
+async fn deliver(address: SocketAddr) -> u16 {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = "POST /hooks/shop HTTP/1.1\r\nHost: desk\r\nConnection: close\r\nAuthorization: Bearer open sesame\r\n\
+                   Content-Length: 2\r\n\r\n{}";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+/// Rule 1: what the intake has not committed is not taken, whatever becomes of it.
+#[tokio::test]
+async fn a_delivery_is_answered_by_what_the_intake_says_and_not_before() {
+    let (intake, mut keeps) = Intake::new(1);
+    let server = start_with(Health::default(), Ok(Figures::default()), PATIENCE, intake).await;
+    let asked = tokio::spawn(deliver(server.address));
+    let Keep { arrivals, kept } = keeps.recv().await.unwrap();
+    assert_eq!(arrivals.len(), 1);
+    // The daemon stops before the commit.
+    drop(kept);
+    assert_eq!(asked.await.unwrap(), 503);
+
+    let asked = tokio::spawn(deliver(server.address));
+    let Keep { kept, .. } = keeps.recv().await.unwrap();
+    kept.send(1).unwrap();
+    assert_eq!(asked.await.unwrap(), 200);
 }

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::Post;
+use crate::mail::build;
 use crate::words::Priority;
 
 /// The fields of `[hook.map]`, in the order in which they are explained.
@@ -47,6 +49,8 @@ pub struct Traced {
 
 /// Subjects longer than this are cut.
 const SUBJECT: usize = 300;
+/// Threads longer than this (bytes) are shortened.
+const THREAD: usize = 200;
 /// Where subject and text are looked for without a mapping.
 const USUAL: [(&str, &[&str]); 2] = [
     ("subject", &["/subject", "/title", "/summary", "/name"]),
@@ -98,6 +102,11 @@ fn plain(value: &Value) -> String {
         Value::Object(_) | Value::Array(_) => serde_json::to_string_pretty(value).unwrap_or_default(),
         other => other.to_string(),
     }
+}
+
+/// A thread is a key of the database: a long one is kept as its SHA-256, which is as good for telling one from another.
+fn short(thread: String) -> String {
+    if thread.len() <= THREAD { thread } else { data_encoding::HEXLOWER.encode(&Sha256::digest(thread.as_bytes())) }
 }
 
 /// Texts of strangers: no control characters, and NUL least of all.
@@ -178,9 +187,9 @@ impl Mapping {
         if !resolved.is_empty() {
             remark("resolved", if over { "it is over".to_owned() } else { "it is not over".to_owned() });
         }
-        let is_address = sender.contains('@') && !sender.contains(char::is_whitespace);
+        let is_address = build::can_be_written(&sender);
         if !sender.is_empty() && !is_address {
-            missing.push("sender (it is no mail address)".to_owned());
+            missing.push("sender (it is no address that mail can be written to)".to_owned());
         }
         Post {
             sender: if is_address { sender } else { String::new() },
@@ -194,7 +203,7 @@ impl Mapping {
             text: if text.is_empty() { plain(data) } else { clean(&text, true) },
             client: Some(client).filter(|client| !client.is_empty()).or_else(|| self.client.clone()),
             priority: meant,
-            thread: Some(clean(&thread, false)).filter(|thread| !thread.is_empty()),
+            thread: Some(short(clean(&thread, false))).filter(|thread| !thread.is_empty()),
             resolved: over,
             missing,
         }

@@ -7,11 +7,11 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::open;
-use super::paper::{plain, say, say_json};
+use super::paper::{plain, plain_lines, say, say_json};
 use super::{Failure, mail};
 use crate::channel::Post;
 use crate::channel::delivery::Delivery;
-use crate::channel::mapping::Traced;
+use crate::channel::mapping::{Mapping, Traced};
 use crate::clock::Clock;
 use crate::config::Secrets;
 use crate::desk::rules::{Request, Verdict};
@@ -106,6 +106,20 @@ fn explained(
     priority: Priority,
     verdict: &Verdict,
 ) -> String {
+    let mut text = listed(post, fields);
+    let whose =
+        client.map_or_else(|| "no client: the ticket would be unsorted".to_owned(), |key| format!("client {key}"));
+    let who = if post.sender.is_empty() { "no person: nobody is acknowledged".to_owned() } else { plain(&post.sender) };
+    let _ = writeln!(text, "\n  {whose}, {who}, {priority}");
+    if !post.missing.is_empty() {
+        let _ = writeln!(text, "  unsorted, for the data lacks {}", plain(&post.missing.join(", ")));
+    }
+    let _ = write!(text, "\nThe rules alone say:\n{}", plain_lines(&verdict.explain()));
+    text
+}
+
+/// Each field with where it came from.
+fn listed(post: &Post, fields: &[Traced]) -> String {
     let mut text = format!("{}\n\n", plain(&post.subject));
     for Traced { field, from, value, remark } in fields {
         let value = plain(&value.replace('\n', " "));
@@ -115,13 +129,17 @@ fn explained(
         let line = format!("  {field:<12} {:<28} {value}{}", plain(from), plain(&remark));
         let _ = writeln!(text, "{}", line.trim_end());
     }
-    let whose =
-        client.map_or_else(|| "no client: the ticket would be unsorted".to_owned(), |key| format!("client {key}"));
-    let who = if post.sender.is_empty() { "no person: nobody is acknowledged".to_owned() } else { plain(&post.sender) };
-    let _ = writeln!(text, "\n  {whose}, {who}, {priority}");
-    if !post.missing.is_empty() {
-        let _ = writeln!(text, "  unsorted, for the data lacks {}", plain(&post.missing.join(", ")));
-    }
-    let _ = write!(text, "\nThe rules alone say:\n{}", super::paper::plain_lines(&verdict.explain()));
     text
+}
+
+/// What a kept delivery says by this mapping, in words; also where it says nothing.
+pub fn read(mapping: &Mapping, hook: &str, raw: Vec<u8>) -> Result<String, Failure> {
+    let (mapping, hook) = (mapping.clone(), hook.to_owned());
+    mail::apart(move || match Delivery::from_bytes(&raw).and_then(|delivery| delivery.data()) {
+        Ok(data) => {
+            let (post, fields) = mapping.explain(&hook, &data);
+            format!("{}\n{}\n", listed(&post, &fields), plain_lines(&post.text))
+        }
+        Err(error) => format!("unreadable: {error}\n"),
+    })
 }

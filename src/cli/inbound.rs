@@ -6,7 +6,8 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::open::Opened;
 use super::paper::{Ink, Paper, cut, moment, plain, say, say_bytes, say_json};
-use super::{Failure, mail};
+use super::{Failure, hooks, mail};
+use crate::channel::Form;
 use crate::store::inbound::{self, Listed};
 use crate::words::InboundId;
 use anyhow::Context;
@@ -132,7 +133,11 @@ async fn show(opened: &Opened, id: i64, raw: bool) -> Result<(), Failure> {
         field("reason", reason);
     }
     field("attempts", &row.attempts.to_string());
-    text.push_str(&mail::read(bytes, Some(opened.zone))?);
+    let mapping = || opened.config.firm.hook(&row.source).map(|hook| hook.mapping.clone()).unwrap_or_default();
+    text.push_str(&match Form::named(&kept.form) {
+        Some(Form::Hook) => format!("\n{}", hooks::read(&mapping(), &row.source, bytes)?),
+        _ => mail::read(bytes, Some(opened.zone))?,
+    });
     Ok(say(&text)?)
 }
 

@@ -8,11 +8,12 @@ use std::process::ExitCode;
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 
 use super::Failure;
 use super::paper::{moment, plain, plain_lines, say};
 use super::shape::person;
+use crate::channel::mapping::Mapping;
 use crate::mail::{Mail, automatic, guard, parse, reply};
 
 #[derive(Debug, Subcommand)]
@@ -26,12 +27,26 @@ pub enum MailCommand {
         /// Say nothing: only the exit code tells whether it could be read
         #[arg(long)]
         quiet: bool,
+        /// How the bytes are read: a mail, or what `deskd inbound show N --raw` gives of a delivery to a webhook
+        #[arg(long, value_enum, default_value_t = FormArg::Mail)]
+        form: FormArg,
     },
 }
 
+/// `channel::Form` on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FormArg {
+    Mail,
+    Hook,
+}
+
 pub fn run(command: MailCommand) -> Result<ExitCode, Failure> {
-    let MailCommand::Read { file, quiet } = command;
-    let text = read(bytes_of(&file)?, None)?;
+    let MailCommand::Read { file, quiet, form } = command;
+    let raw = bytes_of(&file)?;
+    let text = match form {
+        FormArg::Mail => read(raw, None)?,
+        FormArg::Hook => super::hooks::read(&Mapping::default(), "hook", raw)?,
+    };
     if !quiet {
         say(&text)?;
     }
@@ -77,6 +92,11 @@ pub fn look(raw: Vec<u8>) -> Result<Seen, Failure> {
         let new = reply::new_text(&mail);
         Seen { refused, mail, sign, new }
     };
+    apart(steps)
+}
+
+/// On the stack of an async worker thread; a panic is a failure.
+pub fn apart<T: Send + 'static>(steps: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
     let reader = std::thread::Builder::new().stack_size(2 << 20).spawn(steps).context("cannot start a thread")?;
     reader.join().map_err(|_| {
         Failure::Other(anyhow::anyhow!("reading the mail made deskd panic; please report it with the mail"))

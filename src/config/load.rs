@@ -178,6 +178,12 @@ fn build(sources: &[Source], around: &Surroundings, notes: &Notes, mut files: Ve
     let out = outgoing(main, &parts, limits.mail, around);
     let skills: Vec<&str> = parts.techs.iter().flat_map(|entry| &entry.tech.skills).map(String::as_str).collect();
     let rules = triage::rules(&roots, &skills, around, &mut files);
+    if web_listen.is_none()
+        && let Some(section) = roots.iter().flat_map(|root| root.tables("hook")).next()
+    {
+        let right = "add [web] with listen = \"127.0.0.1:8025\"";
+        notes.wrong(&section.place, "nothing listens for what is posted", right);
+    }
     check::across(notes, main, &parts, head.as_ref().map(|head| head.default_category));
     finish(&roots);
     let firm = Firm {

@@ -291,8 +291,15 @@ pub(super) struct NewRequest {
 pub(super) async fn open_request(unit: &mut Unit<'_>, ready: &Ready, request: &NewRequest) -> Result<Case, StoreError> {
     let words = if ready.shortened.is_some() { "" } else { request.body.as_str() };
     let mut verdict = triage(unit, ready, words, &request.address, request.client.as_ref());
-    let named = ready.post.as_ref().and_then(|post| post.priority);
-    verdict.priority = named.unwrap_or(verdict.priority);
+    let mut rules = winners(&verdict);
+    if let Some(named) = ready.post.as_ref().and_then(|post| post.priority) {
+        verdict.priority = named;
+        // People are told where it came from, before what the rules gave besides.
+        rules.insert(
+            0,
+            RuleFacts { name: format!("data of hook {}", ready.row.source), words: vec![named.to_string()] },
+        );
+    }
     let firm = unit.firm();
     let own = request.client.as_ref().and_then(|key| firm.client(key)?.default_category);
     let mut tags = verdict.tags.clone();
@@ -308,7 +315,7 @@ pub(super) async fn open_request(unit: &mut Unit<'_>, ready: &Ready, request: &N
         category: verdict.category.or(own).unwrap_or(firm.default_category),
         tags,
         skill: verdict.skill.clone(),
-        rules: winners(&verdict).iter().map(|rule| rule.name.clone()).collect(),
+        rules: rules.iter().map(|rule| rule.name.clone()).collect(),
         unsorted: request.doubt.clone(),
         automatic: request.automatic,
     };
@@ -332,7 +339,7 @@ pub(super) async fn open_request(unit: &mut Unit<'_>, ready: &Ready, request: &N
         verdicts: ready.verdict_json().map(sqlx::types::Json),
         reason: request.doubt.clone(),
     });
-    case.rule_facts = winners(&verdict);
+    case.rule_facts = rules;
     case.arrived = Some(Arc::clone(&ready.mail));
     Ok(case)
 }

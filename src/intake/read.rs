@@ -61,7 +61,7 @@ fn read_hook(row: Unprocessed, raw: &[u8], firm: &Firm) -> Ready {
     let mapping = firm.hook(&row.source).map(|hook| hook.mapping.clone()).unwrap_or_default();
     let delivery = Delivery::from_bytes(raw);
     let (post, unusable) = match delivery.as_ref().map_err(Clone::clone).and_then(Delivery::data) {
-        Ok(data) => (mapping.post(&row.source, &data), None),
+        Ok(data) => (nobody_of_ours(mapping.post(&row.source, &data), firm), None),
         Err(error) => {
             let text =
                 delivery.map(|delivery| String::from_utf8_lossy(&delivery.body).replace('\0', "")).unwrap_or_default();
@@ -104,6 +104,17 @@ fn read_hook(row: Unprocessed, raw: &[u8], firm: &Firm) -> Ready {
         post: Some(Arc::new(post)),
         row,
     }
+}
+
+/// Data that names an address of the firm's own as its sender: nobody acts as a tech through a hook, and the desk writes to nobody but
+/// people.
+fn nobody_of_ours(mut post: Post, firm: &Firm) -> Post {
+    let ours = firm.desk_by_address(&post.sender).is_some() || firm.tech_by_address(&post.sender).is_some();
+    if !post.sender.is_empty() && ours {
+        post.missing.push(format!("a sender ({} is an address of our own)", post.sender));
+        post.sender.clear();
+    }
+    post
 }
 
 fn read_mail(row: Unprocessed, raw: Vec<u8>) -> Ready {

@@ -9,7 +9,6 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
-use crate::channel::Form;
 use crate::store::inbound::Unprocessed;
 
 /// How the child is started.
@@ -33,18 +32,14 @@ pub enum Tried {
 }
 
 impl Trial {
-    /// `deskd mail read -` with the mail on standard input.
+    /// `deskd mail read --form FORM -` with the raw bytes on standard input.
     pub(super) async fn read(&self, row: &Unprocessed, stop: &CancellationToken) -> Tried {
         let Some(program) = &self.program else { return Tried::Fine };
-        if row.form != Form::Mail.as_str() {
-            // Data of another form is read by a parser of bounded depth; a panic is caught and counted like any other.
-            return Tried::Fine;
-        }
         let Ok(raw) = zstd::decode_all(row.compressed.as_slice()) else {
             return Tried::Died { how: "failed: the stored bytes are damaged".to_owned() };
         };
         let child = Command::new(program)
-            .args(["mail", "read", "--quiet", "-"])
+            .args(["mail", "read", "--quiet", "--form", &row.form, "-"])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -135,6 +135,11 @@ fn mailbox(field: &'static str, mailbox: &Mailbox) -> Result<String, BuildError>
     Ok(format!("{name}\r\n <{address}>"))
 }
 
+/// Whether a mail to this address can be written.
+pub fn can_be_written(to: &str) -> bool {
+    address("To", to).is_ok()
+}
+
 fn address(field: &'static str, address: &str) -> Result<String, BuildError> {
     let refuse = |reason| BuildError::Address { field, reason };
     let (local, domain) = address.trim().rsplit_once('@').ok_or_else(|| refuse("it has no @"))?;
