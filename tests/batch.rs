@@ -219,6 +219,23 @@ async fn in_one_batch_a_copy_a_reply_and_the_limit_of_automatic_mail_are_what_th
     .await;
 }
 
+/// Rule 11: the other helpdesk answers each acknowledgement within the minute; a batch of them is no way around the breaker.
+#[tokio::test]
+async fn in_one_batch_the_breaker_sees_the_rounds_that_it_sees_one_by_one() {
+    each_db("batch_breaker", async |db| {
+        let door = door(&db).await;
+        let mails: Vec<String> =
+            (0..9).map(|round| mail(&format!("g{round}"), &format!("[GLX-{round}] VPN for the branch"), "")).collect();
+        door.take(&db, &mails).await;
+        let count = async |kind: &str| {
+            let kinds: Vec<(String,)> = rows(&db, "SELECT kind FROM outbox").await;
+            kinds.iter().filter(|(found,)| found == kind).count()
+        };
+        assert_eq!((count("acknowledgement").await, count("storm").await), (3, 1));
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_mail_that_the_database_refuses_is_set_aside_alone_and_the_rest_of_its_batch_goes_on() {
     each_db("batch_poison", async |db| {

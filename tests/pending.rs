@@ -228,7 +228,11 @@ async fn one_that_is_gone_stays_a_comment_that_says_so_and_stops_no_other() {
         }
         dns.turns(Mood::Well);
         story.advance(FIVE).await;
-        assert!(to(&story.mailed(), "jane")[0].mail.text.contains("I clean the there glass."));
+        let mailed = story.mailed();
+        assert!(to(&mailed, "jane")[0].mail.text.contains("I clean the there glass."));
+        let told: Vec<_> = mailed.iter().filter(|sent| sent.kind == "quarantined").collect();
+        assert_eq!(told.iter().map(|sent| sent.to.as_str()).collect::<Vec<_>>(), ["mia@northwind.example"]);
+        assert!(told[0].mail.text.contains("its bytes cannot be read back"), "{}", told[0].mail.text);
         let reasons: Vec<String> =
             story.messages(number).await.into_iter().filter_map(|message| message.reason).collect();
         assert!(reasons[0].contains("its bytes cannot be read back"), "{reasons:?}");

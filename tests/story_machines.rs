@@ -258,3 +258,35 @@ async fn a_flood_is_told_in_several_lists_each_of_a_size_that_mail_programs_show
     })
     .await;
 }
+
+/// What answers a tech's own mail, and that somebody writes in his name, is told at once and is no part of the flood.
+#[tokio::test]
+async fn answers_to_a_techs_own_mail_and_a_forged_one_neither_wait_nor_make_others_wait() {
+    told_with("answers_free", FEW, async |story, _| {
+        let raw = from_jane("firewall", "Firewall", "Please look at the firewall log.");
+        let number = story.mail(&raw).await.ticket.unwrap();
+        let assignment = story.mailed_one("assignment");
+        // As many answers as would be a flood.
+        for words in ["#help", "#time 5m", "#note\nThe log is full.", "#time 2", "#tag firewall"] {
+            story.mail(&assignment.answer(SAM, words)).await;
+        }
+        let mailed = story.mailed();
+        let counts = ["help", "receipt", "not_sent"].map(|kind| count(&mailed, kind, "sam"));
+        assert_eq!(counts, [1, 3, 1], "none waits");
+        again(&story, number, 1, "It is the one in the hall.").await;
+        again(&story, number, 2, "It blinks red now.").await;
+        assert_eq!(count(&story.mailed(), "client_message", "sam"), 2, "they counted for nothing");
+        again(&story, number, 3, "The lamp below is green.").await;
+        assert!(nothing_for_sam(&story.mailed()), "the fourth that nobody asked for is held");
+
+        story.mail(&assignment.answer(SAM, "#time 6m")).await;
+        story.mail(&assignment.answer("Sam Ortiz <sam@elsewhere.example>", "I resign.")).await;
+        let mailed = story.mailed();
+        assert_eq!((count(&mailed, "receipt", "sam"), count(&mailed, "unverified", "sam")), (1, 1), "beside a list");
+        assert_eq!(count(&mailed, "relay", "jane"), 0);
+        story.advance(TimeDelta::minutes(15)).await;
+        assert_eq!(count(&story.mailed(), "not_sent_reminder", "sam"), 0, "something was done since");
+        story.end().await;
+    })
+    .await;
+}

@@ -10,10 +10,10 @@ use crate::notice::{
     UndeliverableFacts, UnsortedDigestFacts, UnsortedTicket,
 };
 use crate::outbox::Class;
-use crate::store::inbound::Unprocessed;
+use crate::store::inbound::{Listed, Unprocessed};
 use crate::store::tokens::Purpose;
 use crate::store::{StoreError, jobs, messages, outbox, tickets};
-use crate::words::TicketNumber;
+use crate::words::{InboundId, TicketNumber};
 
 /// How many lines one list has at the most; the next one goes on.
 const LINES: i64 = 50;
@@ -40,14 +40,42 @@ where
     Ok(())
 }
 
-/// A mail that deskd could not read.
-pub(super) async fn quarantined(unit: &mut Unit<'_>, row: &Unprocessed, reason: &str) -> Result<(), StoreError> {
+/// A mail that is set aside; its bytes may be gone.
+pub(super) struct SetAside<'a> {
+    id: InboundId,
+    attempts: i64,
+    source: &'a str,
+    arrived_at: DateTime<Utc>,
+    size: i64,
+}
+
+impl<'a> From<&'a Unprocessed> for SetAside<'a> {
+    fn from(row: &'a Unprocessed) -> SetAside<'a> {
+        let Unprocessed { id, attempts, source, arrived_at, size, .. } = row;
+        SetAside { id: *id, attempts: *attempts, source, arrived_at: *arrived_at, size: *size }
+    }
+}
+
+impl<'a> From<&'a Listed> for SetAside<'a> {
+    fn from(row: &'a Listed) -> SetAside<'a> {
+        let Listed { id, attempts, source, arrived_at, size, .. } = row;
+        SetAside { id: *id, attempts: *attempts, source, arrived_at: *arrived_at, size: *size }
+    }
+}
+
+/// A mail that deskd set aside, and why.
+pub(super) async fn quarantined(
+    unit: &mut Unit<'_>,
+    row: impl Into<SetAside<'_>>,
+    reason: &str,
+) -> Result<(), StoreError> {
+    let row = row.into();
     let key = format!("quarantined/{}/{}", row.id.0, row.attempts);
     to_all(unit, ("quarantined", Class::MustArrive, &key), Purpose::Digest, |unit, manager, _| {
         let facts = QuarantinedFacts {
             now: unit.now,
             inbound: row.id,
-            source: row.source.clone(),
+            source: row.source.to_owned(),
             arrived_at: row.arrived_at.with_timezone(&manager.time_zone),
             from: None,
             mail_subject: None,

@@ -194,7 +194,7 @@ impl PendingChecks {
         if let Some(message) = check.message {
             messages::explain(&mut tx, message, &reason).await?;
         }
-        if let Some(row) = inbound::one(&mut tx, check.inbound).await? {
+        if let Some(row) = inbound::listed(&mut tx, check.inbound).await? {
             let mut unit = Unit::new(&mut tx, office, self.clock.now());
             super::managers::quarantined(&mut unit, &row, &reason).await?;
         }
