@@ -293,6 +293,13 @@ async fn step_by_step(db: &Db, kind: &str) {
     }
     let found = ask(db, "SELECT t.subject, e.kind, c.name FROM ticket t JOIN ticket_event e ON e.ticket = t.number JOIN contact c ON c.id = t.requester").await;
     assert_eq!(found, [["the printer", "opened", "Jane Roe"]]);
+    let kept = ask(
+        db,
+        "SELECT c.kind, t.kind, r.token FROM sla_clock c JOIN timer t ON t.ticket = c.ticket AND t.kind = c.kind
+         JOIN ticket_participant p ON p.ticket = c.ticket JOIN reply_token r ON r.ticket = c.ticket",
+    )
+    .await;
+    assert_eq!(kept, [["resolve", "resolve", "t0ken"]]);
 }
 
 #[tokio::test]
