@@ -22,3 +22,7 @@ pub mod source;
 pub mod store;
 pub mod web;
 pub mod words;
+
+/// A sixth of the work on a backlog was glibc's allocator, and it keeps what a big mail took; the settings are in `.cargo/config.toml`.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

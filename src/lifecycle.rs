@@ -1,7 +1,6 @@
 //! The life of the process: signals, what systemd is told, heartbeats, logs, the lock on the state folder. Uses nothing of the rest
 //! and is open to all.
 
-mod heap;
 mod heartbeat;
 mod lock;
 mod logs;
@@ -9,7 +8,6 @@ mod progress;
 mod signals;
 mod systemd;
 
-pub use heap::tame as tame_heap;
 pub use heartbeat::{Beat, Heartbeats, Pulse};
 pub use lock::{Instance, LockError};
 pub use logs::{Escaping, Format, log_panics, start_logs};

@@ -122,9 +122,6 @@ pub fn main() -> ExitCode {
     // Which provider is there was decided at build time; a second call would only repeat it.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let cli = Cli::parse();
-    if matches!(cli.command, Command::Run) {
-        lifecycle::tame_heap();
-    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&Failure::Other(error.into())),
