@@ -47,6 +47,12 @@ fn a_copy_of_a_copy_is_the_copy() {
             "one\n\ntwo\nthree",
         ),
         ("<ul><li>one<ul><li>two</li></ul></li></ul><pre>a\n\n  b</pre>", "- one\n- two\na\n\n  b"),
+        (
+            "<ol start=3><li>one<ul><li>two</li></ul></li><li>three</li><li value=9>nine</li></ol>four",
+            "3. one\n- two\n4. three\n9. nine\nfour",
+        ),
+        ("<div>Hi</div><div class=gmail_signature>-- <br>Sam</div>", "Hi\n-- \nSam"),
+        ("<div>Hi</div><div class=gmail_signature>Sam</div>", "Hi\n-- \nSam"),
         ("<table><tr><td><p>a</p></td><td>b</td></tr></table>c", "a\nb\nc"),
         (
             "one<hr>two<blockquote style='border:none'>three</blockquote>four",
@@ -56,6 +62,14 @@ fn a_copy_of_a_copy_is_the_copy() {
         let once = copy(page, text).unwrap_or_else(|| panic!("no copy of {page}"));
         assert_eq!(copy(&once, text).as_deref(), Some(once.as_str()), "{page}");
     }
+}
+
+/// Where a directive stood in the list the numbers of text and page part: then there is no copy.
+#[test]
+fn a_list_keeps_the_numbers_that_its_author_saw() {
+    let page = "<ol><li>Check the lamp</li><li>#note</li><li>Call us</li></ol>";
+    assert_eq!(copy(page, "1. Check the lamp\n3. Call us"), None);
+    assert!(copy(page, "1. Check the lamp\n2. #note\n3. Call us").unwrap().contains("<ol><li>"));
 }
 
 #[test]

@@ -51,6 +51,7 @@ fn cleaner() -> ammonia::Builder<'static> {
             ("td", HashSet::from(["colspan", "rowspan", "valign"])),
             ("th", HashSet::from(["colspan", "rowspan", "valign"])),
             ("ol", HashSet::from(["start"])),
+            ("li", HashSet::from(["value"])),
         ]))
         .url_schemes(HashSet::from(["http", "https", "mailto", "tel", "cid"]))
         .url_relative(ammonia::UrlRelative::Deny)

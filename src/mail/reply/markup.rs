@@ -50,6 +50,10 @@ struct Reader<'a> {
     signature: usize,
     /// A sign was met below which a signature stands: the delimiter, or the bookmark of desktop Outlook.
     signed: bool,
+    /// Where the delimiter of a marked signature goes, as numbers of a line and of an event; not needed where the signature brings its own.
+    delimiter: Option<(usize, usize)>,
+    /// The open lists, each with the number of its next item where it has numbers.
+    lists: Vec<Option<i64>>,
     /// Characters that the lines hold so far.
     said: usize,
     sight: Sight,
@@ -187,7 +191,7 @@ impl Reader<'_> {
             self.cut = true;
         }
         match name.as_str() {
-            "li" => self.say("- "),
+            "li" => self.item(&attributes),
             "hr" => self.text.push_str("--------------------------------"),
             "td" | "th" if !self.text.is_empty() => self.say(" "),
             "img" => self.picture(&attributes),
@@ -223,6 +227,11 @@ impl Reader<'_> {
         }
         self.signature += usize::from(signature);
         self.pre += usize::from(name == "pre");
+        match name.as_str() {
+            "ol" => self.lists.push(Some(attributes.number("start").unwrap_or(1))),
+            "ul" => self.lists.push(None),
+            _ => {}
+        }
         let link = (name == "a").then(|| attributes.value("href").map(|link| (link.to_owned(), self.said))).flatten();
         *self.counts.entry(name.clone()).or_default() += 1;
         let shown = (self.events.is_some() && self.hidden == 0).then(|| seen::tag(&name, attributes)).flatten();
@@ -232,6 +241,17 @@ impl Reader<'_> {
         let around = self.sight;
         self.sight = around.within(attributes);
         self.open.push(Open { name, mark, around, link, signature, shown: shown.map(|tag| tag.name) });
+    }
+
+    /// What stands before an item of a list.
+    fn item(&mut self, attributes: &Attributes) {
+        let Some(Some(next)) = self.lists.last_mut() else { return self.say("- ") };
+        if self.hidden > 0 {
+            return;
+        }
+        let number = attributes.number("value").unwrap_or(*next);
+        *next = number.saturating_add(1);
+        self.say(&format!("{number}. "));
     }
 
     /// A picture within the mail is a word of its line.
@@ -276,6 +296,9 @@ impl Reader<'_> {
                 Mark::Plain => {}
             }
             self.pre -= usize::from(open.name == "pre");
+            if matches!(open.name.as_str(), "ol" | "ul") {
+                self.lists.pop();
+            }
             self.signature -= usize::from(open.signature);
             self.sight = open.around;
             if let Some((link, before)) = open.link
@@ -368,12 +391,22 @@ impl Reader<'_> {
         }
         self.flush();
         if !self.signed && self.lines.iter().any(own) {
-            self.record(Seen::Break);
-            self.record(Seen::Text("-- ".to_owned()));
-            self.record(Seen::Break);
-            self.say("-- ");
-            self.flush();
+            self.signed = true;
+            self.delimiter = Some((self.lines.len(), self.events.as_ref().map_or(0, Vec::len)));
         }
+    }
+
+    /// The first line after the place of a delimiter tells whether one is missing there.
+    fn delimit_before(&mut self, first: &Line) {
+        let Some((line, event)) = self.delimiter.take() else { return };
+        if first.quoted || signature::is_delimiter(first.text.trim_start()) {
+            return;
+        }
+        self.lines.insert(line, Line { text: "-- ".to_owned(), ..Line::default() });
+        let Some(events) = &mut self.events else { return };
+        events[event..].iter_mut().for_each(|event| event.line += 1);
+        let parts = [Seen::Break, Seen::Text("-- ".to_owned()), Seen::Break];
+        events.splice(event..event, parts.map(|what| Event { line, what }));
     }
 
     /// With the line that it will stand on.
@@ -403,7 +436,9 @@ impl Reader<'_> {
         let quoted = self.quoted_text || self.cut || self.quoted > 0;
         self.signed |= !quoted && signature::is_delimiter(self.text.trim_start());
         let dim = std::mem::take(&mut self.dim);
-        self.lines.push(Line { text: self.text.trim_end().to_string(), quoted, dim });
+        let line = Line { text: self.text.trim_end().to_string(), quoted, dim };
+        self.delimit_before(&line);
+        self.lines.push(line);
         self.text.clear();
         self.quoted_text = self.cut || self.quoted > 0;
     }

@@ -51,6 +51,10 @@ impl Attributes {
         self.pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    pub(super) fn number(&self, name: &str) -> Option<i64> {
+        self.value(name)?.trim().parse().ok()
+    }
+
     pub(super) fn any_name(&self, among: &[&str]) -> bool {
         self.pairs
             .iter()

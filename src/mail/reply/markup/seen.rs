@@ -52,7 +52,7 @@ pub(super) fn tag(name: &str, attributes: &Attributes) -> Option<Tag> {
         "pre" => bare("pre"),
         "ul" => bare("ul"),
         "ol" => numbered("ol", attributes, &["start"]),
-        "li" => bare("li"),
+        "li" => numbered("li", attributes, &["value"]),
         "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => bare("h3"),
         "table" => bare("table"),
         "tr" => bare("tr"),
