@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use deskd::config::Config;
-use deskd::desk::event::{Event, Recorded, Touch, Waiting};
+use deskd::desk::event::{Event, Recorded, RuleHit, Touch, Waiting};
 use deskd::desk::sla::{self, Policy};
 use deskd::desk::ticket::Ticket;
 use deskd::store::inbound::{self, Fate, NewInbound};
@@ -242,7 +242,10 @@ async fn answered(firm: &Firm) -> TicketNumber {
     let jane = contact(&mut tx, "jane@acme-dental.example").await;
     let mut opening = opened("Server down", Priority::P1, jane, Some("acme"));
     if let Event::Opened { rules, .. } = &mut opening {
-        rules.extend(["nobody can work".to_owned(), "a rule that is gone".to_owned()]);
+        let (words, gave) = (vec!["server down".to_owned()], vec!["P1".to_owned()]);
+        rules.push(RuleHit { rule: "nobody can work".to_owned(), words, gave });
+        // As the first version stored it.
+        rules.push(serde_json::from_str(r#""a rule that is gone""#).unwrap());
     }
     let entry = Minutes(25);
     let day = at("2026-11-02 00:00").date_naive();
@@ -350,7 +353,7 @@ async fn why_prints_the_sum_and_explains_priority_and_assignment() {
 
     Priority P2
       triage gave P1:
-        rule "nobody can work" on "nobody", "down"
+        rule "nobody can work" on "server down": P1
         rule "a rule that is gone"
       2026-11-02 09:30 CST  sam: priority P2: one room
 

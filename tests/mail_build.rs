@@ -14,6 +14,7 @@ fn outgoing() -> Outgoing {
     Outgoing {
         from: mailbox("Northwind IT", "support@northwind.example"),
         to: mailbox("Jane Roe", "jane@acme-dental.example"),
+        cc: Vec::new(),
         reply_to: None,
         message_id: "abc.1@northwind.example".to_owned(),
         in_reply_to: None,

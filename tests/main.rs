@@ -54,6 +54,7 @@ mod story;
 mod story_clock;
 mod story_intake;
 mod story_machines;
+mod story_people;
 mod story_refusals;
 mod story_relay;
 mod story_retainer;

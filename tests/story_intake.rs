@@ -69,7 +69,8 @@ async fn a_stranger_pages_nobody_until_somebody_accepts() {
         );
         let mailed = story.mailed();
         assert_eq!(to(&mailed, "bob")[0].kind, "acknowledgement");
-        assert!(mailed.iter().any(|sent| sent.kind == "assignment"));
+        let assignment = mailed.iter().find(|sent| sent.kind == "assignment").unwrap();
+        assert!(assignment.mail.text.contains("on the words: "), "why it is a P1:\n{}", assignment.mail.text);
         story.end().await;
     })
     .await;

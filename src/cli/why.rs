@@ -15,9 +15,7 @@ use super::events::{clock_word, who, words};
 use super::open::Opened;
 use super::paper::{Ink, Paper, moment, plain, say, say_json, span};
 use super::ticket::{ClockJson, EventJson, number};
-use crate::desk::event::{Event, Recorded};
-use crate::desk::firm::Firm;
-use crate::desk::rules::Request;
+use crate::desk::event::{Event, Recorded, RuleHit};
 use crate::desk::sla::SlaClock;
 use crate::words::{Login, Priority, Status, TicketNumber};
 
@@ -32,23 +30,13 @@ pub struct WhyArgs {
     pub json: bool,
 }
 
-/// A rule that had a say, and the words it was found on.
-#[derive(Debug, Serialize)]
-struct Reason {
-    rule: String,
-    /// Found anew in the first message; empty where today's rules do not find them any more.
-    words: Vec<String>,
-    /// `P1`, `skill network`, `tag outage`; likewise.
-    gave: Vec<String>,
-}
-
 #[derive(Serialize)]
 struct WhyJson<'a> {
     number: TicketNumber,
     status: Status,
     priority: Priority,
     first_priority: Priority,
-    rules: &'a [Reason],
+    rules: &'a [RuleHit],
     assignee: Option<&'a Login>,
     /// In the order they happened.
     assignments: Vec<EventJson<'a>>,
@@ -59,7 +47,6 @@ struct WhyJson<'a> {
 
 pub async fn run(opened: &Opened, paper: Paper, args: &WhyArgs) -> Result<(), Failure> {
     let dossier = Dossier::read(opened, args.number).await?;
-    let reasons = reasons(&dossier, &opened.config.firm);
     if args.json {
         let of =
             |is: fn(&Event) -> bool| dossier.history.iter().filter(|one| is(&one.event)).map(EventJson::of).collect();
@@ -68,7 +55,7 @@ pub async fn run(opened: &Opened, paper: Paper, args: &WhyArgs) -> Result<(), Fa
             status: dossier.row.status,
             priority: dossier.row.priority,
             first_priority: dossier.row.first_priority,
-            rules: &reasons,
+            rules: &dossier.ticket.rules,
             assignee: dossier.row.assignee.as_ref(),
             assignments: of(is_assignment),
             priorities: of(is_priority),
@@ -76,7 +63,7 @@ pub async fn run(opened: &Opened, paper: Paper, args: &WhyArgs) -> Result<(), Fa
             clocks: dossier.clocks.iter().map(ClockJson::of).collect(),
         })?);
     }
-    Ok(say(&text(&dossier, &reasons, opened, paper))?)
+    Ok(say(&text(&dossier, opened, paper))?)
 }
 
 fn is_assignment(event: &Event) -> bool {
@@ -91,28 +78,7 @@ fn is_escalation(event: &Event) -> bool {
     matches!(event, Event::Breached { .. } | Event::Escalated { .. } | Event::Acknowledged { .. })
 }
 
-/// The rules that the opening names, with the words that today's rules find in the first message.
-fn reasons(dossier: &Dossier, firm: &Firm) -> Vec<Reason> {
-    let ticket = &dossier.ticket;
-    let verdict = dossier.messages.first().map(|first| {
-        firm.rules.triage(&Request {
-            subject: &first.subject,
-            body: &first.text,
-            from: &first.sender_address,
-            client: ticket.client.as_ref(),
-            source: &ticket.source,
-            is_open: &|name| firm.calendars.get(name).is_none_or(|calendar| calendar.is_open(ticket.received_at)),
-        })
-    });
-    let found = |rule: &String| {
-        let found = verdict.iter().flat_map(|verdict| &verdict.matches).find(|found| found.rule == *rule);
-        let (words, gave) = found.map(|found| (found.words.clone(), found.gave.clone())).unwrap_or_default();
-        Reason { rule: rule.clone(), words, gave }
-    };
-    ticket.rules.iter().map(found).collect()
-}
-
-fn text(dossier: &Dossier, reasons: &[Reason], opened: &Opened, paper: Paper) -> String {
+fn text(dossier: &Dossier, opened: &Opened, paper: Paper) -> String {
     let (row, zone) = (&dossier.row, opened.zone);
     let title = format!("{} {}", row.number, plain(&row.subject));
     let mut text = format!("{}\n  {} · {} · times in {zone}\n", paper.ink(Ink::Bold, &title), row.priority, row.status);
@@ -122,7 +88,7 @@ fn text(dossier: &Dossier, reasons: &[Reason], opened: &Opened, paper: Paper) ->
             let _ = writeln!(text, "  {line}");
         }
     };
-    section(&format!("Priority {}", row.priority), priority(dossier, reasons, opened));
+    section(&format!("Priority {}", row.priority), priority(dossier, opened));
     let name =
         row.assignee.as_ref().map_or_else(|| "Assigned to nobody".to_owned(), |login| format!("Assigned to {login}"));
     let mut assignment = told(dossier, opened, is_assignment);
@@ -149,17 +115,17 @@ fn text(dossier: &Dossier, reasons: &[Reason], opened: &Opened, paper: Paper) ->
     text
 }
 
-fn priority(dossier: &Dossier, reasons: &[Reason], opened: &Opened) -> Vec<String> {
+fn priority(dossier: &Dossier, opened: &Opened) -> Vec<String> {
     let first = dossier.row.first_priority;
     let mut lines = Vec::new();
     if let Some(why) = &dossier.ticket.unsorted {
         lines.push(format!("unsorted at first: {}", plain(why)));
     }
-    lines.push(match reasons.is_empty() {
+    lines.push(match dossier.ticket.rules.is_empty() {
         true => format!("triage gave {first}: no rule matched"),
         false => format!("triage gave {first}:"),
     });
-    for reason in reasons {
+    for reason in &dossier.ticket.rules {
         let words: Vec<String> = reason.words.iter().map(|word| format!("\"{}\"", plain(word))).collect();
         let on = if words.is_empty() { String::new() } else { format!(" on {}", words.join(", ")) };
         let gave = if reason.gave.is_empty() { String::new() } else { format!(": {}", reason.gave.join(", ")) };

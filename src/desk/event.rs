@@ -63,6 +63,40 @@ impl ClockKind {
     }
 }
 
+/// A rule of triage that decided something, as it was when the ticket was opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredRule")]
+pub struct RuleHit {
+    pub rule: String,
+    /// As found, folded.
+    pub words: Vec<String>,
+    /// `P1`, `skill network`, `tag outage`.
+    pub gave: Vec<String>,
+}
+
+/// The first version of the event held names only.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoredRule {
+    Name(String),
+    Hit {
+        rule: String,
+        #[serde(default)]
+        words: Vec<String>,
+        #[serde(default)]
+        gave: Vec<String>,
+    },
+}
+
+impl From<StoredRule> for RuleHit {
+    fn from(stored: StoredRule) -> RuleHit {
+        match stored {
+            StoredRule::Name(rule) => RuleHit { rule, words: Vec::new(), gave: Vec::new() },
+            StoredRule::Hit { rule, words, gave } => RuleHit { rule, words, gave },
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Event {
@@ -78,9 +112,9 @@ pub enum Event {
         tags: Vec<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         skill: Option<String>,
-        /// Names of the rules that decided, for `deskd why` and the assignment mail.
+        /// The rules that decided, for `deskd why` and the assignment mail.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        rules: Vec<String>,
+        rules: Vec<RuleHit>,
         /// Nothing vouches for the sender: why.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         unsorted: Option<String>,

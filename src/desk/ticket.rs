@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 
-use super::event::{Event, Recorded, Touch, Waiting};
+use super::event::{Event, Recorded, RuleHit, Touch, Waiting};
 use crate::words::{Actor, Category, ClientKey, ContactId, Login, Minutes, Priority, Status, TicketNumber};
 
 /// What is true of a ticket now.
@@ -26,7 +26,7 @@ pub struct Ticket {
     pub taken: bool,
     pub skill: Option<String>,
     pub tags: Vec<String>,
-    pub rules: Vec<String>,
+    pub rules: Vec<RuleHit>,
     /// Why it is `unsorted`, or was.
     pub unsorted: Option<String>,
     /// No human asked for it.

@@ -8,12 +8,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::memo::Memo;
 use super::tell::Tell;
 use crate::desk::assign::Load;
-use crate::desk::event::{Event, Recorded, Waiting};
+use crate::desk::event::{Event, Recorded, RuleHit, Waiting};
 use crate::desk::firm::Firm;
 use crate::desk::sla::{self, Policy, SlaClock};
 use crate::desk::ticket::Ticket;
 use crate::mail::Mail;
-use crate::notice::{RuleFacts, Texts};
+use crate::notice::Texts;
 use crate::store::messages::Message;
 use crate::store::outbox::held::Flow;
 use crate::store::tickets::{self, Recent, TimerKind};
@@ -58,7 +58,7 @@ pub struct Opening {
     pub category: Category,
     pub tags: Vec<String>,
     pub skill: Option<String>,
-    pub rules: Vec<String>,
+    pub rules: Vec<RuleHit>,
     pub unsorted: Option<String>,
     pub automatic: bool,
 }
@@ -74,8 +74,6 @@ pub struct Case {
     pub(super) arrived: Option<Arc<Mail>>,
     /// The message of a ticket that is being opened: nothing need be read back.
     pub(super) first_message: Option<Message>,
-    /// The rules that decided, with their words, while the ticket is being opened.
-    pub(super) rule_facts: Vec<RuleFacts>,
     /// Addresses in Cc that nothing vouches for.
     pub(super) unvouched_cc: Vec<String>,
 }
@@ -167,7 +165,6 @@ impl Case {
             tell: Vec::new(),
             arrived: None,
             first_message: None,
-            rule_facts: Vec::new(),
             unvouched_cc: Vec::new(),
         }
     }

@@ -10,14 +10,14 @@ use super::read::Ready;
 use super::tell::Tell;
 use super::thread::Thread;
 use crate::channel::Post;
+use crate::desk::event::RuleHit;
 use crate::desk::firm::Firm;
 use crate::desk::rules::{Request, Verdict};
 use crate::desk::ticket::SENSITIVE;
-use crate::mail::Mailbox;
 use crate::mail::authentic::{Authentic, Dmarc};
 use crate::mail::automatic::Kind;
 use crate::mail::picture::without_labels;
-use crate::notice::RuleFacts;
+use crate::mail::{Mailbox, build};
 use crate::store::inbound::{Fate, LATE};
 use crate::store::people::{self, Contact};
 use crate::store::tickets::TimerKind;
@@ -189,7 +189,7 @@ async fn add_copied(
     for person in copied {
         let address = person.address.to_lowercase();
         let ours = unit.firm().desk_by_address(&address).is_some() || unit.firm().tech_by_address(&address).is_some();
-        if ours || address == ready.sender() || !address.contains('@') {
+        if ours || address == ready.sender() || !build::can_be_written(&address) {
             continue;
         }
         if vouched && case.ticket.unsorted.is_none() {
@@ -297,7 +297,11 @@ pub(super) async fn open_request(unit: &mut Unit<'_>, ready: &Ready, request: &N
         // People are told where it came from, before what the rules gave besides.
         rules.insert(
             0,
-            RuleFacts { name: format!("data of hook {}", ready.row.source), words: vec![named.to_string()] },
+            RuleHit {
+                rule: format!("data of hook {}", ready.row.source),
+                words: vec![named.to_string()],
+                gave: vec![named.to_string()],
+            },
         );
     }
     let firm = unit.firm();
@@ -315,7 +319,7 @@ pub(super) async fn open_request(unit: &mut Unit<'_>, ready: &Ready, request: &N
         category: verdict.category.or(own).unwrap_or(firm.default_category),
         tags,
         skill: verdict.skill.clone(),
-        rules: rules.iter().map(|rule| rule.name.clone()).collect(),
+        rules,
         unsorted: request.doubt.clone(),
         automatic: request.automatic,
     };
@@ -339,13 +343,13 @@ pub(super) async fn open_request(unit: &mut Unit<'_>, ready: &Ready, request: &N
         verdicts: ready.verdict_json().map(sqlx::types::Json),
         reason: request.doubt.clone(),
     });
-    case.rule_facts = rules;
     case.arrived = Some(Arc::clone(&ready.mail));
     Ok(case)
 }
 
 /// The rules that gave something.
-fn winners(verdict: &Verdict) -> Vec<RuleFacts> {
+fn winners(verdict: &Verdict) -> Vec<RuleHit> {
     let gave = verdict.matches.iter().filter(|matched| !matched.gave.is_empty());
-    gave.map(|matched| RuleFacts { name: matched.rule.clone(), words: matched.words.clone() }).collect()
+    gave.map(|found| RuleHit { rule: found.rule.clone(), words: found.words.clone(), gave: found.gave.clone() })
+        .collect()
 }

@@ -205,9 +205,11 @@ pub(super) async fn to_client(
     let firm = &unit.firm().name;
     let name = letter.sender_name.map_or_else(|| firm.clone(), |tech| format!("{tech} ({firm})"));
     let to = picture.requester.as_ref().filter(|requester| people.iter().any(|person| person.id == requester.id));
+    let to = to.unwrap_or(first);
     let outgoing = Outgoing {
         from: Mailbox { name, address: address.clone() },
-        to: mailbox(to.unwrap_or(first)),
+        to: mailbox(to),
+        cc: people.iter().filter(|person| person.id != to.id).map(mailbox).collect(),
         reply_to: plus_addressing.then(|| Mailbox { name: firm.clone(), address: plus(&address, &token) }),
         message_id: letter.message_id.clone(),
         in_reply_to: references.last().cloned(),
@@ -264,6 +266,7 @@ pub(super) async fn to_tech(
     let outgoing = Outgoing {
         from: Mailbox { name: firm.clone(), address: address.desk.clone() },
         to: Mailbox { name: tech.name.clone(), address: recipient.clone() },
+        cc: Vec::new(),
         reply_to: address.reply_to.clone().map(|address| Mailbox { name: firm, address }),
         message_id: message_id.clone(),
         in_reply_to: thread.clone(),

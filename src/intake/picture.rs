@@ -6,13 +6,13 @@ use chrono_tz::Tz;
 use super::case::{Case, Unit};
 use super::enclosure::{Enclosed, Towards};
 use super::letter;
-use crate::desk::event::ClockKind;
+use crate::desk::event::{ClockKind, RuleHit};
 use crate::desk::firm::{Client, Tech};
 use crate::desk::sla::{Policy, SlaClock};
 use crate::mail::Mailbox;
 use crate::notice::{
     AnswerTime, AssignmentFacts, ClientTicketFacts, ContactFacts, MailtoLinks, Moment, PlainReply, RecentTicket,
-    RetainerFacts, SensitiveFacts, SimilarTicket, TicketFacts,
+    RetainerFacts, RuleFacts, SensitiveFacts, SimilarTicket, TicketFacts,
 };
 use crate::store::messages::Message;
 use crate::store::people::Contact;
@@ -163,11 +163,12 @@ impl<'a> Picture<'a> {
     }
 
     pub fn plain_reply(&self, purpose: Purpose) -> PlainReply {
-        match (purpose, &self.requester) {
-            (Purpose::Public, Some(contact)) if contact.name.is_empty() => {
-                PlainReply::ToClient(contact.address.clone())
-            }
-            (Purpose::Public, Some(contact)) => PlainReply::ToClient(contact.name.clone()),
+        let names = self.client_people().into_iter().map(|person| match person.name.is_empty() {
+            true => person.address,
+            false => person.name,
+        });
+        match purpose {
+            Purpose::Public if self.requester.is_some() => PlainReply::ToClient(names.collect()),
             _ => PlainReply::Internal,
         }
     }
@@ -214,7 +215,7 @@ impl<'a> Picture<'a> {
             recent: self.recent(unit, tech).await?,
             similar: self.similar(unit).await?,
             retainer: retainer(unit, ticket.client.as_ref()).await?,
-            rules: case.rule_facts.clone(),
+            rules: case.ticket.rules.iter().map(facts_of_rule).collect(),
             sensitive: ticket.is_sensitive().then(|| self.sensitive(verdict.as_ref())),
             unverified: self.first.as_ref().and_then(|first| first.reason.clone()),
             unvouched_cc: case.unvouched_cc.clone(),
@@ -325,4 +326,8 @@ pub(super) fn mailbox(contact: &Contact) -> Mailbox {
 /// The tech's name, or the login of one who has left.
 pub(super) fn tech_name(unit: &Unit<'_>, login: &Login) -> String {
     unit.firm().tech(login).map_or_else(|| login.to_string(), |tech| tech.name.clone())
+}
+
+fn facts_of_rule(hit: &RuleHit) -> RuleFacts {
+    RuleFacts { name: hit.rule.clone(), words: hit.words.clone() }
 }

@@ -9,7 +9,7 @@ use crate::desk::rules::Verdict;
 use crate::mail::automatic::{self, Kind, Sign};
 use crate::mail::picture::Pictures;
 use crate::mail::reply::{self, NewText};
-use crate::mail::{Mail, Mailbox, guard, parse};
+use crate::mail::{Mail, Mailbox, build, guard, parse};
 use crate::store::inbound::Unprocessed;
 use crate::store::messages::FileNote;
 use crate::words::ClientKey;
@@ -130,6 +130,7 @@ fn read_mail(row: Unprocessed, raw: Vec<u8>) -> Ready {
         // Nothing in it tells it from another of the same words: its arrival does.
         mail.content_hash = format!("{}@{}", mail.content_hash, row.arrived_at.timestamp());
     }
+    mail.from.iter_mut().for_each(nobody_unless_writable);
     let sign = automatic::sign(&mail, if shortened.is_some() { &[] } else { &raw });
     let mut new = reply::new_text(&mail);
     // Here and not in the transaction: the page of a long thread is large, and what is new in it small.
@@ -148,6 +149,14 @@ fn read_mail(row: Unprocessed, raw: Vec<u8>) -> Ready {
         triage: None,
         shortened,
         post: None,
+    }
+}
+
+/// An address that no mail can be written to is nobody's: it stays in the name, where a person sees it.
+fn nobody_unless_writable(from: &mut Mailbox) {
+    if !from.address.is_empty() && !build::can_be_written(&from.address) {
+        from.name = format!("{} <{}>", from.name, from.address).trim_start().to_owned();
+        from.address.clear();
     }
 }
 

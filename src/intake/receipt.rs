@@ -12,7 +12,7 @@ use crate::desk::firm::Tech;
 use crate::mail::picture::without_labels;
 use crate::notice::{
     self, Corrected, Effect, HelpFacts, MailtoLinks, NotSentFacts, NotSentReminderFacts, ReceiptFacts, ReceiptLine,
-    Rendered, TicketName, UnverifiedFacts, VerbHelp,
+    Remark, Rendered, TicketName, UnverifiedFacts, VerbHelp,
 };
 use crate::outbox::Class;
 use crate::store::tokens::Purpose;
@@ -77,11 +77,12 @@ pub(super) async fn receipt(
         return Ok(());
     }
     let retainer = if done.logged { picture::retainer(unit, case.ticket.client.as_ref()).await? } else { None };
+    let remarks = remarks(&done);
     let facts = ReceiptFacts {
         ticket: Some(name(unit, case)),
         now: unit.now,
         lines: vec![ReceiptLine { number: case.ticket.number, effects: done.effects, retainer }],
-        remarks: unplaced(&done.unplaced).into_iter().chain(beside_question(done.kept_beside_question)).collect(),
+        remarks,
         left_out: done.left_out,
         ask_time: done.ask_time,
         ask_note: done.ask_note,
@@ -93,21 +94,10 @@ pub(super) async fn receipt(
     send(unit, Some(case), tech, &address, ("receipt", key, rendered)).await
 }
 
-fn beside_question(kept: bool) -> Option<String> {
-    kept.then(|| {
-        "The words beside #approve went to nobody: neither the approver nor the client. Add #reply to send them to the client."
-            .to_owned()
-    })
-}
-
-/// Rather left out than sent where it may belong to the quoted mail.
-fn unplaced(pictures: &[String]) -> Option<String> {
-    let names = pictures.join(", ");
-    (!names.is_empty()).then(|| {
-        format!(
-            "Not sent along, as nothing tells whether they belong to the quoted mail: {names}. Attach them as files."
-        )
-    })
+/// What was kept back: rather left out than sent to the wrong person.
+fn remarks(done: &Done) -> Vec<Remark> {
+    let unplaced = (!done.unplaced.is_empty()).then(|| Remark::Unplaced(done.unplaced.clone()));
+    unplaced.into_iter().chain(done.kept_beside_question.then_some(Remark::BesideQuestion)).collect()
 }
 
 /// The receipt for an answer to a list.
@@ -131,13 +121,10 @@ pub(super) async fn list(
     for line in lines {
         let retainer = if line.done.logged { picture::retainer(unit, line.client.as_ref()).await? } else { None };
         if line.done.ask_time {
-            facts.remarks.push(format!("{}: how long did it take? Answer with {} time 15m", line.number, line.number));
+            facts.remarks.push(Remark::AskTime(line.number));
         }
         if let Some(minutes) = line.done.ask_note {
-            facts.remarks.push(format!(
-                "{} stays open: {minutes} are logged without a resolution note. Answer with {} fix cause and cure",
-                line.number, line.number
-            ));
+            facts.remarks.push(Remark::AskNote(line.number, minutes));
         }
         facts.lines.push(ReceiptLine { number: line.number, effects: line.done.effects, retainer });
     }

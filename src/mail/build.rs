@@ -28,6 +28,7 @@ pub enum Voice {
 pub struct Outgoing {
     pub from: Mailbox,
     pub to: Mailbox,
+    pub cc: Vec<Mailbox>,
     pub reply_to: Option<Mailbox>,
     /// Without angle brackets, ours: `…@firm.domain`.
     pub message_id: String,
@@ -74,6 +75,10 @@ fn headers(mail: &Outgoing) -> Result<Headers, BuildError> {
     set("Date", mail.date.format("%a, %d %b %Y %H:%M:%S +0000").to_string());
     set("From", mailbox("From", &mail.from)?);
     set("To", mailbox("To", &mail.to)?);
+    if !mail.cc.is_empty() {
+        let cc: Result<Vec<String>, BuildError> = mail.cc.iter().map(|person| mailbox("Cc", person)).collect();
+        set("Cc", cc?.join(",\r\n "));
+    }
     if let Some(reply_to) = &mail.reply_to {
         set("Reply-To", mailbox("Reply-To", reply_to)?);
     }

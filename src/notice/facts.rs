@@ -69,8 +69,8 @@ pub struct MailtoLinks {
 /// What happens to a plain reply (DESIGN.md section 8).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlainReply {
-    /// To the client; the requester as the mail names him or her.
-    ToClient(String),
+    /// To the client; everybody who gets it, as the mail names them.
+    ToClient(Vec<String>),
     Internal,
 }
 
@@ -174,7 +174,7 @@ impl MailtoLinks {
 impl PlainReply {
     pub(super) fn view(&self, words: &Words) -> String {
         match self {
-            PlainReply::ToClient(name) => words.fill("reply", "to_client", &[("name", name)]),
+            PlainReply::ToClient(names) => words.fill("reply", "to_client", &[("name", &names.join(", "))]),
             PlainReply::Internal => words.get("reply", "internal").to_owned(),
         }
     }

@@ -94,14 +94,40 @@ pub struct ReceiptLine {
     pub retainer: Option<RetainerFacts>,
 }
 
+/// What else a tech should know beside what was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remark {
+    /// The words of a mail with `#approve` went to nobody.
+    BesideQuestion,
+    /// Pictures that may belong to the quoted mail, by name.
+    Unplaced(Vec<String>),
+    /// In an answer to a list: resolved without any time.
+    AskTime(TicketNumber),
+    /// In an answer to a list: so much time wants a resolution note.
+    AskNote(TicketNumber, Minutes),
+}
+
+impl Remark {
+    fn words(&self, words: &Words) -> String {
+        match self {
+            Remark::BesideQuestion => words.get("remark", "beside_question").to_owned(),
+            Remark::Unplaced(files) => words.fill("remark", "unplaced", &[("files", &files.join(", "))]),
+            Remark::AskTime(ticket) => words.fill("remark", "ask_time", &[("ticket", &ticket.to_string())]),
+            Remark::AskNote(ticket, minutes) => {
+                let values = [("ticket", &*ticket.to_string()), ("minutes", &*minutes.to_string())];
+                words.fill("remark", "ask_note", &values)
+            }
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReceiptFacts {
     /// What the tech's mail answered; a receipt for a digest reply has none.
     pub ticket: Option<TicketName>,
     pub now: DateTime<Utc>,
     pub lines: Vec<ReceiptLine>,
-    /// What else the tech should know: a past day that a statement froze, a lowered priority.
-    pub remarks: Vec<String>,
+    pub remarks: Vec<Remark>,
     /// Attachments that did not fit into the relay.
     pub left_out: Vec<String>,
     /// Resolved without any time: ask how long.
@@ -267,12 +293,13 @@ impl Notice for ReceiptFacts {
 
     fn view(&self, words: &Words) -> Value {
         let lines: Vec<String> = self.lines.iter().map(|line| line.words(words, self.now)).collect();
+        let remarks: Vec<String> = self.remarks.iter().map(|remark| remark.words(words)).collect();
         let times = [("15m", "#time 15m\n"), ("30m", "#time 30m\n"), ("1h", "#time 1h\n"), ("2h", "#time 2h\n")];
         let plain_subject = lines.first().map_or_else(String::new, |line| one_line(line));
         context! {
             subject => subject_or(self.ticket.as_ref(), &plain_subject),
             lines => strings(&lines),
-            remarks => strings(&self.remarks),
+            remarks => strings(&remarks),
             left_out => strings(&self.left_out),
             ask_time => self.ask_time,
             time_links => self.links.view(words, &times),

@@ -234,7 +234,7 @@ impl Sampler<'_> {
             }),
             unverified: Some("the domain acme-dental.example signs its mail, but this mail is not signed".to_owned()),
             unvouched_cc: self.list(["bob@printers.example"]),
-            reply: PlainReply::ToClient(self.own("Jane Roe")),
+            reply: PlainReply::ToClient(vec![self.own("Jane Roe")]),
             links: self.links(),
         }
     }
@@ -294,7 +294,7 @@ impl Sampler<'_> {
             unverified: None,
             outsider: None,
             outsider_address: None,
-            reply: PlainReply::ToClient(self.own("Jane Roe")),
+            reply: PlainReply::ToClient(vec![self.own("Jane Roe")]),
             ..message.clone()
         };
         let reassignment = AssignmentFacts {
@@ -369,7 +369,7 @@ impl Sampler<'_> {
             ticket: Some(self.ticket_name()),
             now: self.now,
             lines: vec![line],
-            remarks: vec!["October's statement is frozen: these 25m go into the next one as late.".to_owned()],
+            remarks: vec![Remark::BesideQuestion, Remark::Unplaced(self.list(["image001.png"]))],
             left_out: self.list(["driver-pack.zip"]),
             ask_time: true,
             ask_note: Some(Minutes(45)),

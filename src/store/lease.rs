@@ -16,13 +16,14 @@ pub const RENEW: Duration = Duration::from_secs(10);
 /// The holder stops trusting its lease this long before the others may take it.
 const MARGIN: Duration = Duration::from_secs(5);
 
-/// A lease that we hold, or held: `check` inside a transaction tells.
+/// A lease that we hold, or held: `renew` tells.
+/// What two holders at once would do twice is fenced row by row: a mail gets its fate once, an outgoing mail is claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
     pub name: &'static str,
     /// The instance id that took it.
     pub owner: String,
-    /// Grows each time the lease is taken, never when it is renewed: the fence against an owner that slept too long.
+    /// Grows each time the lease is taken, never when it is renewed: an owner that slept too long cannot renew it.
     pub epoch: i64,
     /// By the database's clock.
     pub expires_at: DateTime<Utc>,
@@ -76,25 +77,6 @@ pub async fn renew(tx: &mut Tx, lease: &Lease) -> Result<Option<Lease>, StoreErr
 pub async fn release(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
     let now = database_time(tx).await?;
     expire_at(tx, lease, now, "release the lease").await.map(drop)
-}
-
-/// The fence: refuses the transaction of an owner that has lost the lease without noticing. On Postgres it also keeps
-/// the lease from changing hands until the transaction ends; on SQLite there is only one writer.
-pub async fn check(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
-    let text = match tx.conn().await? {
-        Conn::Sqlite(_) => "SELECT epoch FROM lease WHERE name = $1 AND owner = $2",
-        Conn::Postgres(_) => "SELECT epoch FROM lease WHERE name = $1 AND owner = $2 FOR SHARE",
-    };
-    let epoch: Option<i64> =
-        on!(tx, |conn| sqlx::query_scalar(text).bind(lease.name).bind(&lease.owner).fetch_optional(conn).await)
-            .during("look at the lease")?;
-    match epoch {
-        Some(epoch) if epoch == lease.epoch => Ok(()),
-        _ => Err(StoreError::Refused(format!(
-            "another daemon has taken over the lease \"{}\"; this one must stop working and wait",
-            lease.name
-        ))),
-    }
 }
 
 /// Whether the lease was still ours.

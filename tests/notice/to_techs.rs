@@ -209,7 +209,10 @@ fn receipt_reads_like_this() {
 
     #1042 answer sent to Jane Roe · resolved · 25m retainer · Acme: 6h10 of 10–20h
     used in November
-    October's statement is frozen: these 25m go into the next one as late.
+    The words beside #approve went to nobody: neither the approver nor the client.
+    Add #reply to send them to the client.
+    Not sent along, as nothing tells whether they belong to the quoted mail:
+    image001.png. Attach them as files.
     Too large to send along: driver-pack.zip
 
     Not resolved yet: 45m are logged, and more than 30 minutes need a resolution
