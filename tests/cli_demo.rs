@@ -2,6 +2,8 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -50,6 +52,46 @@ fn the_morning_of_the_demo_turns_mails_into_tickets_and_answers() {
     let ticket: serde_json::Value = serde_json::from_slice(&show.stdout).unwrap();
     assert_eq!((&ticket["status"], &ticket["minutes"]), (&"resolved".into(), &25.into()));
     assert!(ticket["first_touch_at"].is_string());
+}
+
+/// The recipes of the README, as a newcomer pastes them into a shell.
+#[test]
+fn the_mails_of_the_readme_become_a_ticket_and_its_answer() {
+    let folder = scratch("demo-readme");
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_deskd"))
+        .current_dir(folder.path())
+        .args(["demo", "--speed", "1000", "--folder", "deskd-demo-readme"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines().map(Result::unwrap);
+    // What is not told within two minutes will not be told: then the demo ends, and its lines with it.
+    let pid = Pid::from_raw(i32::try_from(demo.id()).unwrap());
+    let (done, patience) = std::sync::mpsc::channel::<()>();
+    std::thread::spawn(move || match patience.recv_timeout(Duration::from_secs(120)) {
+        Err(RecvTimeoutError::Timeout) => drop(kill(pid, Signal::SIGKILL)),
+        _ => {}
+    });
+    let mut until = |wanted: &str| {
+        lines.by_ref().find(|line| line.contains(wanted)).unwrap_or_else(|| panic!("\"{wanted}\" was not told"))
+    };
+    until("the desk stays open until Ctrl-C");
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let recipe = |with: &str| {
+        let found = readme.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+        let script = found.into_iter().find(|script| script.contains(with)).unwrap();
+        let done = Command::new("sh").args(["-euc", script]).current_dir(folder.path()).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    };
+    recipe("cat > my.eml");
+    assert!(until("The scanner does not send mail any more\" from jane@").contains(": ticket #"));
+    until("> assignment to ");
+    recipe("cat > answer.eml");
+    until("> resolution to jane@acme-dental.example: ");
+    drop(done);
+    kill(pid, Signal::SIGINT).unwrap();
+    assert!(demo.wait().unwrap().success());
 }
 
 #[test]

@@ -321,12 +321,10 @@ fn hostile_html_costs_little_and_says_that_it_was_cut() {
         ("lists", format!("start{}", "<ul><li>".repeat(50_000))),
         ("angles", format!("start{}", "<".repeat(900_000))),
     ] {
-        let started = Instant::now();
         let (text, cleaned) = on_small_stack(move || (html::to_text(&page), html::clean(&page)));
-        println!("{what}: {:?}, {} bytes", started.elapsed(), cleaned.len());
+        assert!(cleaned.len() < 3_000_000, "{what}: {} bytes", cleaned.len());
         assert!(text.contains("start"), "{what}");
         assert!(text.contains("was cut here") || matches!(what, "quotes" | "angles" | "formats"), "{what}");
-        assert!(started.elapsed().as_secs() < 10, "{what} took {:?}", started.elapsed());
     }
 }
 

@@ -13,6 +13,8 @@ async fn everybody_whom_a_plain_reply_reaches_is_named_to_the_tech_and_to_each_o
         story.mail(&from_jane("firewall", "Firewall", "Please look at the firewall log.")).await;
         let assignment = story.mailed_one("assignment");
         assert!(assignment.mail.text.contains("A plain reply goes to Jane Roe."), "{}", assignment.mail.text);
+        story.mail(&assignment.answer(SAM, "#cc t;m@acme-dental.example")).await;
+        assert!(story.mailed_one("not_sent").mail.text.contains("is no mail address"));
         story.mail(&assignment.answer(SAM, "#cc tom@acme-dental.example")).await;
         story.mailed();
         let again = from_jane("again", "Re: Firewall", "It is the one in the hall.")

@@ -59,6 +59,20 @@ fn request(program: Program) -> String {
 }
 
 #[tokio::test]
+async fn a_mail_that_is_only_a_small_picture_brings_it() {
+    told("picture_only", async |story, _| {
+        story.mail(&request(Program::Gmail)).await;
+        story.mailed();
+        let small = shapes::only_picture(JANE, &format!("Re: Scanner {:?}", Program::Gmail), &shapes::logo());
+        story.mail(&small).await;
+        let told = story.mailed_one_of("assignment");
+        assert!(with_bytes(&told, &shapes::logo()).is_some(), "{}", told.mail.text);
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_clients_pictures_and_files_reach_the_technician_from_every_program() {
     told("pictures_in", async |story, _| {
         for program in Program::ALL {

@@ -191,6 +191,7 @@ async fn taking_assigning_and_passing_on() {
         let to_ana = to(&mailed, "ana");
         assert_eq!(to_ana[0].kind, "assignment");
         assert!(to_ana[0].mail.text.contains("look at the firewall log"));
+        assert!(to_ana[0].mail.text.contains("on the words: firewall"), "{}", to_ana[0].mail.text);
         assert_eq!(story.ticket(number).await.assignee, Some("ana".into()));
         story.mail(&to_ana[0].answer(ANA, "#pass I am at the dentist")).await;
         assert_ne!(story.ticket(number).await.assignee, Some("ana".into()));

@@ -78,3 +78,28 @@ async fn a_yes_that_nothing_shows_to_be_the_approvers_clears_nothing_and_the_tec
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_approvers_no_is_kept_in_the_history_and_a_later_yes_still_counts() {
+    told_by_dns("approval_declined", "", async |story, _, dns| {
+        let (sam, acme) = (Signer::new("northwind.example", &dns), Signer::new("acme-dental.example", &dns));
+        let (number, _, question) = asked(&story, &sam).await;
+        let kinds = async || {
+            let mut tx = story.daemon.db.read().await.unwrap();
+            let history = deskd::store::tickets::history(&mut tx, number).await.unwrap();
+            history.iter().map(|recorded| recorded.event.kind()).collect::<Vec<_>>()
+        };
+        // Neither a no that nothing shows to be Jane's, nor words that only begin like one.
+        story.mail(&dated(&story, "forged", &question.answer(JANE, "No."))).await;
+        story.mail(&acme.sign(&dated(&story, "fine", &question.answer(JANE, "No problem, I will ring you.")))).await;
+        assert!(!kinds().await.contains(&"approval_declined"));
+        story.mailed();
+        story.mail(&acme.sign(&dated(&story, "no", &question.answer(JANE, "No, Tom left us in June.")))).await;
+        assert!(story.mailed_one("client_message").mail.text.contains("Tom left us in June"));
+        assert!(kinds().await.contains(&"approval_declined"));
+        let yes = story.mail(&acme.sign(&dated(&story, "yes", &question.answer(JANE, "ok")))).await;
+        assert_eq!(yes.reason.as_deref(), Some("approved"));
+        story.end().await;
+    })
+    .await;
+}

@@ -35,7 +35,10 @@ pub fn mentioned(actor: &Actor, event: &Event) -> Vec<ContactId> {
     }
     match event {
         Event::Opened { requester: Some(id), .. } => ids.push(*id),
-        Event::RequesterSet { contact } | Event::ParticipantAdded { contact } | Event::Approved { contact, .. } => {
+        Event::RequesterSet { contact }
+        | Event::ParticipantAdded { contact }
+        | Event::Approved { contact, .. }
+        | Event::ApprovalDeclined { contact } => {
             ids.push(*contact);
         }
         _ => {}
@@ -104,6 +107,7 @@ pub fn words(event: &Event, names: &Names, zone: Tz, steps: &[Escalation]) -> St
         Event::Escalated { clock, step, round, .. } => escalated(*clock, *step, *round, steps),
         Event::Acknowledged { by } => format!("seen by {by}: no more repeats"),
         Event::Approved { contact: id, .. } => format!("approved by {}", contact(*id, names)),
+        Event::ApprovalDeclined { contact: id } => format!("not approved by {}", contact(*id, names)),
         Event::ApprovalAsked { address, name } => format!("asked {} <{}> for approval", plain(name), plain(address)),
         Event::Verified { how } => format!("verified {}", plain(how)),
         Event::Nudged { round } => format!("reminder {round} to the client"),

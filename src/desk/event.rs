@@ -246,6 +246,10 @@ pub enum Event {
         address: String,
         name: String,
     },
+    /// The approver who was asked said no. Whoever is asked next, or thinks again, may still clear it.
+    ApprovalDeclined {
+        contact: ContactId,
+    },
     /// `#verified by phone`
     Verified {
         how: String,
@@ -294,6 +298,7 @@ impl Event {
             Event::Acknowledged { .. } => "acknowledged",
             Event::Approved { .. } => "approved",
             Event::ApprovalAsked { .. } => "approval_asked",
+            Event::ApprovalDeclined { .. } => "approval_declined",
             Event::Verified { .. } => "verified",
             Event::Nudged { .. } => "nudged",
             Event::Undone { .. } => "undone",

@@ -84,16 +84,21 @@ impl Case {
                 Ok(vec![Effect::ApprovalAsked { of: name }])
             }
             Action::Approve { contact } => {
-                let by = deed.actor.clone();
-                self.record(unit, deed, Event::Approved { contact, by });
-                Ok(Vec::new())
+                Ok(self.quietly(unit, deed, Event::Approved { contact, by: deed.actor.clone() }))
             }
+            Action::Decline { contact } => Ok(self.quietly(unit, deed, Event::ApprovalDeclined { contact })),
             Action::Verify { how } => {
                 Ok(self.told(unit, deed, Event::Verified { how: how.clone() }, Effect::Verified { how }))
             }
             Action::Fire { timer } => self.fire(unit, deed, timer).await,
             Action::Undo { by } => self.undo(unit, deed, by).await,
         }
+    }
+
+    /// One event that no receipt names.
+    fn quietly(&mut self, unit: &Unit<'_>, deed: &Deed, event: Event) -> Vec<Effect> {
+        self.record(unit, deed, event);
+        Vec::new()
     }
 
     /// One event that has one effect.

@@ -104,6 +104,9 @@ pub enum Action {
     Approve {
         contact: ContactId,
     },
+    Decline {
+        contact: ContactId,
+    },
     Verify {
         how: String,
     },

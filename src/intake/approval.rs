@@ -59,22 +59,32 @@ fn who(contact: &Contact) -> String {
 /// What a mail is to the question that an approver was asked.
 pub(super) enum Answer {
     Approved(Decided),
-    /// An ordinary message, which may carry a word of ours for the tech: why its yes does not count.
-    Ordinary {
-        remark: Option<String>,
-    },
+    /// An ordinary message.
+    Ordinary(Ordinary),
+}
+
+/// What is to be known of an answer that clears nothing.
+#[derive(Debug, Default)]
+pub(super) struct Ordinary {
+    /// A word of ours for the tech: why its yes does not count.
+    pub remark: Option<String>,
+    /// The approver, shown to be the one who was asked, said no.
+    pub declined: Option<ContactId>,
 }
 
 /// Only a plain yes from the approver's own address, shown to be from there, clears; anything else is an ordinary message.
 pub(super) async fn answer(unit: &mut Unit<'_>, ready: &Ready, thread: &Thread) -> Result<Answer, ActError> {
-    let ordinary = |remark| Ok(Answer::Ordinary { remark });
+    let ordinary = |remark| Ok(Answer::Ordinary(Ordinary { remark, declined: None }));
     let Some(token) = thread.token.as_ref().filter(|token| token.purpose == Purpose::Approval) else {
         return ordinary(None);
     };
     let asked = token.context.as_deref().and_then(|id| id.parse().ok()).map(ContactId);
     let (Some(asked), Some(number)) = (asked, token.ticket) else { return ordinary(None) };
     if !says_yes(&ready.new.text) {
-        return ordinary(None);
+        let sender = people::by_address(unit.tx, &ready.sender()).await?;
+        let no =
+            says_no(&ready.new.text) && sender.is_some_and(|sender| sender.id == asked) && unproved(ready).is_none();
+        return Ok(Answer::Ordinary(Ordinary { remark: None, declined: no.then_some(asked) }));
     }
     let Some(mut case) = Case::found(unit, number).await? else { return ordinary(None) };
     let open = !case.ticket.cleared;
@@ -133,7 +143,36 @@ fn says_yes(text: &str) -> bool {
         "sì",
         "approvato",
     ];
+    YES.contains(&first_line(text).as_str())
+}
+
+/// The first line begins with a no. It clears nothing either way, so that more may stand beside it: "No, ask Tom first".
+fn says_no(text: &str) -> bool {
+    const NO: [&str; 14] = [
+        "no",
+        "nope",
+        "not approved",
+        "not ok",
+        "do not",
+        "don't",
+        "declined",
+        "i decline",
+        "denied",
+        "rejected",
+        "refused",
+        "nein",
+        "non",
+        "nee",
+    ];
+    const FINE: [&str; 4] = ["no problem", "no objection", "no objections", "no worries"];
+    let line = first_line(text);
+    let begins = |phrase: &&str| {
+        line.strip_prefix(*phrase).is_some_and(|rest| !rest.starts_with(|letter: char| letter.is_alphanumeric()))
+    };
+    NO.iter().any(begins) && !FINE.iter().any(begins)
+}
+
+fn first_line(text: &str) -> String {
     let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_lowercase();
-    let first = first.trim_matches(|letter: char| !letter.is_alphanumeric());
-    YES.contains(&first)
+    first.trim_matches(|letter: char| !letter.is_alphanumeric()).to_owned()
 }

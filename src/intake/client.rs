@@ -25,14 +25,14 @@ use crate::store::{StoreError, messages};
 use crate::words::{Actor, ClientKey, ContactId, Status};
 
 pub(super) async fn mail(unit: &mut Unit<'_>, ready: &Ready, thread: &Thread) -> Result<Decided, ActError> {
-    let remark = match approval::answer(unit, ready, thread).await? {
+    let answer = match approval::answer(unit, ready, thread).await? {
         approval::Answer::Approved(decided) => return Ok(decided),
-        approval::Answer::Ordinary { remark } => remark,
+        approval::Answer::Ordinary(answer) => answer,
     };
     let sender = sender(unit, ready).await?;
     if let Some(number) = thread.ticket() {
         match Case::load(unit, number).await {
-            Ok(case) => return join(unit, ready, thread, case, (sender, remark)).await,
+            Ok(case) => return join(unit, ready, thread, case, (sender, answer)).await,
             Err(StoreError::Missing { .. }) => {}
             Err(error) => return Err(error.into()),
         }
@@ -125,7 +125,7 @@ pub(super) async fn join(
     ready: &Ready,
     thread: &Thread,
     mut case: Case,
-    (sender, remark): (Sender, Option<String>),
+    (sender, answer): (Sender, approval::Ordinary),
 ) -> Result<Decided, ActError> {
     let deed = Deed {
         actor: sender.contact.as_ref().map_or(Actor::Stranger, |contact| Actor::Contact(contact.id)),
@@ -133,6 +133,10 @@ pub(super) async fn join(
         cause: ready.cause(),
     };
     case.arrived = Some(Arc::clone(&ready.mail));
+    let approval::Ordinary { remark, declined } = answer;
+    if let Some(contact) = declined {
+        case.act(unit, &deed, Action::Decline { contact }).await?;
+    }
     let on_it = sender.contact.as_ref().is_some_and(|contact| {
         case.ticket.has_on_it(contact.id) || (sender.client.is_some() && sender.client == case.ticket.client)
     });

@@ -35,9 +35,11 @@ impl Enclosed {
         let page = mail.new_html.as_deref().and_then(|page| likeness::of(page, text, &pictures));
         let mut enclosed = Enclosed::default();
         let mut sum = 0;
+        // Where nothing is said, what looks like a logo may be all that somebody wants to show.
+        let silent = text.trim().is_empty();
         for file in &mail.attachments {
             let named = file.content_id.is_some() && text.contains(&label(&file.name));
-            if file.decoration {
+            if file.decoration && !silent {
                 enclosed.logos.push(file.name.clone());
             } else if file.inline && !named && page.is_some() {
                 // It stands in the quoted mail, which its reader has.

@@ -172,8 +172,9 @@ fn own_words(text: &str) -> String {
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     let from = lines.iter().position(|line| *line == reply::MARKER).map_or(0, |at| at + 1);
     let body = &lines[from..];
+    let a_link = |line: &str| line.contains(": mailto:") && !line.starts_with("  |");
     // A client's words stand behind a bar, so only the foot has these lines; the last ones count.
     let foot = ["--", "One tap:"].iter().filter_map(|mark| body.iter().rposition(|line| line == mark)).min();
-    let own = body[..foot.unwrap_or(body.len())].iter().filter(|line| !line.contains(": mailto:"));
+    let own = body[..foot.unwrap_or(body.len())].iter().filter(|line| !a_link(line));
     own.copied().collect::<Vec<&str>>().join("\n").trim().to_owned()
 }

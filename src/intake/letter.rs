@@ -206,10 +206,12 @@ pub(super) async fn to_client(
     let name = letter.sender_name.map_or_else(|| firm.clone(), |tech| format!("{tech} ({firm})"));
     let to = picture.requester.as_ref().filter(|requester| people.iter().any(|person| person.id == requester.id));
     let to = to.unwrap_or(first);
+    // One whom no mail can be written to keeps the others from nothing.
+    let others = people.iter().filter(|person| person.id != to.id && build::can_be_written(&person.address));
     let outgoing = Outgoing {
         from: Mailbox { name, address: address.clone() },
         to: mailbox(to),
-        cc: people.iter().filter(|person| person.id != to.id).map(mailbox).collect(),
+        cc: others.map(mailbox).collect(),
         reply_to: plus_addressing.then(|| Mailbox { name: firm.clone(), address: plus(&address, &token) }),
         message_id: letter.message_id.clone(),
         in_reply_to: references.last().cloned(),

@@ -160,6 +160,7 @@ impl PendingChecks {
 
     /// One mail, one transaction; one that fails stops no other.
     async fn settle(&self, office: &Office, check: Check, ready: Ready) -> Result<(), StoreError> {
+        let mut panics = 0;
         loop {
             let work = AssertUnwindSafe(self.try_settle(office, check, &ready)).catch_unwind().await;
             match work {
@@ -169,7 +170,12 @@ impl PendingChecks {
                     return self.set_aside(office, check, &chain(&error).to_string()).await;
                 }
                 Ok(Err(error)) => return Err(error),
-                Err(_) => return self.set_aside(office, check, "working on it made deskd panic").await,
+                Err(_) => {
+                    panics += 1;
+                    if panics >= worker::PANICS {
+                        return self.set_aside(office, check, "working on it made deskd panic").await;
+                    }
+                }
             }
         }
     }

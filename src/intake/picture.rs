@@ -6,13 +6,13 @@ use chrono_tz::Tz;
 use super::case::{Case, Unit};
 use super::enclosure::{Enclosed, Towards};
 use super::letter;
-use crate::desk::event::{ClockKind, RuleHit};
+use crate::desk::event::ClockKind;
 use crate::desk::firm::{Client, Tech};
 use crate::desk::sla::{Policy, SlaClock};
 use crate::mail::Mailbox;
 use crate::notice::{
     AnswerTime, AssignmentFacts, ClientTicketFacts, ContactFacts, MailtoLinks, Moment, PlainReply, RecentTicket,
-    RetainerFacts, RuleFacts, SensitiveFacts, SimilarTicket, TicketFacts,
+    RetainerFacts, SensitiveFacts, SimilarTicket, TicketFacts,
 };
 use crate::store::messages::Message;
 use crate::store::people::Contact;
@@ -215,7 +215,7 @@ impl<'a> Picture<'a> {
             recent: self.recent(unit, tech).await?,
             similar: self.similar(unit).await?,
             retainer: retainer(unit, ticket.client.as_ref()).await?,
-            rules: case.ticket.rules.iter().map(facts_of_rule).collect(),
+            rules: case.ticket.rules.clone(),
             sensitive: ticket.is_sensitive().then(|| self.sensitive(verdict.as_ref())),
             unverified: self.first.as_ref().and_then(|first| first.reason.clone()),
             unvouched_cc: case.unvouched_cc.clone(),
@@ -326,8 +326,4 @@ pub(super) fn mailbox(contact: &Contact) -> Mailbox {
 /// The tech's name, or the login of one who has left.
 pub(super) fn tech_name(unit: &Unit<'_>, login: &Login) -> String {
     unit.firm().tech(login).map_or_else(|| login.to_string(), |tech| tech.name.clone())
-}
-
-fn facts_of_rule(hit: &RuleHit) -> RuleFacts {
-    RuleFacts { name: hit.rule.clone(), words: hit.words.clone() }
 }

@@ -27,7 +27,7 @@ pub(super) async fn take(unit: &mut Unit<'_>, ready: &Ready, post: &Post) -> Res
             true => by_machine(unit, ready, post, case).await,
             false => {
                 let who = client::sender(unit, ready).await?;
-                client::join(unit, ready, &Thread::default(), case, (who, None)).await
+                client::join(unit, ready, &Thread::default(), case, (who, Default::default())).await
             }
         };
     }

@@ -61,7 +61,7 @@ const BATCH_BYTES: i64 = 4 << 20;
 /// A mail over this size goes alone.
 const ALONE: i64 = 1 << 20;
 /// A mail that made us panic this often is set aside.
-const PANICS: u32 = 2;
+pub(super) const PANICS: u32 = 2;
 /// So many ends of the daemon while one mail was in hand cannot be chance.
 const ENDS: i64 = 20;
 

@@ -5,7 +5,7 @@ use chrono_tz::America::{Chicago, New_York};
 use chrono_tz::Tz;
 
 use super::*;
-use crate::desk::event::ClockKind;
+use crate::desk::event::{ClockKind, RuleHit};
 use crate::words::{Category, InboundId, Minutes, OutboxId, Priority, Status, TicketNumber};
 
 mod managers;
@@ -226,7 +226,11 @@ impl Sampler<'_> {
                 note: self.some("DHCP lease ran out; fixed address set on the print server."),
             }],
             retainer: Some(self.retainer()),
-            rules: vec![RuleFacts { name: "device down".to_owned(), words: self.list(["printer", "offline"]) }],
+            rules: vec![RuleHit {
+                rule: "device down".to_owned(),
+                words: self.list(["printer", "offline"]),
+                gave: vec!["P3".to_owned()],
+            }],
             sensitive: Some(SensitiveFacts {
                 verified: false,
                 approver: false,

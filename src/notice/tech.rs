@@ -9,7 +9,7 @@ use super::facts::{
 use super::format::{safe, strings};
 use super::language::Words;
 use super::{Notice, Rendered, Texts};
-use crate::desk::event::ClockKind;
+use crate::desk::event::{ClockKind, RuleHit};
 use crate::words::{Status, TicketNumber};
 
 /// The person who asks.
@@ -42,13 +42,6 @@ pub struct SimilarTicket {
     pub note: Option<String>,
 }
 
-/// The rule that decided, and on which words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleFacts {
-    pub name: String,
-    pub words: Vec<String>,
-}
-
 #[derive(Debug, Clone, PartialEq)]
 pub struct AssignmentFacts {
     pub ticket: TicketFacts,
@@ -76,7 +69,8 @@ pub struct AssignmentFacts {
     pub recent: Vec<RecentTicket>,
     pub similar: Vec<SimilarTicket>,
     pub retainer: Option<RetainerFacts>,
-    pub rules: Vec<RuleFacts>,
+    /// What decided, and on which words.
+    pub rules: Vec<RuleHit>,
     /// Tagged `sensitive`.
     pub sensitive: Option<SensitiveFacts>,
     /// Why the sender is not verified; `None` when verified.
@@ -171,7 +165,7 @@ impl AssignmentFacts {
                 note => one.note.as_deref().map(str::trim),
             }
         });
-        let rules = self.rules.iter().map(|rule| context! { name => &rule.name, words => strings(&rule.words) });
+        let rules = self.rules.iter().map(|rule| context! { name => &rule.rule, words => strings(&rule.words) });
         context! {
             subject => self.ticket.tech_subject(),
             ticket => self.ticket.view(words, now),

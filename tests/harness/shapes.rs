@@ -120,6 +120,15 @@ pub fn mail(program: Program, written: &Written<'_>) -> String {
     )
 }
 
+/// A mail of one pasted picture and no word.
+pub fn only_picture(from: &str, subject: &str, bytes: &[u8]) -> String {
+    let page = text("html", "<div dir=\"ltr\"><img src=\"cid:ii_only\" alt=\"image.png\"><br></div>");
+    let body = multi("related", &[page, picture("image.png", Some("ii_only"), bytes)]);
+    format!(
+        "From: {from}\r\nTo: support@northwind.example\r\nSubject: {subject}\r\nMessage-ID: <only@mail.example>\r\nMIME-Version: 1.0\r\n{body}"
+    )
+}
+
 fn quoted_lines(written: &Written<'_>) -> String {
     let Some(sent) = written.answers else { return String::new() };
     let lines: String = sent.mail.text.lines().map(|line| format!("> {line}\n")).collect();

@@ -159,7 +159,7 @@ impl Demo {
         let open = firm.calendars.get("office").is_none_or(|office| office.is_open(now));
         let office = match open {
             true => "the office is open",
-            false => "the office is closed: deadlines count from its next opening, those of an outage at once",
+            false => "the office is closed now: deadlines count from its next opening, an outage's at once",
         };
         format!("Its clock ({}) says {clock}; {office}.", firm.time_zone)
     }
@@ -175,7 +175,14 @@ impl Demo {
             let inbox = self.post.inbox();
             let _ = writeln!(text, "Your own mail: write it into a file (From: jane@acme-dental.example) and drop it,");
             let _ = writeln!(text, "  cp my.eml {}/", inbox.display());
-            let _ = writeln!(text, "A tech's answer goes the same way: to the Reply-To of a mail in the outbox.");
+            let _ = writeln!(
+                text,
+                "A tech's answer goes the same way: to the Reply-To of a mail in the outbox, from that tech's address."
+            );
+            let _ = writeln!(
+                text,
+                "An approver's yes counts here only by phone (#verified by phone): nothing signs mail in a trial."
+            );
         }
         let _ = writeln!(text, "What was mailed to whom lies in\n  {}", self.post.sent().display());
         let _ = writeln!(text, "Look around, also while it runs:");

@@ -4,6 +4,7 @@ use chrono::{DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveTime, TimeDe
 
 use super::{Context, Directive, Refusal};
 use crate::desk::event::Waiting;
+use crate::mail::build::can_be_written;
 use crate::words::{Category, Minutes, Priority, TicketNumber};
 
 const LONGEST: i64 = 12 * 60;
@@ -275,7 +276,7 @@ fn address(verb: &str, word: &str) -> Result<String, Refusal> {
     let bare = word.trim_matches(['<', '>', '"', '\'', ',', ';']).to_lowercase();
     let bare = bare.strip_prefix("mailto:").unwrap_or(&bare);
     match bare.rsplit_once('@') {
-        Some((local, domain)) if !local.is_empty() && !domain.starts_with('.') && domain.contains('.') => {
+        Some((_, domain)) if !domain.starts_with('.') && domain.contains('.') && can_be_written(bare) => {
             Ok(bare.to_owned())
         }
         _ => Err(Refusal::new(format!("\"{word}\" is no mail address"), &[&format!("#{verb} jane@acme.example")])),
