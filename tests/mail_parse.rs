@@ -321,8 +321,9 @@ fn hostile_html_costs_little_and_says_that_it_was_cut() {
         ("lists", format!("start{}", "<ul><li>".repeat(50_000))),
         ("angles", format!("start{}", "<".repeat(900_000))),
     ] {
+        let most = 5 * page.len();
         let (text, cleaned) = on_small_stack(move || (html::to_text(&page), html::clean(&page)));
-        assert!(cleaned.len() < 3_000_000, "{what}: {} bytes", cleaned.len());
+        assert!(cleaned.len() < most, "{what}: {} bytes", cleaned.len());
         assert!(text.contains("start"), "{what}");
         assert!(text.contains("was cut here") || matches!(what, "quotes" | "angles" | "formats"), "{what}");
     }

@@ -177,7 +177,7 @@ impl Demo {
             let _ = writeln!(text, "  cp my.eml {}/", inbox.display());
             let _ = writeln!(
                 text,
-                "A tech's answer goes the same way: to the Reply-To of a mail in the outbox, from that tech's address."
+                "A tech's answer goes the same way: to the Reply-To of a mail in the outbox, with its subject, as that tech."
             );
             let _ = writeln!(
                 text,
