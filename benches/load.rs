@@ -7,6 +7,8 @@
 mod dovecot;
 #[path = "load/drain.rs"]
 mod drain;
+#[path = "load/hooks.rs"]
+mod hooks;
 #[path = "load/memory.rs"]
 mod memory;
 #[path = "load/notice.rs"]
@@ -29,6 +31,7 @@ fn scratch(name: &str) -> tempfile::TempDir {
 
 const USAGE: &str =
     "load drain [MAILS [ROUNDS]] | statements [MAILS] | notice [MAILS] | pass [TICKETS] | memory [MAILS]
+    | hooks [A_SECOND [SECONDS]]
     Databases are made below target/tmp; DESKD_TEST_POSTGRES adds Postgres.";
 
 fn main() {
@@ -44,6 +47,7 @@ fn main() {
             "statements" => drain::statements(number(1, 640)).await,
             "notice" => notice::run(number(1, 60)).await,
             "pass" => pass::run(number(1, 1_000_000)).await,
+            "hooks" => hooks::run(number(1, 2_000), number(2, 30)).await,
             "memory" => memory::run(number(1, 4_000)).await,
             "_daemon" => memory::daemon(words[1].as_ref()).await,
             _ => eprintln!("{USAGE}"),

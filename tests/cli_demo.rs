@@ -69,9 +69,10 @@ fn the_mails_of_the_readme_become_a_ticket_and_its_answer() {
     // What is not told within two minutes will not be told: then the demo ends, and its lines with it.
     let pid = Pid::from_raw(i32::try_from(demo.id()).unwrap());
     let (done, patience) = std::sync::mpsc::channel::<()>();
-    std::thread::spawn(move || match patience.recv_timeout(Duration::from_secs(120)) {
-        Err(RecvTimeoutError::Timeout) => drop(kill(pid, Signal::SIGKILL)),
-        _ => {}
+    std::thread::spawn(move || {
+        if patience.recv_timeout(Duration::from_secs(120)) == Err(RecvTimeoutError::Timeout) {
+            let _ = kill(pid, Signal::SIGKILL);
+        }
     });
     let mut until = |wanted: &str| {
         lines.by_ref().find(|line| line.contains(wanted)).unwrap_or_else(|| panic!("\"{wanted}\" was not told"))

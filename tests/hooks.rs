@@ -19,7 +19,7 @@ const ANA: &str = "Ana Diaz <ana@northwind.example>";
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// The firm's hooks on a port of their own, with their secrets in files beside the config.
-struct Door {
+pub struct Door {
     address: SocketAddr,
     folder: tempfile::TempDir,
 }
@@ -71,6 +71,13 @@ resolved = "/state"
 critical = "P1"
 
 [[hook]]
+name = "alerts"
+kind = "alertmanager"
+auth = "bearer"
+secret = {{ file = "{folder}/plain" }}
+client = "acme"
+
+[[hook]]
 name = "open"
 auth = "bearer"
 secret = {{ file = "{folder}/plain" }}
@@ -114,12 +121,17 @@ secret = {{ file = "{folder}/plain" }}
     }
 
     async fn probe(&self, data: &Value) -> (u16, Value) {
+        self.tell("probe", data).await
+    }
+
+    /// As a monitoring system posts it.
+    pub async fn tell(&self, hook: &str, data: &Value) -> (u16, Value) {
         let fields = [("Content-Type", "application/json"), ("Authorization", "Bearer a-shared-secret")];
-        self.post("/hooks/probe", &fields, data.to_string().as_bytes()).await
+        self.post(&format!("/hooks/{hook}"), &fields, data.to_string().as_bytes()).await
     }
 }
 
-async fn told(name: &str, story: impl AsyncFn(Story, Door)) {
+pub async fn told(name: &str, story: impl AsyncFn(Story, Door)) {
     crate::harness::ring();
     let door = Door::open();
     story(Story::begin_with("sqlite:deskd.db".to_owned(), &door.config()).await, door).await;
@@ -445,7 +457,7 @@ fn the_command_line_explains_a_mapping() {
     assert_eq!((&said["thread"], &said["resolved"]), (&json!("fs1/disk"), &json!(false)));
     let (code, _, told) = run(&["hooks", "test", "nobody", "alert.json"]);
     assert_eq!(code, Some(3));
-    assert!(told.contains("there are shop, probe, open"), "{told}");
+    assert!(told.contains("there are shop, probe, alerts, open"), "{told}");
     std::fs::write(folder.path().join("bad.json"), "{").unwrap();
     assert_eq!(run(&["hooks", "test", "probe", "bad.json"]).0, Some(4));
 }

@@ -14,6 +14,7 @@ use deskd::store::Db;
 use deskd::web::health::{Health, Part, Probe};
 use deskd::web::hooks::{Hook, Hooks};
 use deskd::web::metrics::{Figures, Metrics};
+use deskd::web::portal::Door;
 use deskd::web::{PATIENCE, Parts, routes, serve};
 use futures_util::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -41,8 +42,14 @@ async fn start_with(health: Health, figures: Result<Figures, String>, patience: 
     let shop = Hook { name: "shop".to_owned(), auth, mapping: Mapping::default() };
     let folder = crate::harness::scratch("web");
     let db = Db::open(&format!("sqlite:{}", folder.path().join("desk.db").display())).await.unwrap();
+    let portal = Door {
+        portal: tokio::sync::watch::channel(None).1,
+        intake: intake.clone(),
+        clock: Clock::System,
+        rate: Arc::default(),
+    };
     let hooks = Hooks { hooks: tokio::sync::watch::channel(Arc::new(vec![shop])).1, intake, db, clock: Clock::System };
-    let router = routes(Parts { health, metrics: Metrics { version: "1.2.3", count }, hooks });
+    let router = routes(Parts { health, metrics: Metrics { version: "1.2.3", count }, hooks, portal });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
     let task = tokio::spawn(serve(listener, router, patience, stop.clone()));

@@ -43,6 +43,13 @@ impl Delivery {
         Delivery { fields, body }
     }
 
+    /// The same with other data.
+    pub fn with_json(&self, data: &Value) -> Delivery {
+        let others = self.fields.iter().filter(|(name, _)| name != "content-type").cloned();
+        let kind = ("content-type".to_owned(), "application/json".to_owned());
+        Delivery { fields: others.chain([kind]).collect(), body: data.to_string().into_bytes() }
+    }
+
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.body.len() + 128);
         for (name, value) in &self.fields {

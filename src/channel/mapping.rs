@@ -34,7 +34,18 @@ pub struct Mapping {
     pub resolved_is: Vec<String>,
     /// The client of everything that comes here, unless the data names one.
     pub client: Option<String>,
+    /// Where the data has a list of alerts, each of them for itself (RFC 6901).
+    pub each: Option<String>,
 }
+
+/// Data with more than that in its list, or that would grow beyond this many bytes with each for itself, is refused.
+const MOST_ALERTS: usize = 2_000;
+const LARGEST: usize = 16 * 1024 * 1024;
+
+/// A list that is too long to be kept as one delivery each.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the list at {0} is too long: send at most {MOST_ALERTS} alerts in one delivery")]
+pub struct TooMany(String);
 
 /// What became of one field, for `deskd hooks test`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -123,6 +134,31 @@ impl Mapping {
     /// What the data says. Nothing is refused: what is missing is named in the post.
     pub fn post(&self, hook: &str, data: &Value) -> Post {
         self.explain(hook, data).0
+    }
+
+    /// The data once for each entry of its list, in the same shape with a list of one; alone where there is no list, or one entry.
+    pub fn split(&self, data: Value, bytes: usize) -> Result<Vec<Value>, TooMany> {
+        let Some(at) = &self.each else { return Ok(vec![data]) };
+        let Some(list) = data.pointer(at).and_then(Value::as_array).filter(|list| list.len() > 1) else {
+            return Ok(vec![data]);
+        };
+        let entries = list.clone();
+        let mut around = data;
+        if let Some(list) = around.pointer_mut(at) {
+            *list = Value::Null;
+        }
+        let shell = serde_json::to_vec(&around).map_or(bytes, |shell| shell.len());
+        if entries.len() > MOST_ALERTS || shell.saturating_mul(entries.len()).saturating_add(bytes) > LARGEST {
+            return Err(TooMany(at.clone()));
+        }
+        let alone = |entry: Value| {
+            let mut alone = around.clone();
+            if let Some(list) = alone.pointer_mut(at) {
+                *list = Value::Array(vec![entry]);
+            }
+            alone
+        };
+        Ok(entries.into_iter().map(alone).collect())
     }
 
     /// The delivery's own name, from the data.

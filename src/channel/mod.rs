@@ -1,6 +1,7 @@
 //! What comes by other doors than mail: the form in which it is kept, what it says, and who signed it. No database, no network.
 
 pub mod delivery;
+pub mod kind;
 pub mod mapping;
 pub mod sign;
 
@@ -13,6 +14,8 @@ pub enum Form {
     Mail,
     /// `POST /hooks/NAME`: a `delivery::Delivery`.
     Hook,
+    /// The form at `/new`: a mail as its sender would have written it.
+    Portal,
 }
 
 impl Form {
@@ -20,12 +23,13 @@ impl Form {
         match self {
             Form::Mail => "mail",
             Form::Hook => "hook",
+            Form::Portal => "portal",
         }
     }
 
     /// `None` for a form that a later version wrote.
     pub fn named(name: &str) -> Option<Form> {
-        [Form::Mail, Form::Hook].into_iter().find(|form| form.as_str() == name)
+        [Form::Mail, Form::Hook, Form::Portal].into_iter().find(|form| form.as_str() == name)
     }
 }
 

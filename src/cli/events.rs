@@ -68,13 +68,7 @@ pub fn words(event: &Event, names: &Names, zone: Tz, steps: &[Escalation]) -> St
         Event::Noted { reason, .. } => format!("internal note{}", maybe(reason)),
         Event::AutomaticKept { .. } => "automatic mail kept".to_owned(),
         Event::FirstTouched { by, how, declared } => {
-            let how = match how {
-                Touch::Answer => "by answer",
-                Touch::Phone => "by phone",
-                Touch::Onsite => "on site",
-                Touch::Take => "by taking it",
-            };
-            format!("first touch of {by} {how}{}", if *declared { " (declared)" } else { "" })
+            format!("first touch of {by} {}{}", touched(*how), if *declared { " (declared)" } else { "" })
         }
         Event::Assigned { to: Some(to), why } => format!("assigned to {to}{}", because(why)),
         Event::Assigned { to: None, why } => format!("assigned to nobody{}", because(why)),
@@ -96,6 +90,7 @@ pub fn words(event: &Event, names: &Names, zone: Tz, steps: &[Escalation]) -> St
         Event::FixNoted { text } => format!("resolution note: {}", cut(&plain(text), 120)),
         Event::Resolved { .. } => "resolved".to_owned(),
         Event::Reopened => "reopened".to_owned(),
+        Event::FiredAgain => "reopened: it is back".to_owned(),
         Event::Closed => "closed".to_owned(),
         Event::Merged { into } => format!("merged into {into}"),
         Event::MergedFrom { ticket, .. } => format!("{ticket} merged into this one"),
@@ -115,6 +110,15 @@ pub fn words(event: &Event, names: &Names, zone: Tz, steps: &[Escalation]) -> St
             let seqs: Vec<String> = seqs.iter().map(ToString::to_string).collect();
             format!("took back {}", seqs.join(", "))
         }
+    }
+}
+
+fn touched(how: Touch) -> &'static str {
+    match how {
+        Touch::Answer => "by answer",
+        Touch::Phone => "by phone",
+        Touch::Onsite => "on site",
+        Touch::Take => "by taking it",
     }
 }
 

@@ -14,6 +14,7 @@ use crate::channel::delivery::Delivery;
 use crate::channel::mapping::{Mapping, Traced};
 use crate::clock::Clock;
 use crate::config::Secrets;
+use crate::desk::firm::Firm;
 use crate::desk::rules::{Request, Verdict};
 use crate::words::{ClientKey, Priority};
 
@@ -37,6 +38,8 @@ pub enum HooksCommand {
 #[derive(Serialize)]
 struct TestJson<'a> {
     hook: &'a str,
+    /// How many deliveries it is kept as; what follows is of the first.
+    alerts: usize,
     fields: &'a [Traced],
     client: Option<&'a ClientKey>,
     priority: Priority,
@@ -65,37 +68,65 @@ pub fn test(named: Option<&Path>, name: &str, file: &Path, json: bool) -> Result
     };
     let delivery = Delivery { fields: vec![("content-type".to_owned(), kind.to_owned())], body };
     let data = delivery.data().map_err(|error| Failure::Refused(error.to_string()))?;
-    let (post, fields) = hook.mapping.explain(name, &data);
-    let named =
-        post.client.as_ref().and_then(|key| firm.clients.iter().find(|client| client.key.0.eq_ignore_ascii_case(key)));
-    let own = firm.client_by_contact(&post.sender).or_else(|| firm.client_by_domain(&post.sender));
-    let client = own.or(named).map(|client| &client.key);
-    let at = Clock::System.now();
-    let verdict = firm.rules.triage(&Request {
-        subject: &post.subject,
-        body: &post.text,
-        from: &post.sender,
-        client,
-        source: name,
-        is_open: &|name| firm.calendars.get(name).is_none_or(|calendar| calendar.is_open(at)),
-    });
-    let priority = post.priority.unwrap_or(verdict.priority);
-    let thread = post.thread.as_deref();
+    let all = hook.mapping.split(data, delivery.body.len()).map_err(|error| Failure::Refused(error.to_string()))?;
+    let alerts = all.len();
     if json {
-        let missing = &post.missing;
-        let resolved = post.resolved;
-        return Ok(say_json(&TestJson {
-            hook: name,
-            fields: &fields,
-            client,
-            priority,
-            thread,
-            resolved,
-            missing,
-            verdict: &verdict,
-        })?);
+        let first = all.first().map(|data| Meaning::of(firm, name, &hook.mapping, data));
+        return Ok(say_json(&first.as_ref().map(|meaning| meaning.json(name, alerts)))?);
     }
-    Ok(say(&explained(&post, &fields, client, priority, &verdict))?)
+    for (place, data) in all.iter().enumerate() {
+        if alerts > 1 {
+            say(&format!("Alert {} of {alerts}, kept as a delivery of its own\n\n", place + 1))?;
+        }
+        let meaning = Meaning::of(firm, name, &hook.mapping, data);
+        say(&explained(&meaning.post, &meaning.fields, meaning.client, meaning.priority(), &meaning.verdict))?;
+    }
+    Ok(())
+}
+
+/// What one delivery, or one alert of it, would be.
+struct Meaning<'a> {
+    post: Post,
+    fields: Vec<Traced>,
+    client: Option<&'a ClientKey>,
+    verdict: Verdict,
+}
+
+impl<'a> Meaning<'a> {
+    fn of(firm: &'a Firm, hook: &str, mapping: &Mapping, data: &serde_json::Value) -> Meaning<'a> {
+        let (post, fields) = mapping.explain(hook, data);
+        let named = post.client.as_ref().and_then(|called| firm.client_called(called));
+        let own = firm.client_by_contact(&post.sender).or_else(|| firm.client_by_domain(&post.sender));
+        let client = own.or(named).map(|client| &client.key);
+        let at = Clock::System.now();
+        let verdict = firm.rules.triage(&Request {
+            subject: &post.subject,
+            body: &post.text,
+            from: &post.sender,
+            client,
+            source: hook,
+            is_open: &|name| firm.calendars.get(name).is_none_or(|calendar| calendar.is_open(at)),
+        });
+        Meaning { post, fields, client, verdict }
+    }
+
+    fn priority(&self) -> Priority {
+        self.post.priority.unwrap_or(self.verdict.priority)
+    }
+
+    fn json(&self, hook: &'a str, alerts: usize) -> TestJson<'_> {
+        TestJson {
+            hook,
+            alerts,
+            fields: &self.fields,
+            client: self.client,
+            priority: self.priority(),
+            thread: self.post.thread.as_deref(),
+            resolved: self.post.resolved,
+            missing: &self.post.missing,
+            verdict: &self.verdict,
+        }
+    }
 }
 
 /// For people.
@@ -124,9 +155,13 @@ fn listed(post: &Post, fields: &[Traced]) -> String {
     for Traced { field, from, value, remark } in fields {
         let value = plain(&value.replace('\n', " "));
         let value: String = value.chars().take(60).collect();
-        let from = from.as_deref().unwrap_or("-");
+        // The templates of the ready mappings are long.
+        let from: String = match from.as_deref().unwrap_or("-") {
+            from if from.chars().count() > 28 => from.chars().take(27).chain(['…']).collect(),
+            from => from.to_owned(),
+        };
         let remark = remark.as_deref().map(|remark| format!("  ({remark})")).unwrap_or_default();
-        let line = format!("  {field:<12} {:<28} {value}{}", plain(from), plain(&remark));
+        let line = format!("  {field:<12} {:<28} {value}{}", plain(&from), plain(&remark));
         let _ = writeln!(text, "{}", line.trim_end());
     }
     text

@@ -8,6 +8,7 @@ use toml::de::DeValue;
 use super::secret::Surroundings;
 use super::section::{Found, Section};
 use super::value;
+use crate::channel::kind::{KINDS, Kind};
 use crate::channel::mapping::{FIELDS, Mapping, Origin};
 use crate::channel::sign::{Auth, standard_key};
 use crate::desk::firm;
@@ -61,17 +62,7 @@ pub fn hook<'a>(section: &Section<'a>, around: &Surroundings) -> (Option<Hook>, 
     }
     let client = section.text("client").map(|found| Found { value: found.value.to_owned(), place: found.place });
     let trusts_sender = section.yes("trusts_sender", false);
-    let mut over: Vec<String> =
-        section.texts("resolved_is").into_iter().map(|found| found.value.to_lowercase()).collect();
-    if over.is_empty() {
-        over = OVER.map(str::to_owned).to_vec();
-    }
-    let mapping = Mapping {
-        fields: map(section),
-        priorities: priorities(section),
-        resolved_is: over,
-        client: client.as_ref().map(|found| found.value.clone()),
-    };
+    let mapping = Mapping { client: client.as_ref().map(|found| found.value.clone()), ..mapping(section) };
     section.finish();
     let auth = scheme.filter(|_| !secrets.is_empty()).map(|scheme| match scheme {
         Scheme::Standard => Auth::StandardWebhooks(secrets),
@@ -85,6 +76,28 @@ pub fn hook<'a>(section: &Section<'a>, around: &Surroundings) -> (Option<Hook>, 
         _ => None,
     };
     (hook, client)
+}
+
+/// What `kind` gives, overridden by what stands here.
+fn mapping(section: &Section<'_>) -> Mapping {
+    let words: Vec<(&str, &Kind)> = KINDS.iter().map(|kind| (kind.name, kind)).collect();
+    let ready = section.choice("kind", &words).and_then(|kind| kind.mapping().ok());
+    let mut mapping = ready.unwrap_or_default();
+    mapping.fields.extend(map(section));
+    mapping.priorities.extend(priorities(section));
+    let over: Vec<String> = section.texts("resolved_is").into_iter().map(|found| found.value.to_lowercase()).collect();
+    if !over.is_empty() {
+        mapping.resolved_is = over;
+    } else if mapping.resolved_is.is_empty() {
+        mapping.resolved_is = OVER.map(str::to_owned).to_vec();
+    }
+    if let Some(each) = section.text("each") {
+        if !each.value.starts_with('/') {
+            section.notes.wrong(&each.place, "is no JSON pointer", "write each = \"/alerts\"");
+        }
+        mapping.each = Some(each.value.to_owned());
+    }
+    mapping
 }
 
 fn map(section: &Section<'_>) -> BTreeMap<&'static str, Origin> {

@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chrono::TimeDelta;
 use chrono_tz::Tz;
 use toml::Spanned;
 use toml::de::DeTable;
 
 use super::hook::{self, Hook};
+use super::limits::limits;
 use super::people::{self, ClientEntry, RateEntry, TechEntry};
 use super::problem::{Problem, Problems};
 use super::secret::{Secrets, Surroundings};
@@ -19,7 +19,7 @@ use super::security::security;
 use super::server::{Mailbox, Maildir, OAuth, Outgoing, Servers};
 use super::{Config, Limits, Log, LogFormat, check, clockwork, cron_line, hours, server, triage, value};
 use crate::desk::calendar::Calendar;
-use crate::desk::firm::{Desk, Escalation, Firm, Gather, Targets};
+use crate::desk::firm::{Desk, Escalation, Firm, Targets};
 use crate::desk::rules::Rules;
 use crate::words::Category;
 
@@ -172,7 +172,7 @@ fn build(sources: &[Source], around: &Surroundings, notes: &Notes, mut files: Ve
     }
     let security = security(main);
     let (store_url, state_dir) = store(main, around);
-    let web_listen = web(main);
+    let (web_listen, web_form) = web(main);
     let log = log(main);
     let templates = folder(main, "templates", around);
     let out = outgoing(main, &parts, limits.mail, around);
@@ -197,6 +197,7 @@ fn build(sources: &[Source], around: &Surroundings, notes: &Notes, mut files: Ve
         store_url,
         state_dir,
         web_listen,
+        web_form,
         mailboxes: mailboxes.into_iter().map(|found| found.value).collect(),
         maildirs: maildirs.into_iter().map(|found| found.value).collect(),
         hooks,
@@ -233,6 +234,7 @@ fn firm(head: Head, parts: &Parts<'_>, limits: Limits, targets: [Targets; 4], es
         tech_mail_token_only: false,
         attachment_cap: limits.attachments,
         gather: limits.gather,
+        alerts: limits.alerts,
         targets,
         escalations,
         rules: Arc::new(Rules::none()),
@@ -281,25 +283,6 @@ fn head(main: &Section<'_>) -> Option<Head> {
     })
 }
 
-fn limits(main: &Section<'_>) -> Limits {
-    let section = main.table("limits");
-    let size = |key, default| {
-        section.as_ref().and_then(|section| section.parse(key, value::size)).map_or(default, |found| found.value)
-    };
-    let over = section.as_ref().and_then(|section| section.number("gather_over", 1..=100_000)).unwrap_or(20);
-    let within = section.as_ref().and_then(|section| section.parse("gather_within", value::duration));
-    let within = within.map_or(TimeDelta::minutes(10), |found| found.value);
-    let limits = Limits {
-        mail: size("mail", 35_000_000),
-        attachments: size("attachments", 20_000_000),
-        gather: Gather { over, within },
-    };
-    if let Some(section) = &section {
-        section.finish();
-    }
-    limits
-}
-
 fn store(main: &Section<'_>, around: &Surroundings) -> (String, PathBuf) {
     let section = main.table("store");
     let read = |text: &str| {
@@ -330,15 +313,17 @@ fn store(main: &Section<'_>, around: &Surroundings) -> (String, PathBuf) {
     (url, state_dir.or(beside).unwrap_or_else(|| around.folder.clone()))
 }
 
-fn web(main: &Section<'_>) -> Option<SocketAddr> {
-    let section = main.table("web")?;
+/// Where to listen, and whether the form is there.
+fn web(main: &Section<'_>) -> (Option<SocketAddr>, bool) {
+    let Some(section) = main.table("web") else { return (None, false) };
     section.must("listen", "listen = \"127.0.0.1:8025\"");
     let listen = section.parse("listen", |text| {
         let right = "write address:port: \"127.0.0.1:8025\"".to_owned();
         text.parse().map_err(|_| (format!("\"{text}\" is no address to listen on"), right))
     });
+    let form = section.yes("form", false);
     section.finish();
-    listen.map(|found| found.value)
+    (listen.map(|found| found.value), form)
 }
 
 fn log(main: &Section<'_>) -> Log {

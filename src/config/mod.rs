@@ -6,6 +6,7 @@ mod cron_line;
 mod holidays;
 mod hook;
 mod hours;
+mod limits;
 mod load;
 mod nearest;
 mod people;
@@ -23,7 +24,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::desk::firm::{Firm, Gather};
+use crate::desk::firm::{Alerts, Firm, Gather};
 use crate::words::Login;
 
 pub use cron_line::{CronLine, Schedule};
@@ -44,6 +45,8 @@ pub struct Config {
     /// Lock file and instance id.
     pub state_dir: PathBuf,
     pub web_listen: Option<SocketAddr>,
+    /// The form at `/new` is there.
+    pub web_form: bool,
     pub mailboxes: Vec<Mailbox>,
     pub maildirs: Vec<Maildir>,
     pub hooks: Vec<Hook>,
@@ -86,6 +89,7 @@ pub struct Limits {
     /// Bytes. Attachments that travel with one relay.
     pub attachments: u64,
     pub gather: Gather,
+    pub alerts: Alerts,
 }
 
 /// Why `new` cannot take over from `old` without a restart; `None` when it can.

@@ -19,6 +19,7 @@ use crate::web::Parts;
 use crate::web::health::{Health, Part, Probe};
 use crate::web::hooks::Hooks;
 use crate::web::metrics::{Count, Figures, Metrics};
+use crate::web::portal;
 
 /// Shared between the desk's loops and the web listener.
 #[derive(Clone)]
@@ -156,7 +157,13 @@ const AT_REST: &str = "at rest";
 const AT_MOST: Duration = Duration::from_secs(1);
 
 /// What the web part asks.
-pub(super) fn parts(db: &Db, heartbeats: &Heartbeats, state: &DeskState, clock: &Clock, hooks: Hooks) -> Parts {
+pub(super) fn parts(
+    db: &Db,
+    heartbeats: &Heartbeats,
+    state: &DeskState,
+    clock: &Clock,
+    (hooks, portal): (Hooks, portal::Door),
+) -> Parts {
     let database = {
         let db = db.clone();
         move || -> BoxFuture<'static, Part> {
@@ -194,6 +201,7 @@ pub(super) fn parts(db: &Db, heartbeats: &Heartbeats, state: &DeskState, clock: 
         health: Health { heartbeats: heartbeats.clone(), probes: Arc::new(probes) },
         metrics: Metrics { version: env!("CARGO_PKG_VERSION"), count: counted },
         hooks,
+        portal,
     }
 }
 

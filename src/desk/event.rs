@@ -192,6 +192,8 @@ pub enum Event {
         by: Actor,
     },
     Reopened,
+    /// The trouble of a machine's resolved ticket is back.
+    FiredAgain,
     Closed,
     Merged {
         into: TicketNumber,
@@ -287,6 +289,7 @@ impl Event {
             Event::FixNoted { .. } => "fix_noted",
             Event::Resolved { .. } => "resolved",
             Event::Reopened => "reopened",
+            Event::FiredAgain => "fired_again",
             Event::Closed => "closed",
             Event::Merged { .. } => "merged",
             Event::MergedFrom { .. } => "merged_from",

@@ -34,6 +34,7 @@ pub struct Firm {
     pub attachment_cap: u64,
     /// Beyond this, mail to one tech is gathered into lists (rule 11).
     pub gather: Gather,
+    pub alerts: Alerts,
     /// Every address of a mailbox or Maildir of ours, lower case; the first one signs what has no other mailbox.
     pub desks: Vec<Desk>,
     /// What comes by `POST /hooks/NAME`, and what it means.
@@ -53,6 +54,16 @@ pub struct Firm {
 pub struct Gather {
     pub over: u32,
     pub within: TimeDelta,
+}
+
+/// `[limits] storm_over`, `storm_within` and `flap_within`: when alerts are too many for a ticket each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alerts {
+    /// More untouched alerts of one client than this within `within` become one ticket.
+    pub over: u32,
+    pub within: TimeDelta,
+    /// What comes back so soon after its ticket was resolved reopens it.
+    pub flap: TimeDelta,
 }
 
 /// One of our own addresses that takes requests.
@@ -213,6 +224,13 @@ impl Firm {
         let plain = format!("{plain}@{domain}").to_lowercase();
         let full = address.to_lowercase();
         self.desks.iter().find(|desk| desk.address == full || desk.address == plain)
+    }
+
+    /// By key, else by name: what a monitoring system knows of a client is often its name.
+    pub fn client_called(&self, called: &str) -> Option<&Client> {
+        let called = called.trim().to_lowercase();
+        let by_key = self.clients.iter().find(|client| client.key.0.to_lowercase() == called);
+        by_key.or_else(|| self.clients.iter().find(|client| client.name.trim().to_lowercase() == called))
     }
 
     pub fn hook(&self, name: &str) -> Option<&Hook> {

@@ -264,10 +264,11 @@ impl Walk {
                 }
                 self.on(ClockKind::Resolve, |clock| clock.pause(at, "resolved"));
             }
-            Event::Reopened => self.on(ClockKind::Resolve, |clock| {
-                clock.stopped_at = None;
-                clock.resume(at, "reopened");
-            }),
+            Event::Reopened => self.reopen(at),
+            Event::FiredAgain => {
+                self.reopen(at);
+                self.fire_again(at, policy);
+            }
             Event::MergedFrom { received_at, priority, first_touch_at, .. } => {
                 self.merged(*received_at, *priority, *first_touch_at, policy);
             }
@@ -280,6 +281,24 @@ impl Walk {
         if let Some(clock) = self.clocks.iter_mut().find(|clock| clock.kind == kind) {
             act(clock);
         }
+    }
+
+    fn reopen(&mut self, at: DateTime<Utc>) {
+        self.on(ClockKind::Resolve, |clock| {
+            clock.stopped_at = None;
+            clock.resume(at, "reopened");
+        });
+    }
+
+    /// No human has seen it yet, and now one has to: the first touch is due from this moment.
+    fn fire_again(&mut self, at: DateTime<Utc>, policy: &Policy) {
+        let Some(priority) = self.priority.filter(|_| !self.touched) else { return };
+        self.on(ClockKind::FirstTouch, |clock| {
+            let breached = clock.breached;
+            let generation = clock.generation + 1;
+            *clock = SlaClock::start(ClockKind::FirstTouch, at, policy.pace(priority), priority, generation);
+            clock.breached = breached;
+        });
     }
 
     fn stop(&mut self, kind: ClockKind, at: DateTime<Utc>, why: &str) {

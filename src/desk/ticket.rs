@@ -146,7 +146,7 @@ impl Ticket {
                 self.resolved_at = Some(at);
                 self.status = Status::Resolved;
             }
-            Event::Reopened => {
+            Event::Reopened | Event::FiredAgain => {
                 self.resolved_at = None;
                 self.status = self.working_status();
             }

@@ -52,6 +52,7 @@ impl Case {
                 Ok(Vec::new())
             }
             Action::Recovered => Ok(self.recovered(deed, unit)),
+            Action::FiresAgain { message } => Ok(self.fires_again(deed, unit, message)),
             Action::AssignBySkill => self.assign_by_skill(unit, deed, &[]).await,
             Action::Assign { to } => self.assign(unit, deed, to).await,
             Action::Take { by } => self.take(unit, deed, by).await,
@@ -314,9 +315,19 @@ impl Case {
 
     fn recovered(&mut self, deed: &Deed, unit: &Unit<'_>) -> Vec<Effect> {
         let untouched = self.ticket.first_touch.is_none() && self.ticket.minutes.0 == 0;
-        if untouched && self.ticket.status.is_active() && !self.ticket.is_sensitive() {
+        // What came back once comes and goes: a human looks at it.
+        let flaps = self.history().iter().any(|recorded| matches!(recorded.event, Event::FiredAgain));
+        if untouched && !flaps && self.ticket.status.is_active() && !self.ticket.is_sensitive() {
             self.record(unit, deed, Event::Resolved { by: deed.actor.clone() });
             self.tell.push(Tell::Withdraw);
+        }
+        Vec::new()
+    }
+
+    fn fires_again(&mut self, deed: &Deed, unit: &Unit<'_>, message: MessageRow) -> Vec<Effect> {
+        if self.ticket.status == Status::Resolved {
+            self.record(unit, deed, Event::FiredAgain);
+            self.tell.push(Tell::ClientWrote { message, reopened: true, outsider: None });
         }
         Vec::new()
     }

@@ -29,6 +29,10 @@ pub enum Action {
     },
     /// The machine that opened the ticket says that it is over: resolves what no human has touched.
     Recovered,
+    /// It says that the trouble of a resolved ticket is back.
+    FiresAgain {
+        message: MessageRow,
+    },
     /// By skill and load; techs in `except` have passed already.
     AssignBySkill,
     Assign {

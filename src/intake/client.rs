@@ -22,7 +22,7 @@ use crate::store::inbound::{Fate, LATE};
 use crate::store::people::{self, Contact};
 use crate::store::tickets::TimerKind;
 use crate::store::{StoreError, messages};
-use crate::words::{Actor, ClientKey, ContactId, Status};
+use crate::words::{Actor, ClientKey, ContactId, Priority, Status};
 
 pub(super) async fn mail(unit: &mut Unit<'_>, ready: &Ready, thread: &Thread) -> Result<Decided, ActError> {
     let answer = match approval::answer(unit, ready, thread).await? {
@@ -46,6 +46,13 @@ pub(super) struct Sender {
     client: Option<ClientKey>,
     /// Nothing vouches for this mail: why.
     doubt: Option<String>,
+}
+
+impl Sender {
+    /// The client, where nothing is doubtful.
+    pub(super) fn certain_client(&self) -> Option<&ClientKey> {
+        self.client.as_ref().filter(|_| self.doubt.is_none())
+    }
 }
 
 pub(super) async fn sender(unit: &mut Unit<'_>, ready: &Ready) -> Result<Sender, StoreError> {
@@ -222,6 +229,11 @@ pub(super) fn triage_ahead(firm: &Firm, ready: &mut Ready) {
     let client = firm.client_by_domain(&from).map(|client| client.key.clone());
     let verdict = judge(firm, ready, (ready.words(), &from, client.as_ref()));
     ready.triage = Some((client, verdict));
+}
+
+/// What the rules say of a machine's words.
+pub(super) fn priority_of(unit: &Unit<'_>, ready: &Ready, client: &ClientKey) -> Priority {
+    judge(unit.firm(), ready, (ready.words(), "", Some(client))).priority
 }
 
 fn judge(firm: &Firm, ready: &Ready, (body, from, client): (&str, &str, Option<&ClientKey>)) -> Verdict {

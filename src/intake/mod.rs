@@ -24,6 +24,7 @@ mod process;
 mod read;
 mod receipt;
 mod relay;
+mod storm;
 mod tech;
 mod tech_new;
 mod tell;

@@ -1,15 +1,17 @@
 //! What came by another door than mail: it goes on in its thread's ticket, or opens one. The same triage, clock and assignment as mail.
 
 use super::action::{ActError, Action};
+use super::approval;
 use super::case::{Case, Deed, Unit};
 use super::client;
 use super::process::{Decided, store};
 use super::read::Ready;
+use super::storm;
 use super::thread::Thread;
 use crate::channel::Post;
 use crate::store::conversations;
 use crate::store::inbound::Fate;
-use crate::words::{Actor, ClientKey, Status};
+use crate::words::{Actor, ClientKey, MessageRow, Status};
 
 pub(super) async fn take(unit: &mut Unit<'_>, ready: &Ready, post: &Post) -> Result<Decided, ActError> {
     let sender = ready.sender();
@@ -20,14 +22,14 @@ pub(super) async fn take(unit: &mut Unit<'_>, ready: &Ready, post: &Post) -> Res
     if let Some(place) = &post.thread
         && let Some(number) = conversations::ticket_of(unit.tx, source, place).await?
         && let Some(case) = Case::found(unit, number).await?
-        && goes_on(&case, post)
+        && goes_on(unit, &case, ready, post)
     {
         conversations::touch(unit.tx, source, place, ready.row.arrived_at).await?;
         return match sender.is_empty() {
             true => by_machine(unit, ready, post, case).await,
             false => {
                 let who = client::sender(unit, ready).await?;
-                client::join(unit, ready, &Thread::default(), case, (who, Default::default())).await
+                client::join(unit, ready, &Thread::default(), case, (who, approval::Ordinary::default())).await
             }
         };
     }
@@ -38,28 +40,39 @@ pub(super) async fn take(unit: &mut Unit<'_>, ready: &Ready, post: &Post) -> Res
         ));
     }
     let who = client::sender(unit, ready).await?;
-    let decided = client::open(unit, ready, who).await?;
+    let decided = match who.certain_client().filter(|_| sender.is_empty()).cloned() {
+        Some(key) => storm::take(unit, ready, post, (who, key)).await?,
+        None => client::open(unit, ready, who).await?,
+    };
     if let (Some(place), Some(number)) = (&post.thread, decided.ticket) {
         conversations::open(unit.tx, source, place, number, ready.row.arrived_at).await?;
     }
     Ok(decided)
 }
 
-/// What is closed is over for good. A machine's trouble after the ticket was resolved is a new one; a person's words reopen.
-fn goes_on(case: &Case, post: &Post) -> bool {
+/// What is closed is over for good. A machine's trouble that is back soon after the ticket was resolved goes on there, later it is a
+/// new one; a person's words reopen.
+fn goes_on(unit: &Unit<'_>, case: &Case, ready: &Ready, post: &Post) -> bool {
+    let flaps = |at| ready.row.arrived_at - at < unit.firm().alerts.flap;
     match case.ticket.status {
         Status::Closed | Status::Spam | Status::Merged => false,
-        Status::Resolved => !post.sender.is_empty() || post.resolved,
+        Status::Resolved => !post.sender.is_empty() || post.resolved || case.ticket.resolved_at.is_some_and(flaps),
         _ => true,
     }
 }
 
-/// A machine's further words are kept and told to nobody. That it is over resolves what no human has touched.
+/// A machine's further words are kept and told to nobody, but that it is back. When all of it is over, what no human has touched is
+/// resolved.
 async fn by_machine(unit: &mut Unit<'_>, ready: &Ready, post: &Post, mut case: Case) -> Result<Decided, ActError> {
-    let message = store(unit, ready, &case, (false, Actor::Desk), None).await?;
+    let message = keep(unit, ready, &mut case).await?;
     let deed = Deed::by_desk(ready.row.arrived_at, ready.cause());
-    case.act(unit, &deed, Action::KeepAutomatic { message }).await?;
-    if post.resolved {
+    if let Some(place) = &post.thread {
+        let over = post.resolved.then_some(ready.row.arrived_at);
+        conversations::set_over(unit.tx, &ready.row.source, place, over).await?;
+    }
+    if !post.resolved {
+        case.act(unit, &deed, Action::FiresAgain { message }).await?;
+    } else if conversations::going_on(unit.tx, case.ticket.number, storm::CHANNEL).await? == 0 {
         case.act(unit, &deed, Action::Recovered).await?;
     }
     let number = case.save(unit).await?;
@@ -67,8 +80,16 @@ async fn by_machine(unit: &mut Unit<'_>, ready: &Ready, post: &Post, mut case: C
     Ok(Decided::on(Fate::Automatic, number).with_reason(why))
 }
 
+/// Stores a machine's words on a ticket, internally.
+pub(super) async fn keep(unit: &mut Unit<'_>, ready: &Ready, case: &mut Case) -> Result<MessageRow, ActError> {
+    let message = store(unit, ready, case, (false, Actor::Desk), None).await?;
+    let deed = Deed::by_desk(ready.row.arrived_at, ready.cause());
+    case.act(unit, &deed, Action::KeepAutomatic { message }).await?;
+    Ok(message)
+}
+
 /// The client that the payload or the config names, if the firm has it.
 pub(super) fn client_of(unit: &Unit<'_>, post: &Post) -> Option<ClientKey> {
     let named = post.client.as_ref()?;
-    unit.firm().clients.iter().find(|client| client.key.0.eq_ignore_ascii_case(named)).map(|client| client.key.clone())
+    unit.firm().client_called(named).map(|client| client.key.clone())
 }

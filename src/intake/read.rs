@@ -46,7 +46,7 @@ pub fn read(mut row: Unprocessed, firm: &Firm) -> Result<Ready, Unreadable> {
     let raw = zstd::decode_all(compressed.as_slice())?;
     drop(compressed);
     match Form::named(&row.form) {
-        Some(Form::Mail) => Ok(read_mail(row, raw)),
+        Some(Form::Mail | Form::Portal) => Ok(read_mail(row, raw)),
         Some(Form::Hook) => Ok(read_hook(row, &raw, firm)),
         None => {
             let other = format!("form \"{}\" is of a later version of deskd", row.form);

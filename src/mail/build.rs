@@ -17,6 +17,8 @@ use super::{Attachment, Mailbox};
 pub enum Voice {
     /// A tech's words relayed: none of the automatic headers.
     Human,
+    /// A client's, typed into our form: not even the mark by which we know our own mail.
+    Person,
     /// An acknowledgement or receipt: `Auto-Submitted: auto-replied`, `X-Auto-Response-Suppress: All`, `Precedence: auto_reply`.
     Reply,
     /// Assignment, reminder, digest: `Auto-Submitted: auto-generated`, `X-Auto-Response-Suppress: All`.
@@ -92,7 +94,7 @@ fn headers(mail: &Outgoing) -> Result<Headers, BuildError> {
         set("References", references);
     }
     match mail.voice {
-        Voice::Human => {}
+        Voice::Human | Voice::Person => {}
         Voice::Reply => {
             set("Auto-Submitted", "auto-replied".to_owned());
             set("X-Auto-Response-Suppress", "All".to_owned());
@@ -103,7 +105,9 @@ fn headers(mail: &Outgoing) -> Result<Headers, BuildError> {
             set("X-Auto-Response-Suppress", "All".to_owned());
         }
     }
-    set("X-Deskd-Loop", domain);
+    if mail.voice != Voice::Person {
+        set("X-Deskd-Loop", domain);
+    }
     set("MIME-Version", "1.0".to_owned());
     Ok(headers)
 }

@@ -81,6 +81,25 @@ impl Texts {
         &self.language(language).words
     }
 
+    /// The language of ours that a browser likes best (Accept-Language, RFC 9110 section 12.5.4); English where it likes none.
+    pub fn best(&self, accepted: &str) -> String {
+        let mut liked: Vec<(f32, &str)> = accepted
+            .split(',')
+            .take(20)
+            .filter_map(|one| {
+                let (tag, weight) = one.split_once(';').unwrap_or((one, "q=1"));
+                let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.parse().ok()).unwrap_or(0.0);
+                (weight > 0.0).then_some((weight, tag.trim()))
+            })
+            .collect();
+        liked.sort_by(|one, other| other.0.total_cmp(&one.0));
+        let known = |tag: &str| {
+            let short = tag.split_once('-').map_or(tag, |(short, _)| short);
+            [tag, short].into_iter().find_map(|name| self.languages.get_key_value(name).map(|(name, _)| name.clone()))
+        };
+        liked.into_iter().find_map(|(_, tag)| known(tag)).unwrap_or_else(|| ENGLISH.to_owned())
+    }
+
     /// Any text, for whoever has one in hand as a `Notice` (`deskd check`, docs, tests); the named functions do the same.
     pub fn show(&self, language: &str, notice: &dyn Notice) -> Rendered {
         self.render(language, notice)

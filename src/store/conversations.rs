@@ -16,7 +16,7 @@ pub async fn open(
     on!(tx, |conn| sqlx::query(
         "INSERT INTO conversation (channel, place, ticket, opened_at, last_at) VALUES ($1, $2, $3, $4, $4)
          ON CONFLICT (channel, place) DO UPDATE
-         SET ticket = EXCLUDED.ticket, opened_at = EXCLUDED.opened_at, last_at = EXCLUDED.last_at"
+         SET ticket = EXCLUDED.ticket, opened_at = EXCLUDED.opened_at, last_at = EXCLUDED.last_at, over_at = NULL"
     )
     .bind(channel)
     .bind(place)
@@ -50,6 +50,49 @@ pub async fn ticket_of(tx: &mut Tx, channel: &str, place: &str) -> Result<Option
         .fetch_optional(conn)
         .await)
     .during("look for a conversation's ticket")
+}
+
+/// When somebody last spoke there, and of which ticket.
+pub async fn last(
+    tx: &mut Tx,
+    channel: &str,
+    place: &str,
+) -> Result<Option<(TicketNumber, DateTime<Utc>)>, StoreError> {
+    on!(tx, |conn| sqlx::query_as("SELECT ticket, last_at FROM conversation WHERE channel = $1 AND place = $2")
+        .bind(channel)
+        .bind(place)
+        .fetch_optional(conn)
+        .await)
+    .during("look for a conversation")
+}
+
+/// The machine that speaks there says that its trouble is over (`Some`), or that it is there again.
+pub async fn set_over(
+    tx: &mut Tx,
+    channel: &str,
+    place: &str,
+    over_at: Option<DateTime<Utc>>,
+) -> Result<(), StoreError> {
+    on!(tx, |conn| sqlx::query("UPDATE conversation SET over_at = $3 WHERE channel = $1 AND place = $2")
+        .bind(channel)
+        .bind(place)
+        .bind(over_at)
+        .execute(conn)
+        .await
+        .map(drop))
+    .during("note that a machine's trouble is over")
+}
+
+/// How many places of a ticket are not over, those of `except` not counted.
+pub async fn going_on(tx: &mut Tx, ticket: TicketNumber, except: &str) -> Result<i64, StoreError> {
+    on!(tx, |conn| sqlx::query_scalar(
+        "SELECT COUNT(*) FROM conversation WHERE ticket = $1 AND over_at IS NULL AND channel <> $2"
+    )
+    .bind(ticket)
+    .bind(except)
+    .fetch_one(conn)
+    .await)
+    .during("count what is not over of a ticket")
 }
 
 /// Moves the conversations of a merged ticket.

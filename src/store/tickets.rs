@@ -45,6 +45,29 @@ pub struct Row {
     pub minutes: i64,
 }
 
+/// Tickets that machines opened for a client since `since` and that no human has touched, the oldest first; of the client's newest
+/// `newest` tickets.
+pub async fn of_machines(
+    tx: &mut Tx,
+    client: &ClientKey,
+    since: DateTime<Utc>,
+    newest: u32,
+) -> Result<Vec<TicketNumber>, StoreError> {
+    on!(tx, |conn| sqlx::query_scalar(
+        "SELECT number FROM (
+            SELECT number, received_at, automatic, requester, status, first_touch_at FROM ticket
+            WHERE client = $1 ORDER BY number DESC LIMIT $3) newest
+         WHERE received_at > $2 AND automatic AND requester IS NULL AND status IN ('new', 'open') AND first_touch_at IS NULL
+         ORDER BY number"
+    )
+    .bind(client)
+    .bind(since)
+    .bind(i64::from(newest))
+    .fetch_all(conn)
+    .await)
+    .during("look for the latest alerts of a client")
+}
+
 /// What a timer is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, sqlx::Type)]
 #[sqlx(type_name = "TEXT", rename_all = "snake_case")]

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::channel::Form;
 use crate::channel::delivery::{Delivery, Unusable};
-use crate::channel::mapping::Mapping;
+use crate::channel::mapping::{Mapping, TooMany};
 use crate::channel::sign::Auth;
 use crate::clock::Clock;
 use crate::intake::{Arrival, Intake};
@@ -116,7 +116,8 @@ async fn take(State(hooks): State<Hooks>, Path(name): Path<String>, request: Req
         // Without a name each delivery is one of its own: rather one twice than one lost.
         None => unnamed(),
     };
-    let arrival = Arrival {
+    let kept = one_each(&hook.mapping, &key, delivery, data)?;
+    let arrivals = kept.iter().map(|(key, delivery)| Arrival {
         source: hook.name.clone(),
         form: Form::Hook,
         key: key.clone(),
@@ -124,14 +125,32 @@ async fn take(State(hooks): State<Hooks>, Path(name): Path<String>, request: Req
         raw: delivery.to_bytes(),
         junk: false,
         oversize: None,
-    };
+    });
     let closed =
         |_| Refused::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "deskd is stopping; send it again in a minute");
-    let new = hooks.intake.receive(vec![arrival]).await.map_err(closed)?;
-    if new == 0 {
-        same_as_kept(&hooks, &hook.name, &key, &delivery.body).await?;
+    let new = hooks.intake.receive(arrivals.collect()).await.map_err(closed)?;
+    if new < kept.len() {
+        for (key, delivery) in &kept {
+            same_as_kept(&hooks, &hook.name, key, &delivery.body).await?;
+        }
     }
     Ok(Json(Taken { id: key, already: new == 0 }))
+}
+
+/// A delivery of several alerts becomes one each, named by their places in the list; all of them are kept in one commit.
+fn one_each(
+    mapping: &Mapping,
+    key: &str,
+    delivery: Delivery,
+    data: serde_json::Value,
+) -> Result<Vec<(String, Delivery)>, Refused> {
+    let too_many = |error: TooMany| Refused::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", error.to_string());
+    let parts = mapping.split(data, delivery.body.len()).map_err(too_many)?;
+    if parts.len() == 1 {
+        return Ok(vec![(key.to_owned(), delivery)]);
+    }
+    let part = |(place, data): (usize, serde_json::Value)| (format!("{key}#{place}"), delivery.with_json(&data));
+    Ok(parts.into_iter().enumerate().map(part).collect())
 }
 
 async fn whole(body: Body) -> Result<Vec<u8>, Refused> {

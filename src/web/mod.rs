@@ -15,6 +15,9 @@ mod guarded;
 pub mod health;
 pub mod hooks;
 pub mod metrics;
+mod page;
+pub mod portal;
+pub mod rate;
 
 /// Largest request body, bytes; a part that takes uploads sets its own.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -29,6 +32,7 @@ pub struct Parts {
     pub health: health::Health,
     pub metrics: metrics::Metrics,
     pub hooks: hooks::Hooks,
+    pub portal: portal::Door,
 }
 
 /// Everything that is served, on one listener.
@@ -39,6 +43,7 @@ pub fn routes(parts: Parts) -> Router {
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
         // With a limit and an answer of its own.
         .merge(hooks::routes(parts.hooks))
+        .merge(portal::routes(parts.portal))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER))
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .layer(SetResponseHeaderLayer::if_not_present(
@@ -56,7 +61,8 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> io::Result<()> {
     let asked = stop.clone();
-    let serving = axum::serve(guarded::Guarded::new(listener, patience), router)
+    let service = router.into_make_service_with_connect_info::<guarded::Peer>();
+    let serving = axum::serve(guarded::Guarded::new(listener, patience), service)
         .with_graceful_shutdown(async move { asked.cancelled().await });
     tokio::select! {
         ended = async { serving.await } => ended,

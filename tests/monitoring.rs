@@ -1,0 +1,343 @@
+//! Alerts: what the ready mappings read in real payloads; one ticket an alert, also where it comes and goes; a storm is one ticket.
+
+use chrono::TimeDelta;
+use deskd::channel::Post;
+use deskd::channel::delivery::Delivery;
+use deskd::channel::kind::KINDS;
+use deskd::words::{Priority, Status, TicketNumber};
+use serde_json::{Value, json};
+
+use crate::harness::testdata;
+use crate::hooks::told;
+
+const SAM: &str = "Sam Ortiz <sam@northwind.example>";
+
+/// What a ready mapping makes of a payload of the test data; `None` where they are not at hand.
+fn read(kind: &str, file: &str) -> Option<Post> {
+    let mapping = KINDS.iter().find(|known| known.name == kind).unwrap().mapping().unwrap();
+    let body = std::fs::read(testdata(&format!("webhooks/{file}"))?).unwrap();
+    let form = if file.ends_with(".form") { "application/x-www-form-urlencoded" } else { "application/json" };
+    let delivery = Delivery { fields: vec![("content-type".to_owned(), form.to_owned())], body };
+    let post = mapping.post(kind, &delivery.data().unwrap());
+    assert!(post.missing.is_empty(), "{file}: {:?}", post.missing);
+    assert!(!post.text.contains("{{") && !post.subject.contains("{{"), "{file}: {post:?}");
+    Some(post)
+}
+
+#[test]
+fn every_ready_mapping_compiles() {
+    for kind in KINDS {
+        kind.mapping().unwrap();
+    }
+}
+
+/// What one payload has to say.
+struct Payload {
+    kind: &'static str,
+    file: &'static str,
+    subject: &'static str,
+    words: &'static str,
+    priority: Option<Priority>,
+    thread: Option<&'static str>,
+    over: bool,
+}
+
+const PAYLOADS: &[Payload] = &[
+    Payload {
+        kind: "alertmanager",
+        file: "monitoring-own/alertmanager_firing_single.json",
+        subject: "Instance db1:9100 down",
+        words: "down for more than 5 minutes",
+        priority: Some(Priority::P1),
+        thread: Some("c0ffee0000000001"),
+        over: false,
+    },
+    Payload {
+        kind: "alertmanager",
+        file: "monitoring/prometheus_v3_alert.json",
+        subject: "Connect fail (host2)",
+        words: "Connect to host2 fails",
+        priority: Some(Priority::P1),
+        thread: Some(
+            "__name__=ping_success;alertname=failedConnect;environment=Production;instance=host2;job=pinger;monitor=testlab;service=System;severity=critical;timeout=600;",
+        ),
+        over: false,
+    },
+    Payload {
+        kind: "grafana",
+        file: "monitoring/grafana_6.json",
+        subject: "[Alerting] TEST -> Battery Voltage alert",
+        words: "dropped below 23.7 Volts",
+        priority: Some(Priority::P3),
+        thread: Some("rule/58"),
+        over: false,
+    },
+    Payload {
+        kind: "grafana",
+        file: "monitoring-own/alertmanager_firing_single.json",
+        subject: "Instance db1:9100 down",
+        words: "instance: db1:9100",
+        priority: Some(Priority::P1),
+        thread: Some("c0ffee0000000001"),
+        over: false,
+    },
+    Payload {
+        kind: "uptime-kuma",
+        file: "monitoring-own/uptimekuma_down.json",
+        subject: "Acme / Customer portal is down",
+        words: "ECONNREFUSED",
+        priority: None,
+        thread: Some("monitor/7"),
+        over: false,
+    },
+    Payload {
+        kind: "uptime-kuma",
+        file: "monitoring-own/uptimekuma_up.json",
+        subject: "Acme / Customer portal is up",
+        words: "200 - OK",
+        priority: None,
+        thread: Some("monitor/7"),
+        over: true,
+    },
+    Payload {
+        kind: "uptime-kuma",
+        file: "monitoring-own/uptimekuma_test.json",
+        subject: "Servicedesk Testing",
+        words: "Servicedesk Testing",
+        priority: Some(Priority::P4),
+        thread: None,
+        over: false,
+    },
+    Payload {
+        kind: "zabbix",
+        file: "monitoring-own/zabbix_webhook_recovery.json",
+        subject: "SRV-FILE01: Resolved in 12m 3s: Free disk space is less than 5% on volume D:",
+        words: "Problem has been resolved",
+        priority: Some(Priority::P2),
+        thread: Some("SRV-FILE01/23377"),
+        over: true,
+    },
+    Payload {
+        kind: "prtg",
+        file: "monitoring-own/prtg_http_action.form",
+        subject: "FW-ACME-01: Ping v2 Down",
+        words: "ICMP error # 11010",
+        priority: Some(Priority::P1),
+        thread: Some("sensor/2042"),
+        over: false,
+    },
+    Payload {
+        kind: "datto-rmm",
+        file: "monitoring-own/datto_rmm_alert.json",
+        subject: "ACME-DC01: Device ACME-DC01 has been offline for 15 minutes",
+        words: "Windows Server 2022",
+        priority: Some(Priority::P1),
+        thread: Some("5f8b2c0e-7c0e-4c0a-9a51-1f3a5ae5a001"),
+        over: false,
+    },
+    Payload {
+        kind: "ninjaone",
+        file: "monitoring-own/ninjaone_condition_triggered.json",
+        subject: "Disk free space",
+        words: "below 5 %",
+        priority: Some(Priority::P1),
+        thread: Some("bb3a60b5-5a1d-4f0e-9dcf-4f1d5b7a0001"),
+        over: false,
+    },
+];
+
+#[test]
+fn real_payloads_say_what_is_wrong_how_bad_it_is_and_which_alert_it_is() {
+    for Payload { kind, file, subject, words, priority, thread, over } in PAYLOADS {
+        let Some(post) = read(kind, file) else { continue };
+        assert_eq!(post.subject, *subject, "{file}");
+        assert!(post.text.contains(words), "{file}: {}", post.text);
+        assert_eq!((post.priority, post.resolved), (*priority, *over), "{file}");
+        assert_eq!(post.thread.as_deref(), *thread, "{file}");
+    }
+}
+
+#[test]
+fn the_same_alert_has_one_identity_and_its_client_is_named() {
+    let (Some(down), Some(up)) = (
+        read("uptime-kuma", "monitoring-own/uptimekuma_down.json"),
+        read("uptime-kuma", "monitoring-own/uptimekuma_up.json"),
+    ) else {
+        return;
+    };
+    assert_eq!(down.thread, up.thread);
+    assert_eq!(down.client.as_deref(), Some("acme"), "the tag of the monitor");
+    let datto = read("datto-rmm", "monitoring-own/datto_rmm_alert.json").unwrap();
+    assert_eq!(datto.client.as_deref(), Some("Acme B.V."), "a client is found by its name too");
+}
+
+/// Host and service by the macros of docs/channels.md.
+#[test]
+fn nagios_and_icinga_tell_host_service_and_recovery() {
+    let mapping = KINDS.iter().find(|known| known.name == "nagios").unwrap().mapping().unwrap();
+    let told = |service: &str, state: &str, kind: &str| {
+        mapping.post(
+            "nagios",
+            &json!({ "host": "web01", "service": service, "state": state, "type": kind, "output": "HTTP 503" }),
+        )
+    };
+    let problem = told("HTTP", "CRITICAL", "PROBLEM");
+    assert_eq!((problem.subject.as_str(), problem.priority), ("web01/HTTP is CRITICAL", Some(Priority::P2)));
+    let recovery = told("HTTP", "OK", "RECOVERY");
+    assert!(recovery.resolved && recovery.thread == problem.thread);
+    assert_eq!(told("", "DOWN", "PROBLEM").priority, Some(Priority::P1));
+    assert!(told("", "UP", "RECOVERY").resolved);
+}
+
+fn alert(name: &str, severity: &str, status: &str) -> Value {
+    json!({
+        "status": status, "fingerprint": name, "labels": { "alertname": name, "instance": format!("{name}:9100"), "severity": severity },
+        "annotations": { "summary": format!("{name} is in trouble") }, "startsAt": "2026-03-02T09:00:00Z",
+    })
+}
+
+fn delivery(alerts: &[Value]) -> Value {
+    json!({ "version": "4", "status": "firing", "receiver": "desk", "commonLabels": {}, "alerts": alerts })
+}
+
+#[tokio::test]
+async fn each_alert_of_a_delivery_is_a_ticket_of_its_own() {
+    told("alerts_each", async |story, door| {
+        let three = delivery(&[
+            alert("disk", "warning", "firing"),
+            alert("db", "critical", "firing"),
+            alert("ups", "info", "firing"),
+        ]);
+        assert_eq!(door.tell("alerts", &three).await.0, 200);
+        story.quiet().await;
+        let priorities = async || {
+            let mut all = Vec::new();
+            for number in 1001..=1003 {
+                let ticket = story.ticket(TicketNumber(number)).await;
+                all.push((ticket.subject, ticket.priority, ticket.status));
+            }
+            all
+        };
+        let row = |name: &str, priority, status| (format!("{name} is in trouble ({name}:9100)"), priority, status);
+        let (new, over) = (Status::New, Status::Resolved);
+        assert_eq!(
+            priorities().await,
+            [row("disk", Priority::P3, new), row("db", Priority::P1, new), row("ups", Priority::P4, new)]
+        );
+        assert_eq!(story.mailed().len(), 3);
+        let one_over = delivery(&[alert("disk", "warning", "firing"), alert("db", "critical", "resolved")]);
+        assert_eq!(door.tell("alerts", &one_over).await.0, 200);
+        story.quiet().await;
+        assert_eq!(
+            priorities().await,
+            [row("disk", Priority::P3, new), row("db", Priority::P1, over), row("ups", Priority::P4, new)]
+        );
+        assert!(story.mailed().is_empty());
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_comes_and_goes_is_one_ticket_that_a_human_has_to_look_at() {
+    told("alerts_flap", async |story, door| {
+        let number = TicketNumber(1001);
+        let tell = async |status: &str| {
+            assert_eq!(door.tell("alerts", &delivery(&[alert("db", "critical", status)])).await.0, 200);
+            story.quiet().await;
+        };
+        tell("firing").await;
+        story.mailed();
+        story.advance(TimeDelta::minutes(5)).await;
+        tell("resolved").await;
+        assert_eq!(story.ticket(number).await.status, Status::Resolved);
+        story.advance(TimeDelta::minutes(30)).await;
+        assert!(story.mailed().is_empty());
+        tell("firing").await;
+        let again = story.ticket(number).await;
+        assert_eq!(again.status, Status::New, "the same ticket");
+        assert_eq!(again.first_touch_due, Some(story.now() + TimeDelta::minutes(15)), "a first touch is due anew");
+        let told = story.mailed_one("client_message");
+        assert!(told.mail.text.contains("db is in trouble"), "{}", told.mail.text);
+        for _ in 0..5 {
+            tell("resolved").await;
+            tell("firing").await;
+        }
+        assert!(story.mailed().is_empty(), "counted, not mailed");
+        tell("resolved").await;
+        assert_eq!(story.ticket(number).await.status, Status::New, "it comes and goes: a human looks at it");
+        assert_eq!(story.messages(number).await.len(), 14);
+        story.mail(&told.answer(SAM, "#take")).await;
+        assert_eq!(story.ticket(number).await.status, Status::Open);
+        // After an hour without it, it is another trouble.
+        story.mail(&told.answer(SAM, "The link was loose.\n\n#done 10m")).await;
+        story.advance(TimeDelta::minutes(61)).await;
+        story.mailed();
+        tell("firing").await;
+        assert_eq!(story.ticket(TicketNumber(1002)).await.status, Status::New);
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_storm_of_a_thousand_alerts_is_one_ticket_with_a_list() {
+    told("alerts_storm", async |story, door| {
+        let many = |from: usize, to: usize, severity: &str, status: &str| {
+            delivery(&(from..to).map(|n| alert(&format!("host{n}"), severity, status)).collect::<Vec<_>>())
+        };
+        assert_eq!(door.tell("alerts", &many(0, 1000, "warning", "firing")).await.0, 200);
+        story.quiet().await;
+        let parent = TicketNumber(1011);
+        let ticket = story.ticket(parent).await;
+        assert!(ticket.subject.starts_with("Alert storm: 11 alerts"), "{}", ticket.subject);
+        assert_eq!((ticket.status, ticket.priority), (Status::New, Priority::P3));
+        for number in 1001..=1010 {
+            assert_eq!(story.ticket(TicketNumber(number)).await.merged_into, Some(parent));
+        }
+        let mut tx = story.daemon.db.read().await.unwrap();
+        let after = deskd::store::tickets::row(&mut tx, TicketNumber(1012)).await.unwrap();
+        drop(tx);
+        assert!(after.is_none(), "no further ticket");
+        assert_eq!(story.messages(parent).await.len(), 1000);
+        let mailed = story.mailed();
+        assert!(mailed.len() <= 11, "{} mails", mailed.len());
+        let told = mailed.iter().rfind(|sent| sent.mail.subject.contains("#1011")).unwrap();
+        for name in ["host0 is", "host9 is", "host10 is"] {
+            assert!(told.mail.text.contains(name), "{name} in {}", told.mail.text);
+        }
+        // A worse one sets the priority; the end of all but one changes nothing, that of the last resolves it.
+        assert_eq!(door.tell("alerts", &many(1000, 1001, "critical", "firing")).await.0, 200);
+        story.quiet().await;
+        assert_eq!(story.ticket(parent).await.priority, Priority::P1);
+        assert_eq!(door.tell("alerts", &many(1, 1001, "warning", "resolved")).await.0, 200);
+        story.quiet().await;
+        assert_eq!(story.ticket(parent).await.status, Status::New);
+        assert_eq!(door.tell("alerts", &many(0, 1, "warning", "resolved")).await.0, 200);
+        story.quiet().await;
+        assert_eq!(story.ticket(parent).await.status, Status::Resolved);
+        // Ten quiet minutes later an alert is one again.
+        story.advance(TimeDelta::minutes(11)).await;
+        assert_eq!(door.tell("alerts", &many(2000, 2001, "warning", "firing")).await.0, 200);
+        story.quiet().await;
+        assert_eq!(story.ticket(TicketNumber(1012)).await.status, Status::New);
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_list_that_is_too_long_is_refused_with_the_reason() {
+    told("alerts_long", async |story, door| {
+        let small: Vec<Value> = (0..2_001).map(|n| json!({ "fingerprint": n, "status": "firing" })).collect();
+        let (status, answer) = door.tell("alerts", &delivery(&small)).await;
+        assert_eq!((status, &answer["error"]["code"]), (413, &json!("too_large")), "{answer}");
+        assert!(answer["error"]["message"].as_str().unwrap().contains("2000"), "{answer}");
+        // A large frame around many small ones would grow a hundredfold.
+        let mut wide = delivery(&small[..100]);
+        wide["externalURL"] = json!("x".repeat(500_000));
+        assert_eq!(door.tell("alerts", &wide).await.0, 413);
+        story.end().await;
+    })
+    .await;
+}
