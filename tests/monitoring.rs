@@ -4,11 +4,15 @@ use chrono::TimeDelta;
 use deskd::channel::Post;
 use deskd::channel::delivery::Delivery;
 use deskd::channel::kind::KINDS;
-use deskd::words::{Priority, Status, TicketNumber};
+use deskd::store::maintenance;
+use deskd::words::{ClientKey, Priority, Status, TicketNumber};
 use serde_json::{Value, json};
 
+use crate::harness::signer::Signer;
+use crate::harness::story::told_by_dns;
 use crate::harness::testdata;
 use crate::hooks::told;
+use crate::trust::dated;
 
 const SAM: &str = "Sam Ortiz <sam@northwind.example>";
 
@@ -337,6 +341,81 @@ async fn a_list_that_is_too_long_is_refused_with_the_reason() {
         let mut wide = delivery(&small[..100]);
         wide["externalURL"] = json!("x".repeat(500_000));
         assert_eq!(door.tell("alerts", &wide).await.0, 413);
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn alerts_in_a_maintenance_are_kept_quiet_and_what_is_not_over_begins_when_it_ends() {
+    told("alerts_maintenance", async |story, door| {
+        let tell = async |name: &str, status: &str| {
+            assert_eq!(door.tell("alerts", &delivery(&[alert(name, "critical", status)])).await.0, 200);
+            story.quiet().await;
+        };
+        tell("before", "firing").await;
+        let assignment = story.mailed_one("assignment");
+        // It is Monday, nine o'clock in Chicago.
+        story.mail(&assignment.answer(SAM, "#maintenance nobody 9:00-11:00")).await;
+        assert!(story.mailed_one("not_sent").mail.text.contains("there is no client \"nobody\"; there are: acme"));
+        story.mail(&assignment.answer(SAM, "#maintenance acme 09:00-11:00")).await;
+        let receipt = story.mailed_one("receipt").mail.text;
+        assert!(receipt.contains("alerts of Acme Dental are quiet from today 09:00 until today 11:00"), "{receipt}");
+        story.advance(TimeDelta::minutes(5)).await;
+        story.mailed();
+        for name in ["short", "long"] {
+            tell(name, "firing").await;
+        }
+        tell("short", "resolved").await;
+        tell("long", "firing").await;
+        // What is worked on already goes on as it was.
+        tell("before", "firing").await;
+        assert_eq!(story.messages(TicketNumber(1001)).await.len(), 3, "request, note and one more");
+        assert!(story.mailed().is_empty(), "nobody is told");
+        story.mail(&assignment.answer(SAM, "#take")).await;
+        story.mailed();
+        story.advance(TimeDelta::hours(2)).await;
+        let begun = story.mailed_one_of("assignment");
+        assert!(begun.mail.text.contains("long is in trouble"), "{}", begun.mail.text);
+        let ticket = story.ticket(TicketNumber(1002)).await;
+        assert_eq!((ticket.priority, ticket.status), (Priority::P1, Status::New));
+        assert!(story.now() - ticket.received_at < TimeDelta::minutes(10), "its clock begins with the end");
+        let mut tx = story.daemon.db.read().await.unwrap();
+        let third = deskd::store::tickets::row(&mut tx, TicketNumber(1003)).await.unwrap();
+        drop(tx);
+        assert!(third.is_none(), "what was over by then is no ticket");
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_maintenance_can_be_mailed_alone_and_ended_before_its_time() {
+    told_by_dns("maintenance_alone", "", async |story, _, dns| {
+        let sam = Signer::new("northwind.example", &dns);
+        let mail = |id: &str, text: &str| {
+            let mail = format!(
+                "From: {SAM}\r\nTo: support@northwind.example\r\nSubject: Patch night\r\nMessage-ID: <{id}@northwind.example>\r\n\r\n{text}\r\n"
+            );
+            sam.sign(&dated(&story, id, &mail))
+        };
+        let inbound = story.mail(&mail("m1", "#maintenance acme tomorrow 22:00-02:00\n#maintenance globex 22-23")).await;
+        assert_eq!((inbound.fate.as_deref(), inbound.ticket), (Some("refused"), None));
+        assert!(story.mailed_one("not_sent").mail.text.contains("\"22-23\" is no time"));
+        let inbound = story.mail(&mail("m2", "#maintenance acme tomorrow 22:00-02:00")).await;
+        assert_eq!((inbound.fate.as_deref(), inbound.ticket), (Some("reply"), None), "it opens no ticket");
+        let receipt = story.mailed_one("receipt").mail.text;
+        assert!(receipt.contains("quiet from tomorrow 22:00 until Wed 4 Mar, 02:00"), "{receipt}");
+        let mut tx = story.daemon.db.read().await.unwrap();
+        let at = story.now() + TimeDelta::hours(38);
+        let until = maintenance::until(&mut tx, &ClientKey("acme".into()), at).await.unwrap();
+        assert_eq!(until, Some(story.now() + TimeDelta::hours(41)));
+        assert_eq!(maintenance::until(&mut tx, &ClientKey("acme".into()), story.now()).await.unwrap(), None);
+        drop(tx);
+        story.mail(&mail("m3", "#maintenance acme off")).await;
+        assert!(story.mailed_one("receipt").mail.text.contains("the maintenance of Acme Dental has ended"));
+        story.mail(&mail("m4", "#maintenance acme off")).await;
+        assert!(story.mailed_one("receipt").mail.text.contains("Acme Dental had no maintenance"));
         story.end().await;
     })
     .await;

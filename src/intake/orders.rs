@@ -7,6 +7,7 @@ use super::case::{Case, Deed, Unit};
 use super::client::contact_for;
 use super::enclosure::{Enclosed, Towards};
 use super::letter;
+use super::maintain;
 use super::read::Ready;
 use super::relay::{self, Relay};
 use super::tell::{Answer, Tell};
@@ -80,7 +81,7 @@ pub(super) fn refusal(line: &str, why: Refusal) -> NotDone {
     NotDone::Refused(Refused { line: line.to_owned(), why: why.why, suggestions: why.suggestions })
 }
 
-fn refused(line: &str, why: impl Into<String>) -> NotDone {
+pub(super) fn refused(line: &str, why: impl Into<String>) -> NotDone {
     NotDone::Refused(Refused { line: line.to_owned(), why: why.into(), suggestions: Vec::new() })
 }
 
@@ -360,6 +361,10 @@ async fn order(
             Action::AskApproval { address, name }
         }
         Directive::Verified { how } => Action::Verify { how: how.clone() },
+        Directive::Maintenance { client, window } => {
+            done.effects.push(maintain::note(unit, tech, line, client, *window).await?);
+            return Ok(());
+        }
         Directive::Undo => Action::Undo { by },
     };
     done.effects.extend(case.act(unit, deed, action).await.map_err(by_line(line))?);

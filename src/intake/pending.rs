@@ -14,7 +14,7 @@ use super::process::{Decided, store};
 use super::read::{self, Ready};
 use super::thread::Thread;
 use super::worker::{self, Changed};
-use super::{tech, trust};
+use super::{quiet, tech, trust};
 use crate::clock::Clock;
 use crate::desk::firm::Tech;
 use crate::lifecycle::{Pulse, chain};
@@ -80,7 +80,7 @@ impl PendingChecks {
         while !self.stop.is_cancelled() {
             self.beat.beat();
             let look = self.beat.turn.look();
-            let pause = match self.pass().await {
+            let pause = match Box::pin(self.pass()).await {
                 Ok(true) => {
                     self.beat.turn.worked();
                     self.changed.tell();
@@ -190,10 +190,10 @@ impl PendingChecks {
     async fn set_aside(&self, office: &Office, check: Check, why: &str) -> Result<(), StoreError> {
         tracing::error!(
             inbound.id = check.inbound.0,
-            "inbound {} waited for DNS and cannot be worked on: {why}",
+            "inbound {} waited and cannot be worked on: {why}",
             check.inbound.0
         );
-        let reason = format!("DNS answered, but the mail cannot be worked on: {why}");
+        let reason = format!("its time to wait is over, but it cannot be worked on: {why}");
         let mut tx = self.db.write().await?;
         checks::take(&mut tx, check.inbound).await?;
         inbound::explain(&mut tx, check.inbound, &reason).await?;
@@ -208,8 +208,16 @@ impl PendingChecks {
     }
 }
 
-/// Verified: it takes effect as of its arrival. Found false, or out of time: its tech is told, as of any mail that fails.
+/// What waited is looked at again.
 async fn settle(unit: &mut Unit<'_>, check: Check, ready: &Ready) -> Result<(), StoreError> {
+    match &ready.post {
+        Some(post) => quiet::settle(unit, check, ready, post).await,
+        None => settle_mail(unit, check, ready).await,
+    }
+}
+
+/// Verified: it takes effect as of its arrival. Found false, or out of time: its tech is told, as of any mail that fails.
+async fn settle_mail(unit: &mut Unit<'_>, check: Check, ready: &Ready) -> Result<(), StoreError> {
     let in_time = unit.now < check.gives_up_at;
     let open = ready.verdict.as_ref().is_none_or(|verdict| matches!(verdict.authentic, Authentic::Unknown { .. }));
     if open && in_time {

@@ -5,12 +5,13 @@ use super::approval;
 use super::case::{Case, Deed, Unit};
 use super::client;
 use super::process::{Decided, store};
+use super::quiet;
 use super::read::Ready;
 use super::storm;
 use super::thread::Thread;
 use crate::channel::Post;
-use crate::store::conversations;
 use crate::store::inbound::Fate;
+use crate::store::{StoreError, conversations, maintenance};
 use crate::words::{Actor, ClientKey, MessageRow, Status};
 
 pub(super) async fn take(unit: &mut Unit<'_>, ready: &Ready, post: &Post) -> Result<Decided, ActError> {
@@ -19,6 +20,18 @@ pub(super) async fn take(unit: &mut Unit<'_>, ready: &Ready, post: &Post) -> Res
         return Ok(Decided::because(Fate::Refused, "the sender was muted with #spam"));
     }
     let source = &ready.row.source;
+    // What waits for the end of a maintenance and is over by then was none.
+    if post.resolved && quiet::over(unit, ready, post).await? {
+        return Ok(Decided::because(Fate::Automatic, "it was over before the maintenance ended"));
+    }
+    let who = client::sender(unit, ready).await?;
+    let machines_client = who.certain_client().filter(|_| sender.is_empty()).cloned();
+    if let Some(client) = machines_client.as_ref().filter(|_| !post.resolved)
+        && let Some(until) = maintenance::until(unit.tx, client, ready.row.arrived_at).await?
+        && !has_open_ticket(unit, source, post).await?
+    {
+        return quiet::keep(unit, ready, post, (client, until)).await;
+    }
     if let Some(place) = &post.thread
         && let Some(number) = conversations::ticket_of(unit.tx, source, place).await?
         && let Some(case) = Case::found(unit, number).await?
@@ -27,10 +40,7 @@ pub(super) async fn take(unit: &mut Unit<'_>, ready: &Ready, post: &Post) -> Res
         conversations::touch(unit.tx, source, place, ready.row.arrived_at).await?;
         return match sender.is_empty() {
             true => by_machine(unit, ready, post, case).await,
-            false => {
-                let who = client::sender(unit, ready).await?;
-                client::join(unit, ready, &Thread::default(), case, (who, approval::Ordinary::default())).await
-            }
+            false => client::join(unit, ready, &Thread::default(), case, (who, approval::Ordinary::default())).await,
         };
     }
     if post.resolved {
@@ -39,8 +49,7 @@ pub(super) async fn take(unit: &mut Unit<'_>, ready: &Ready, post: &Post) -> Res
             "it says that something is over of which there is no open ticket",
         ));
     }
-    let who = client::sender(unit, ready).await?;
-    let decided = match who.certain_client().filter(|_| sender.is_empty()).cloned() {
+    let decided = match machines_client {
         Some(key) => storm::take(unit, ready, post, (who, key)).await?,
         None => client::open(unit, ready, who).await?,
     };
@@ -48,6 +57,13 @@ pub(super) async fn take(unit: &mut Unit<'_>, ready: &Ready, post: &Post) -> Res
         conversations::open(unit.tx, source, place, number, ready.row.arrived_at).await?;
     }
     Ok(decided)
+}
+
+/// Somebody works on it already: one more of the same disturbs nobody.
+async fn has_open_ticket(unit: &mut Unit<'_>, source: &str, post: &Post) -> Result<bool, StoreError> {
+    let Some(place) = &post.thread else { return Ok(false) };
+    let Some(number) = conversations::ticket_of(unit.tx, source, place).await? else { return Ok(false) };
+    Ok(Case::found(unit, number).await?.is_some_and(|case| case.ticket.status.is_active()))
 }
 
 /// What is closed is over for good. A machine's trouble that is back soon after the ticket was resolved goes on there, later it is a

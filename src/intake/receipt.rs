@@ -81,7 +81,7 @@ pub(super) async fn receipt(
     let facts = ReceiptFacts {
         ticket: Some(name(unit, case)),
         now: unit.now,
-        lines: vec![ReceiptLine { number: case.ticket.number, effects: done.effects, retainer }],
+        lines: vec![ReceiptLine { number: Some(case.ticket.number), effects: done.effects, retainer }],
         remarks,
         left_out: done.left_out,
         ask_time: done.ask_time,
@@ -126,8 +126,31 @@ pub(super) async fn list(
         if let Some(minutes) = line.done.ask_note {
             facts.remarks.push(Remark::AskNote(line.number, minutes));
         }
-        facts.lines.push(ReceiptLine { number: line.number, effects: line.done.effects, retainer });
+        facts.lines.push(ReceiptLine { number: Some(line.number), effects: line.done.effects, retainer });
     }
+    let rendered = notice::receipt(&unit.office.texts, &unit.firm().language, &facts);
+    send(unit, None, tech, &address, ("receipt", format!("receipt/{}", ready.cause()), rendered)).await
+}
+
+/// The receipt for what is done to no ticket.
+pub(super) async fn alone(
+    unit: &mut Unit<'_>,
+    ready: &Ready,
+    tech: &Tech,
+    effects: Vec<Effect>,
+) -> Result<(), StoreError> {
+    let address = internal_address(unit, None, tech).await?;
+    let lines = effects.into_iter().map(|effect| ReceiptLine { number: None, effects: vec![effect], retainer: None });
+    let facts = ReceiptFacts {
+        ticket: None,
+        now: unit.now,
+        lines: lines.collect(),
+        remarks: Vec::new(),
+        left_out: Vec::new(),
+        ask_time: false,
+        ask_note: None,
+        links: MailtoLinks { address: address.reply_to.clone(), subject: ready.mail.subject.clone() },
+    };
     let rendered = notice::receipt(&unit.office.texts, &unit.firm().language, &facts);
     send(unit, None, tech, &address, ("receipt", format!("receipt/{}", ready.cause()), rendered)).await
 }

@@ -6,6 +6,7 @@ use super::action::{ActError, Action};
 use super::case::{Case, Deed, Unit};
 use super::client::{NewRequest, contact_for, open_request};
 use super::letter::{self, TechLetter};
+use super::maintain;
 use super::orders::{self, NotDone, Orders, Refused};
 use super::process::Decided;
 use super::read::{self, Ready};
@@ -44,6 +45,9 @@ pub(super) async fn mail(
             .lines
             .iter()
             .any(|line| matches!(line.parsed, Ok(Directive::From { .. } | Directive::Client { .. })));
+    if !answers && forwarded.is_none() && maintain::is_all_of(&reading) {
+        return maintain::mail(unit, ready, tech, reading).await;
+    }
     if answers || names_tickets || !opens {
         return confirm(unit, ready, tech, "it does not answer a mail of deskd's").await;
     }

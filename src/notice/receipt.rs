@@ -75,6 +75,16 @@ pub enum Effect {
         how: String,
     },
     /// `#undo`, of what.
+    Maintenance {
+        client: String,
+        from: Moment,
+        until: Moment,
+    },
+    /// `any`: there was one to end.
+    MaintenanceOver {
+        client: String,
+        any: bool,
+    },
     Undone {
         what: String,
     },
@@ -88,7 +98,8 @@ pub enum Effect {
 /// What happened to one ticket.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReceiptLine {
-    pub number: TicketNumber,
+    /// `None` for what is done to no ticket.
+    pub number: Option<TicketNumber>,
     pub effects: Vec<Effect>,
     /// Given where time was logged on a retainer.
     pub retainer: Option<RetainerFacts>,
@@ -253,6 +264,12 @@ impl Effect {
             Effect::Accepted { client: None } => plain("accepted"),
             Effect::ApprovalAsked { of } => with("approval_asked", "of", of),
             Effect::Verified { how } => with("verified", "how", how),
+            Effect::Maintenance { client, from, until } => {
+                let (from, until) = (words.moment(now, from), words.moment(now, until));
+                words.fill("effect", "maintenance", &[("client", client), ("from", &from), ("until", &until)])
+            }
+            Effect::MaintenanceOver { client, any: true } => with("maintenance_over", "client", client),
+            Effect::MaintenanceOver { client, any: false } => with("maintenance_none", "client", client),
             Effect::Undone { what } => with("undone", "what", what),
             Effect::Opened { assignee: Some(name) } => with("opened_for", "name", name),
             Effect::Opened { assignee: None } => plain("opened"),
@@ -282,7 +299,8 @@ impl ReceiptLine {
     fn words(&self, words: &Words, now: DateTime<Utc>) -> String {
         let effects = self.effects.iter().map(|effect| effect.words(words, now));
         let all: Vec<String> = effects.chain(self.retainer.as_ref().map(|retainer| retainer.view(words))).collect();
-        format!("{} {}", self.number, all.join(" · "))
+        let number = self.number.map(|number| format!("{number} ")).unwrap_or_default();
+        format!("{number}{}", all.join(" · "))
     }
 }
 

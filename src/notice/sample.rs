@@ -365,7 +365,7 @@ impl Sampler<'_> {
     fn about_own_mail(&self) -> Vec<Box<dyn Notice>> {
         let time = Effect::Time { minutes: Minutes(25), category: Category::Retainer, day: None };
         let line = ReceiptLine {
-            number: TicketNumber(1042),
+            number: Some(TicketNumber(1042)),
             effects: vec![Effect::Answered { to: self.list(["Jane Roe"]) }, Effect::Resolved, time],
             retainer: Some(self.retainer()),
         };

@@ -64,6 +64,7 @@ pub(super) fn parse(verb: &str, arguments: &str, context: &Context) -> Result<Di
             let how = need("#verified by phone")?;
             Ok(Directive::Verified { how: how.strip_prefix("by ").unwrap_or(&how).to_owned() })
         }
+        "maintenance" => maintenance(&words, context),
         "help" => Ok(Directive::Help),
         other => Err(Refusal::new(format!("#{other} is not available yet"), &[])),
     }
@@ -393,6 +394,41 @@ fn coming_day(word: &str, today: NaiveDate) -> Option<NaiveDate> {
         return today.checked_add_days(Days::new(if ahead == 0 { 7 } else { u64::from(ahead) }));
     }
     word.parse().ok()
+}
+
+/// `acme 22:00-02:00`, `acme fri 22:00-02:00`, `acme off`. Without a day the next such time that is not over.
+fn maintenance(words: &[&str], context: &Context) -> Result<Directive, Refusal> {
+    let wrong = |why: String| Refusal::new(why, &["#maintenance acme 22:00-02:00"]);
+    let ([client, rest @ ..], Some(last)) = (words, words.get(1..).and_then(<[&str]>::last)) else {
+        return Err(wrong("#maintenance needs a client and a time".to_owned()));
+    };
+    let client = client.to_lowercase();
+    if rest.len() == 1 && last.eq_ignore_ascii_case("off") {
+        return Ok(Directive::Maintenance { client, window: None });
+    }
+    let times = last.split_once(['-', '–']).and_then(|(from, until)| Some((clock_time(from)?, clock_time(until)?)));
+    let Some((from, until)) = times else { return Err(wrong(format!("\"{last}\" is no time from … until …"))) };
+    let today = context.now.with_timezone(&context.zone).date_naive();
+    let day = match rest {
+        [_] => None,
+        [day, _] if day.eq_ignore_ascii_case("today") => Some(today),
+        [day, _] => Some(
+            coming_day(day, today).ok_or_else(|| wrong(format!("\"{day}\" is no day: fri, tomorrow or {today}")))?,
+        ),
+        _ => return Err(wrong("#maintenance takes a client, a day and a time".to_owned())),
+    };
+    let on = |day: NaiveDate| {
+        let last_day = if until <= from { day.succ_opt().unwrap_or(day) } else { day };
+        (local(day, from, context), local(last_day, until, context))
+    };
+    let mut window = on(day.unwrap_or(today));
+    if day.is_none() && window.1 <= context.now {
+        window = on(today.succ_opt().unwrap_or(today));
+    }
+    if window.1 <= context.now {
+        return Err(wrong(format!("that time is over: it ended at {last}")));
+    }
+    Ok(Directive::Maintenance { client, window: Some(window) })
 }
 
 /// A local time as an instant: in a gap the first valid one after it, in a fold the first of two.

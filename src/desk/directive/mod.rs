@@ -90,6 +90,11 @@ pub enum Directive {
     Verified {
         how: String,
     },
+    /// Alerts of the client are kept quiet from … until …; `None` ends that.
+    Maintenance {
+        client: String,
+        window: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    },
     Undo,
     Help,
 }

@@ -69,6 +69,7 @@ pub const VERBS: &[Verb] = &[
     verb("ack", "", "you have seen the escalation"),
     verb("approve", "jane", "ask an approver of the client"),
     verb("verified", "by phone", "you made sure who asked"),
+    opening("maintenance", "acme [fri] 22:00-02:00|off", "keep the client's alerts quiet for that time"),
     verb("undo", "", "take back your last act on the ticket, never a sent mail"),
     opening("help", "", "this list"),
     later("away", Who::Tech),
@@ -79,7 +80,6 @@ pub const VERBS: &[Verb] = &[
     later("writeoff", Who::Manager),
     later("runbook", Who::Tech),
     later("redact", Who::Manager),
-    later("maintenance", Who::Tech),
 ];
 
 /// The text of `#help`.
