@@ -8,6 +8,7 @@
 
 mod harness;
 
+mod alert_mails;
 mod authentic;
 mod batch;
 mod calendar;

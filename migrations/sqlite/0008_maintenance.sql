@@ -1,6 +1,6 @@
 -- While a client is being worked on, alerts of its machines are kept and told to nobody.
 CREATE TABLE maintenance (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY NOT NULL,
     client TEXT NOT NULL REFERENCES client (key),
     starts_at TEXT NOT NULL,
     ends_at TEXT NOT NULL,

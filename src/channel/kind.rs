@@ -227,6 +227,11 @@ pub const KINDS: &[Kind] = &[
     },
 ];
 
+/// The words of most of these systems.
+pub fn severities() -> impl Iterator<Item = (String, Priority)> {
+    SEVERITIES.iter().map(|(word, priority)| ((*word).to_owned(), *priority))
+}
+
 impl Kind {
     /// The whole mapping, to be overridden field by field. `Err` names the field whose template does not compile.
     pub fn mapping(&self) -> Result<Mapping, String> {

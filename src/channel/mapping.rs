@@ -116,7 +116,7 @@ fn plain(value: &Value) -> String {
 }
 
 /// A thread is a key of the database: a long one is kept as its SHA-256, which is as good for telling one from another.
-fn short(thread: String) -> String {
+pub(super) fn short(thread: String) -> String {
     if thread.len() <= THREAD { thread } else { data_encoding::HEXLOWER.encode(&Sha256::digest(thread.as_bytes())) }
 }
 
@@ -228,6 +228,7 @@ impl Mapping {
             missing.push("sender (it is no address that mail can be written to)".to_owned());
         }
         Post {
+            origin: format!("hook {hook}"),
             sender: if is_address { sender } else { String::new() },
             sender_name: clean(&name, false),
             subject: if subject.is_empty() {

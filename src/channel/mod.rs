@@ -1,5 +1,6 @@
 //! What comes by other doors than mail: the form in which it is kept, what it says, and who signed it. No database, no network.
 
+pub mod alert_mail;
 pub mod delivery;
 pub mod kind;
 pub mod mapping;
@@ -36,6 +37,8 @@ impl Form {
 /// What one arrival that is no mail says.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Post {
+    /// Where it comes from, for people: `hook shop`.
+    pub origin: String,
     /// Mail address of the person who asks, lower case; empty where a machine speaks.
     pub sender: String,
     pub sender_name: String,

@@ -119,8 +119,8 @@ fn map(section: &Section<'_>) -> BTreeMap<&'static str, Origin> {
     fields
 }
 
-/// `[hook.priorities]`: what the sender calls them.
-fn priorities(section: &Section<'_>) -> BTreeMap<String, Priority> {
+/// `[hook.priorities]`, `[alert_mail.priorities]`: what the sender calls them.
+pub(super) fn priorities(section: &Section<'_>) -> BTreeMap<String, Priority> {
     let mut all = BTreeMap::new();
     let Some(table) = section.table("priorities") else { return all };
     for (name, found) in table.entries() {

@@ -9,6 +9,7 @@ use chrono_tz::Tz;
 use toml::Spanned;
 use toml::de::DeTable;
 
+use super::alert_mail::alert_mail;
 use super::hook::{self, Hook};
 use super::limits::limits;
 use super::people::{self, ClientEntry, RateEntry, TechEntry};
@@ -18,6 +19,7 @@ use super::section::{Found, Notes, Place, Section, Source};
 use super::security::security;
 use super::server::{Mailbox, Maildir, OAuth, Outgoing, Servers};
 use super::{Config, Limits, Log, LogFormat, check, clockwork, cron_line, hours, server, triage, value};
+use crate::channel::alert_mail::AlertMail;
 use crate::desk::calendar::Calendar;
 use crate::desk::firm::{Desk, Escalation, Firm, Targets};
 use crate::desk::rules::Rules;
@@ -136,6 +138,7 @@ pub(super) struct Parts<'a> {
     pub mailbox_addresses: Vec<Found<'a, String>>,
     pub maildir_addresses: Vec<Found<'a, String>>,
     pub hooks: Vec<Hook>,
+    pub alert_mails: Vec<AlertMail>,
     pub hook_clients: Vec<Found<'a, String>>,
     pub calendars: HashMap<String, Arc<Calendar>>,
     pub oauth: HashMap<String, Arc<OAuth>>,
@@ -228,6 +231,7 @@ fn firm(head: Head, parts: &Parts<'_>, limits: Limits, targets: [Targets; 4], es
         accept_strangers: head.accept_strangers,
         desks: desks(parts),
         hooks: parts.hooks.iter().map(|hook| hook.hook.clone()).collect(),
+        alert_mails: parts.alert_mails.clone(),
         techs: parts.techs.iter().map(|entry| entry.tech.clone()).collect(),
         clients: parts.clients.iter().map(|entry| entry.client.clone()).collect(),
         calendars: parts.calendars.clone(),
@@ -393,6 +397,7 @@ fn parts<'a>(
         mailbox_addresses: vec![],
         maildir_addresses: vec![],
         hooks: vec![],
+        alert_mails: vec![],
         hook_clients: vec![],
         calendars,
         oauth: HashMap::new(),
@@ -410,12 +415,7 @@ fn parts<'a>(
             parts.maildir_addresses.extend(section.parse("address", value::address));
             parts.maildirs.extend(servers.maildir(&section).map(|value| Found { value, place: place(&section) }));
         }
-        for section in root.tables("hook") {
-            parts.source_names.extend(section.parse("name", value::name));
-            let (hook, client) = hook::hook(&section, around);
-            parts.hooks.extend(hook);
-            parts.hook_clients.extend(client);
-        }
+        posted(root, around, &mut parts);
         parts.techs.extend(root.tables("tech").iter().map(|section| people::tech(section, zone)));
         parts.clients.extend(root.tables("client").iter().map(|section| people::client(section, zone)));
         parts.rates.extend(root.tables("rate").iter().filter_map(people::rate));
@@ -425,6 +425,21 @@ fn parts<'a>(
         entry.tech.time_zone = parts.calendars.get(&entry.tech.calendar).map_or(zone, |calendar| calendar.zone);
     }
     parts
+}
+
+/// What machines post and mail.
+fn posted<'a>(root: &Section<'a>, around: &Surroundings, parts: &mut Parts<'a>) {
+    for section in root.tables("hook") {
+        parts.source_names.extend(section.parse("name", value::name));
+        let (hook, client) = hook::hook(&section, around);
+        parts.hooks.extend(hook);
+        parts.hook_clients.extend(client);
+    }
+    for section in root.tables("alert_mail") {
+        let (found, client) = alert_mail(&section);
+        parts.alert_mails.extend(found);
+        parts.hook_clients.extend(client);
+    }
 }
 
 fn escalations(roots: &[Section<'_>], parts: &Parts<'_>) -> Vec<Escalation> {

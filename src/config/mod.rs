@@ -1,5 +1,6 @@
 //! The config files: read whole, checked whole, every problem told at once with its line.
 
+mod alert_mail;
 mod check;
 mod clockwork;
 mod cron_line;

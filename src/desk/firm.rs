@@ -9,6 +9,7 @@ use chrono_tz::Tz;
 use super::calendar::Calendar;
 use super::event::ClockKind;
 use super::rules::Rules;
+use crate::channel::alert_mail::AlertMail;
 use crate::channel::mapping::Mapping;
 use crate::words::{Category, ClientKey, Login, Minutes, Money, Priority};
 
@@ -39,6 +40,8 @@ pub struct Firm {
     pub desks: Vec<Desk>,
     /// What comes by `POST /hooks/NAME`, and what it means.
     pub hooks: Vec<Hook>,
+    /// Monitoring systems that write mails.
+    pub alert_mails: Vec<AlertMail>,
     pub techs: Vec<Tech>,
     pub clients: Vec<Client>,
     pub calendars: HashMap<String, Arc<Calendar>>,

@@ -109,7 +109,7 @@ async fn poster(unit: &mut Unit<'_>, ready: &Ready, post: &Post) -> Result<Sende
     Ok(Sender { contact, client, doubt })
 }
 
-fn dmarc_failure(ready: &Ready) -> Option<String> {
+pub(super) fn dmarc_failure(ready: &Ready) -> Option<String> {
     match ready.verdict.as_ref().map(|verdict| &verdict.dmarc) {
         Some(dmarc @ Dmarc::Fail { policy }) if dmarc.breaks_policy() => Some(policy.clone()),
         _ => None,
@@ -308,17 +308,10 @@ pub(super) async fn open_request(unit: &mut Unit<'_>, ready: &Ready, request: &N
     let words = if ready.shortened.is_some() { "" } else { request.body.as_str() };
     let mut verdict = triage(unit, ready, words, &request.address, request.client.as_ref());
     let mut rules = winners(&verdict);
-    if let Some(named) = ready.post.as_ref().and_then(|post| post.priority) {
+    if let Some((post, named)) = ready.post.as_ref().and_then(|post| Some((post, post.priority?))) {
         verdict.priority = named;
         // People are told where it came from, before what the rules gave besides.
-        rules.insert(
-            0,
-            RuleHit {
-                rule: format!("data of hook {}", ready.row.source),
-                words: vec![named.to_string()],
-                gave: vec![named.to_string()],
-            },
-        );
+        rules.insert(0, named_by(post, named));
     }
     let firm = unit.firm();
     let own = request.client.as_ref().and_then(|key| firm.client(key)?.default_category);
@@ -341,8 +334,15 @@ pub(super) async fn open_request(unit: &mut Unit<'_>, ready: &Ready, request: &N
     };
     let deed = Deed { actor: request.actor.clone(), at: ready.row.arrived_at, cause: ready.cause() };
     let mut case = Case::open(unit, &deed, opening).await?;
-    let message =
-        store_text(unit, ready, &case, (true, request.actor.clone()), request.doubt.as_deref(), &request.body).await?;
+    let message = store_text(
+        unit,
+        ready,
+        case.ticket.number,
+        (true, request.actor.clone()),
+        request.doubt.as_deref(),
+        &request.body,
+    )
+    .await?;
     case.first_message = Some(messages::Message {
         id: message,
         ticket: case.ticket.number,
@@ -361,6 +361,12 @@ pub(super) async fn open_request(unit: &mut Unit<'_>, ready: &Ready, request: &N
     });
     case.arrived = Some(Arc::clone(&ready.mail));
     Ok(case)
+}
+
+/// The data says how bad it is.
+fn named_by(post: &Post, priority: Priority) -> RuleHit {
+    let word = priority.to_string();
+    RuleHit { rule: format!("data of {}", post.origin), words: vec![word.clone()], gave: vec![word] }
 }
 
 /// The rules that gave something.

@@ -4,15 +4,16 @@ use super::action::{ActError, Action};
 use super::approval;
 use super::case::{Case, Deed, Unit};
 use super::client;
-use super::process::{Decided, store};
+use super::process::{Decided, store, store_text};
 use super::quiet;
 use super::read::Ready;
 use super::storm;
 use super::thread::Thread;
 use crate::channel::Post;
 use crate::store::inbound::Fate;
+use crate::store::tickets::{self, Row};
 use crate::store::{StoreError, conversations, maintenance};
-use crate::words::{Actor, ClientKey, MessageRow, Status};
+use crate::words::{Actor, ClientKey, MessageRow, Status, TicketNumber};
 
 pub(super) async fn take(unit: &mut Unit<'_>, ready: &Ready, post: &Post) -> Result<Decided, ActError> {
     let sender = ready.sender();
@@ -26,21 +27,27 @@ pub(super) async fn take(unit: &mut Unit<'_>, ready: &Ready, post: &Post) -> Res
     }
     let who = client::sender(unit, ready).await?;
     let machines_client = who.certain_client().filter(|_| sender.is_empty()).cloned();
+    let there = match &post.thread {
+        Some(place) => conversations::ticket_of(unit.tx, source, place).await?,
+        None => None,
+    };
     if let Some(client) = machines_client.as_ref().filter(|_| !post.resolved)
         && let Some(until) = maintenance::until(unit.tx, client, ready.row.arrived_at).await?
-        && !has_open_ticket(unit, source, post).await?
+        && !is_worked_on(unit, there).await?
     {
         return quiet::keep(unit, ready, post, (client, until)).await;
     }
-    if let Some(place) = &post.thread
-        && let Some(number) = conversations::ticket_of(unit.tx, source, place).await?
-        && let Some(case) = Case::found(unit, number).await?
-        && goes_on(unit, &case, ready, post)
+    if let (Some(place), Some(number)) = (&post.thread, there)
+        && let Some(row) = tickets::row(unit.tx, number).await?
+        && goes_on(unit, &row, ready, post)
     {
         conversations::touch(unit.tx, source, place, ready.row.arrived_at).await?;
         return match sender.is_empty() {
-            true => by_machine(unit, ready, post, case).await,
-            false => client::join(unit, ready, &Thread::default(), case, (who, approval::Ordinary::default())).await,
+            true => by_machine(unit, ready, post, (place, row)).await,
+            false => {
+                let case = Case::load(unit, number).await?;
+                client::join(unit, ready, &Thread::default(), case, (who, approval::Ordinary::default())).await
+            }
         };
     }
     if post.resolved {
@@ -59,45 +66,55 @@ pub(super) async fn take(unit: &mut Unit<'_>, ready: &Ready, post: &Post) -> Res
     Ok(decided)
 }
 
-/// Somebody works on it already: one more of the same disturbs nobody.
-async fn has_open_ticket(unit: &mut Unit<'_>, source: &str, post: &Post) -> Result<bool, StoreError> {
-    let Some(place) = &post.thread else { return Ok(false) };
-    let Some(number) = conversations::ticket_of(unit.tx, source, place).await? else { return Ok(false) };
-    Ok(Case::found(unit, number).await?.is_some_and(|case| case.ticket.status.is_active()))
+/// It has a ticket that is not done: one more of the same disturbs nobody.
+async fn is_worked_on(unit: &mut Unit<'_>, there: Option<TicketNumber>) -> Result<bool, StoreError> {
+    let Some(number) = there else { return Ok(false) };
+    Ok(tickets::row(unit.tx, number).await?.is_some_and(|row| row.status.is_active()))
 }
 
 /// What is closed is over for good. A machine's trouble that is back soon after the ticket was resolved goes on there, later it is a
 /// new one; a person's words reopen.
-fn goes_on(unit: &Unit<'_>, case: &Case, ready: &Ready, post: &Post) -> bool {
+fn goes_on(unit: &Unit<'_>, row: &Row, ready: &Ready, post: &Post) -> bool {
     let flaps = |at| ready.row.arrived_at - at < unit.firm().alerts.flap;
-    match case.ticket.status {
-        Status::Closed | Status::Spam | Status::Merged => false,
-        Status::Resolved => !post.sender.is_empty() || post.resolved || case.ticket.resolved_at.is_some_and(flaps),
+    match row.status {
+        Status::Closed | Status::Spam => false,
+        Status::Resolved => !post.sender.is_empty() || post.resolved || row.resolved_at.is_some_and(flaps),
         _ => true,
     }
 }
 
 /// A machine's further words are kept and told to nobody, but that it is back. When all of it is over, what no human has touched is
 /// resolved.
-async fn by_machine(unit: &mut Unit<'_>, ready: &Ready, post: &Post, mut case: Case) -> Result<Decided, ActError> {
+async fn by_machine(
+    unit: &mut Unit<'_>,
+    ready: &Ready,
+    post: &Post,
+    (place, row): (&str, Row),
+) -> Result<Decided, ActError> {
+    let over = post.resolved.then_some(ready.row.arrived_at);
+    conversations::set_over(unit.tx, &ready.row.source, place, over).await?;
+    let why = if post.resolved { "it says that it is over" } else { "more of the same" };
+    let all_over = post.resolved && conversations::going_on(unit.tx, row.number, storm::CHANNEL).await? == 0;
+    if row.status.is_active() && !all_over {
+        return Ok(one_more(unit, ready, row.number).await?.with_reason(why));
+    }
+    let mut case = Case::load(unit, row.number).await?;
     let message = keep(unit, ready, &mut case).await?;
     let deed = Deed::by_desk(ready.row.arrived_at, ready.cause());
-    if let Some(place) = &post.thread {
-        let over = post.resolved.then_some(ready.row.arrived_at);
-        conversations::set_over(unit.tx, &ready.row.source, place, over).await?;
-    }
-    if !post.resolved {
-        case.act(unit, &deed, Action::FiresAgain { message }).await?;
-    } else if conversations::going_on(unit.tx, case.ticket.number, storm::CHANNEL).await? == 0 {
-        case.act(unit, &deed, Action::Recovered).await?;
-    }
+    let action = if post.resolved { Action::Recovered } else { Action::FiresAgain { message } };
+    case.act(unit, &deed, action).await?;
     let number = case.save(unit).await?;
-    let why = if post.resolved { "it says that it is over" } else { "more of the same" };
     Ok(Decided::on(Fate::Automatic, number).with_reason(why))
 }
 
+/// Kept with its ticket and no more: no event, so that the history of a ticket with a thousand alerts stays short.
+pub(super) async fn one_more(unit: &mut Unit<'_>, ready: &Ready, number: TicketNumber) -> Result<Decided, ActError> {
+    store_text(unit, ready, number, (false, Actor::Desk), None, &ready.new.text).await?;
+    Ok(Decided::on(Fate::Automatic, number))
+}
+
 /// Stores a machine's words on a ticket, internally.
-pub(super) async fn keep(unit: &mut Unit<'_>, ready: &Ready, case: &mut Case) -> Result<MessageRow, ActError> {
+async fn keep(unit: &mut Unit<'_>, ready: &Ready, case: &mut Case) -> Result<MessageRow, ActError> {
     let message = store(unit, ready, case, (false, Actor::Desk), None).await?;
     let deed = Deed::by_desk(ready.row.arrived_at, ready.cause());
     case.act(unit, &deed, Action::KeepAutomatic { message }).await?;

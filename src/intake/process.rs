@@ -1,10 +1,16 @@
 //! What becomes of one mail: exactly one fate, decided in one transaction with everything it brings about.
 
+use std::sync::Arc;
+
 use super::action::{ActError, Action};
 use super::case::{Case, Deed, Unit};
 use super::read::Ready;
 use super::thread::Thread;
 use super::{client, tech};
+use crate::channel::Post;
+use crate::channel::alert_mail::AlertMail;
+use crate::desk::firm::Firm;
+use crate::mail::Mail;
 use crate::mail::automatic::Kind;
 use crate::store::inbound::{self, Fate, Outcome};
 use crate::store::messages::{self, NewMessage};
@@ -72,6 +78,9 @@ async fn decide(unit: &mut Unit<'_>, ready: &Ready) -> Result<Decided, ActError>
     if !sender.is_empty() && unit.is_muted(&sender).await? {
         return Ok(Decided::because(Fate::Refused, "the sender was muted with #spam"));
     }
+    if let Some(alert) = alert(unit.firm(), ready) {
+        return Box::pin(super::post::take(unit, &alert.0, &alert.1)).await;
+    }
     let thread = Thread::of(unit, ready).await?;
     if ready.sign.kind == Kind::Bounce {
         return bounce(unit, ready, &thread).await;
@@ -86,6 +95,20 @@ async fn decide(unit: &mut Unit<'_>, ready: &Ready) -> Result<Decided, ActError>
         return tech::mail(unit, ready, &thread).await;
     }
     client::mail(unit, ready, &thread).await
+}
+
+/// A mail of a monitoring system, as what a machine posts. From one who may not be it, it is a mail like any other.
+fn alert(firm: &Firm, ready: &Ready) -> Option<(Ready, Post)> {
+    let sender = ready.sender();
+    let read = |known: &AlertMail| {
+        let post = known.read(&sender, &ready.mail.subject, &ready.new.text)?;
+        let believed = client::authentic(ready) || (known.unsigned && client::dmarc_failure(ready).is_none());
+        (believed && ready.mail.from_fields == 1).then_some(post)
+    };
+    let post = firm.alert_mails.iter().find_map(read)?;
+    // Nobody asks, and nobody is written to.
+    let mail = Mail { from: Vec::new(), ..(*ready.mail).clone() };
+    Some((Ready { mail: Arc::new(mail), post: Some(Arc::new(post.clone())), triage: None, ..ready.clone() }, post))
 }
 
 /// A client whom the tech had in Cc answers to all: the tech's token comes back from one of the ticket's own people.
@@ -175,21 +198,21 @@ pub(super) async fn store(
     who: (bool, Actor),
     reason: Option<&str>,
 ) -> Result<MessageRow, StoreError> {
-    store_text(unit, ready, case, who, reason, &ready.new.text).await
+    store_text(unit, ready, case.ticket.number, who, reason, &ready.new.text).await
 }
 
 /// The same with other words than the mail's new text: of a forwarded mail the client's, not the tech's.
 pub(super) async fn store_text(
     unit: &mut Unit<'_>,
     ready: &Ready,
-    case: &Case,
+    ticket: TicketNumber,
     (public, actor): (bool, Actor),
     reason: Option<&str>,
     text: &str,
 ) -> Result<MessageRow, StoreError> {
     let sender = ready.sender();
     let new = NewMessage {
-        ticket: case.ticket.number,
+        ticket,
         inbound: Some(ready.row.id),
         public,
         actor: actor.to_string(),

@@ -10,7 +10,8 @@ use super::process::Decided;
 use super::read::Ready;
 use crate::channel::Post;
 use crate::store::inbound::Fate;
-use crate::store::{conversations, outbox, tickets};
+use crate::store::tickets::{self, Row};
+use crate::store::{conversations, outbox};
 use crate::words::{Actor, ClientKey, TicketNumber};
 
 /// Where the ticket of a client's storm is noted among the conversations; no source has such a name.
@@ -28,11 +29,11 @@ pub(super) async fn take(
     let now = ready.row.arrived_at;
     if let Some((number, last)) = conversations::last(unit.tx, CHANNEL, &client.0).await?
         && now - last < QUIET
-        && let Some(case) = Case::found(unit, number).await?
-        && case.ticket.status.is_active()
+        && let Some(row) = tickets::row(unit.tx, number).await?
+        && row.status.is_active()
     {
         conversations::touch(unit.tx, CHANNEL, &client.0, now).await?;
-        return join(unit, ready, post, (case, client)).await;
+        return join(unit, ready, post, (row, client)).await;
     }
     let alerts = unit.firm().alerts;
     let lately = tickets::of_machines(unit.tx, &client, now - alerts.within, alerts.over.saturating_mul(4)).await?;
@@ -47,16 +48,16 @@ async fn join(
     unit: &mut Unit<'_>,
     ready: &Ready,
     post: &Post,
-    (mut case, client): (Case, ClientKey),
+    (row, client): (Row, ClientKey),
 ) -> Result<Decided, ActError> {
-    post::keep(unit, ready, &mut case).await?;
     let priority = post.priority.unwrap_or_else(|| client::priority_of(unit, ready, &client));
-    if priority < case.ticket.priority {
+    if priority < row.priority {
         let deed = Deed::by_desk(ready.row.arrived_at, ready.cause());
+        let mut case = Case::load(unit, row.number).await?;
         case.act(unit, &deed, Action::Prioritise { to: priority, why: Some(post.subject.clone()) }).await?;
+        case.save(unit).await?;
     }
-    let number = case.save(unit).await?;
-    Ok(Decided::on(Fate::Automatic, number).with_reason("one of an alert storm"))
+    Ok(post::one_more(unit, ready, row.number).await?.with_reason("one of an alert storm"))
 }
 
 /// A ticket for all of them: it lists what came so far, takes over its tickets, and goes to one tech.
