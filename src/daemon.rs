@@ -89,7 +89,7 @@ impl Daemon {
                 format!("cannot listen on {listen}: is another program there? [web] listen names the address")
             })?;
             // What is posted is kept whoever has the desk: its worker finds it.
-            let (intake, keeps) = Intake::new(64);
+            let (intake, keeps) = Intake::new(512);
             tasks.spawn(intake::commit(db.clone(), keeps, clock.clone(), kept, stop.clone()));
             let form = portal::Door {
                 portal: form_there.subscribe(),

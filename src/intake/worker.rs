@@ -14,6 +14,7 @@ use super::case::{Office, Unit};
 use super::read::{self, Ready};
 use super::trial::{Trial, Tried};
 use super::{memo, process};
+use crate::channel::Form;
 use crate::clock::Clock;
 use crate::lifecycle::{Pulse, chain};
 use crate::mail::authentic::{Border, Verdict, Verifier};
@@ -55,6 +56,8 @@ impl Changed {
 
 /// Mails of one transaction: of a backlog a large one, because what comes before the first row and after the last one is done by one core.
 const BATCH: i64 = 256;
+/// The same where posts come in: each of their senders waits for the writer, which a large batch would keep for long.
+const POSTS: usize = 32;
 /// So many outgoing mails of a batch are written while the next inbound ones are worked on.
 const WRITTEN_BEHIND: usize = 64;
 const BATCH_BYTES: i64 = 4 << 20;
@@ -218,6 +221,9 @@ impl Worker {
         tx.rollback().await?;
         if rows.is_empty() {
             return Ok(Next::Nothing);
+        }
+        if rows.iter().any(|row| row.form != Form::Mail.as_str()) {
+            rows.truncate(POSTS);
         }
         match rows.iter().position(|row| row.attempts > 1) {
             Some(0) => return Ok(Next::Alone(Box::new(rows.swap_remove(0)))),
