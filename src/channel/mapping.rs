@@ -1,6 +1,7 @@
 //! From the data of a delivery to what it says, by the `[hook.map]` of the config: each field is a JSON pointer (`/host/name`) or a template.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
@@ -20,9 +21,33 @@ pub const FIELDS: [&str; 9] =
 pub enum Origin {
     /// RFC 6901.
     Pointer(String),
-    /// minijinja, over the fields of the data.
-    Template(String),
+    /// Over the fields of the data.
+    Template(Template),
 }
+
+/// A minijinja template, compiled once.
+#[derive(Clone)]
+pub struct Template {
+    text: String,
+    compiled: Arc<Environment<'static>>,
+}
+
+impl PartialEq for Template {
+    fn eq(&self, other: &Template) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Template {}
+
+impl std::fmt::Debug for Template {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(&self.text, formatter)
+    }
+}
+
+/// The one template of an environment.
+const ONLY: &str = "map";
 
 /// `[[hook]]`, as far as it says what a delivery means.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -75,35 +100,40 @@ impl Origin {
             return Ok(Origin::Pointer(text.to_owned()));
         }
         let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Chainable);
         environment
-            .add_template_owned("map", text.to_owned())
+            .add_template_owned(ONLY, text.to_owned())
             .map_err(|error| error.detail().map_or_else(|| error.to_string(), str::to_owned))?;
-        Ok(Origin::Template(text.to_owned()))
+        Ok(Origin::Template(Template { text: text.to_owned(), compiled: Arc::new(environment) }))
     }
 
     pub fn as_str(&self) -> &str {
         match self {
-            Origin::Pointer(text) | Origin::Template(text) => text,
+            Origin::Pointer(text) => text,
+            Origin::Template(template) => &template.text,
         }
     }
 
     /// The value and, where there is none, why.
-    fn take(&self, data: &Value) -> (String, Option<String>) {
+    fn take(&self, data: &Value, fields: &minijinja::Value) -> (String, Option<String>) {
         match self {
             Origin::Pointer(pointer) => match data.pointer(pointer) {
                 None | Some(Value::Null) => (String::new(), Some("the data has nothing there".to_owned())),
                 Some(value) => (plain(value), None),
             },
             Origin::Template(template) => {
-                let mut environment = Environment::new();
-                environment.set_undefined_behavior(UndefinedBehavior::Chainable);
-                match environment.render_str(template, minijinja::Value::from(minijinja::value::Serde(data))) {
+                match template.compiled.get_template(ONLY).and_then(|template| template.render(fields)) {
                     Ok(text) => (text.trim().to_owned(), None),
                     Err(error) => (String::new(), Some(format!("the template fails: {error}"))),
                 }
             }
         }
     }
+}
+
+/// The data as templates see it.
+fn fields_of(data: &Value) -> minijinja::Value {
+    minijinja::Value::from(minijinja::value::Serde(data))
 }
 
 /// A value in words: texts as they are, all else as JSON.
@@ -163,18 +193,20 @@ impl Mapping {
 
     /// The delivery's own name, from the data.
     pub fn id(&self, data: &Value) -> Option<String> {
-        let (id, _) = self.fields.get("id")?.take(data);
+        let origin = self.fields.get("id")?;
+        let (id, _) = origin.take(data, &fields_of(data));
         (!id.is_empty() && id.len() <= 200 && !id.contains(char::is_control)).then_some(id)
     }
 
     /// The same with where each field came from.
     pub fn explain(&self, hook: &str, data: &Value) -> (Post, Vec<Traced>) {
         let mut traced = Vec::new();
+        let fields = fields_of(data);
         for field in FIELDS {
             let usual = USUAL.iter().find(|(name, _)| *name == field).map(|(_, pointers)| *pointers);
             traced.push(match (self.fields.get(field), usual) {
                 (Some(origin), _) => {
-                    let (value, remark) = origin.take(data);
+                    let (value, remark) = origin.take(data, &fields);
                     Traced { field, from: Some(origin.as_str().to_owned()), value, remark }
                 }
                 (None, Some(pointers)) => {

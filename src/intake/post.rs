@@ -28,27 +28,23 @@ pub(super) async fn take(unit: &mut Unit<'_>, ready: &Ready, post: &Post) -> Res
     let who = client::sender(unit, ready).await?;
     let machines_client = who.certain_client().filter(|_| sender.is_empty()).cloned();
     let there = match &post.thread {
-        Some(place) => conversations::ticket_of(unit.tx, source, place).await?,
+        Some(place) => there(unit, source, place).await?,
         None => None,
     };
-    if let Some(client) = machines_client.as_ref().filter(|_| !post.resolved)
+    // Somebody works on it already: one more of the same disturbs nobody.
+    let worked_on = there.as_ref().is_some_and(|there| there.row.status.is_active());
+    if let Some(client) = machines_client.as_ref().filter(|_| !post.resolved && !worked_on)
         && let Some(until) = maintenance::until(unit.tx, client, ready.row.arrived_at).await?
-        && !is_worked_on(unit, there).await?
     {
         return quiet::keep(unit, ready, post, (client, until)).await;
     }
-    if let (Some(place), Some(number)) = (&post.thread, there)
-        && let Some(row) = tickets::row(unit.tx, number).await?
-        && goes_on(unit, &row, ready, post)
-    {
-        conversations::touch(unit.tx, source, place, ready.row.arrived_at).await?;
-        return match sender.is_empty() {
-            true => by_machine(unit, ready, post, (place, row)).await,
-            false => {
-                let case = Case::load(unit, number).await?;
-                client::join(unit, ready, &Thread::default(), case, (who, approval::Ordinary::default())).await
-            }
-        };
+    if let Some(there) = there.filter(|there| goes_on(unit, &there.row, ready, post)) {
+        if sender.is_empty() {
+            return by_machine(unit, ready, post, there).await;
+        }
+        conversations::touch(unit.tx, source, &there.place, ready.row.arrived_at).await?;
+        let case = Case::load(unit, there.row.number).await?;
+        return client::join(unit, ready, &Thread::default(), case, (who, approval::Ordinary::default())).await;
     }
     if post.resolved {
         return Ok(Decided::because(
@@ -66,10 +62,18 @@ pub(super) async fn take(unit: &mut Unit<'_>, ready: &Ready, post: &Post) -> Res
     Ok(decided)
 }
 
-/// It has a ticket that is not done: one more of the same disturbs nobody.
-async fn is_worked_on(unit: &mut Unit<'_>, there: Option<TicketNumber>) -> Result<bool, StoreError> {
-    let Some(number) = there else { return Ok(false) };
-    Ok(tickets::row(unit.tx, number).await?.is_some_and(|row| row.status.is_active()))
+/// A place that was spoken in before, and its ticket.
+struct There {
+    place: String,
+    row: Row,
+    /// Its machine said that its trouble is over.
+    over: bool,
+}
+
+async fn there(unit: &mut Unit<'_>, source: &str, place: &str) -> Result<Option<There>, StoreError> {
+    let Some((number, over)) = conversations::found(unit.tx, source, place).await? else { return Ok(None) };
+    let row = tickets::row(unit.tx, number).await?;
+    Ok(row.map(|row| There { place: place.to_owned(), row, over }))
 }
 
 /// What is closed is over for good. A machine's trouble that is back soon after the ticket was resolved goes on there, later it is a
@@ -89,10 +93,12 @@ async fn by_machine(
     unit: &mut Unit<'_>,
     ready: &Ready,
     post: &Post,
-    (place, row): (&str, Row),
+    There { place, row, over }: There,
 ) -> Result<Decided, ActError> {
-    let over = post.resolved.then_some(ready.row.arrived_at);
-    conversations::set_over(unit.tx, &ready.row.source, place, over).await?;
+    if over != post.resolved {
+        let over_at = post.resolved.then_some(ready.row.arrived_at);
+        conversations::set_over(unit.tx, &ready.row.source, &place, over_at).await?;
+    }
     let why = if post.resolved { "it says that it is over" } else { "more of the same" };
     let all_over = post.resolved && conversations::going_on(unit.tx, row.number, storm::CHANNEL).await? == 0;
     if row.status.is_active() && !all_over {

@@ -42,13 +42,15 @@ pub async fn touch(tx: &mut Tx, channel: &str, place: &str, now: DateTime<Utc>) 
     .during("note that a conversation goes on")
 }
 
-/// The ticket that a place belongs to. It may have been merged since: the caller follows it (`Case::load` does).
-pub async fn ticket_of(tx: &mut Tx, channel: &str, place: &str) -> Result<Option<TicketNumber>, StoreError> {
-    on!(tx, |conn| sqlx::query_scalar("SELECT ticket FROM conversation WHERE channel = $1 AND place = $2")
-        .bind(channel)
-        .bind(place)
-        .fetch_optional(conn)
-        .await)
+/// The ticket that a place belongs to, and whether the machine that speaks there said that its trouble is over. It may have been merged since: the caller follows it (`Case::load` does).
+pub async fn found(tx: &mut Tx, channel: &str, place: &str) -> Result<Option<(TicketNumber, bool)>, StoreError> {
+    on!(tx, |conn| sqlx::query_as(
+        "SELECT ticket, over_at IS NOT NULL FROM conversation WHERE channel = $1 AND place = $2"
+    )
+    .bind(channel)
+    .bind(place)
+    .fetch_optional(conn)
+    .await)
     .during("look for a conversation's ticket")
 }
 
