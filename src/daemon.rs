@@ -96,6 +96,7 @@ impl Daemon {
                 intake: intake.clone(),
                 clock: clock.clone(),
                 rate: Arc::default(),
+                turns: portal::Turns::default(),
             };
             let door = Hooks { hooks: hooks.subscribe(), intake, db: db.clone(), clock: clock.clone() };
             let routes = web::routes(watch::parts(&db, &heartbeats, &state, &clock, (door, form)));

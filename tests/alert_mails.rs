@@ -16,6 +16,9 @@ fn mails_of_monitoring_systems_tell_which_alert_it_is_and_whether_it_is_over() {
         ("nagios", "** PROBLEM Host Alert: web01 is DOWN **", "web01", Some(Priority::P1), false),
         ("nagios", "[PROBLEM] HTTP on web01 is WARNING!", "http on web01", Some(Priority::P3), false),
         ("nagios", "[RECOVERY] Host web01 is UP!", "host web01", None, true),
+        ("nagios", "Check_MK: web01/HTTP OK -> CRIT", "web01/http", Some(Priority::P1), false),
+        ("nagios", "Check_MK: web01/HTTP CRIT -> OK", "web01/http", None, true),
+        ("nagios", "Check_MK: web01 UP -> DOWN", "web01", Some(Priority::P1), false),
         ("zabbix", "Problem: Free disk space is low", "free disk space is low", None, false),
         ("zabbix", "Resolved in 12m 3s: Free disk space is low", "free disk space is low", None, true),
         (

@@ -9,8 +9,8 @@ use deskd::words::{Priority, TicketNumber};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::harness::free_port;
 use crate::harness::story::Story;
+use crate::harness::{free_port, look};
 
 const SAM: &str = "Sam Ortiz <sam@northwind.example>";
 const JANE: &str = "jane@acme-dental.example";
@@ -246,4 +246,32 @@ async fn a_flood_from_one_place_or_in_one_name_is_turned_away_for_an_hour() {
         story.end().await;
     })
     .await;
+}
+
+#[tokio::test]
+async fn many_large_posts_at_once_wait_for_their_turn_and_fill_no_memory() {
+    crate::harness::ring();
+    let address: SocketAddr = ([127, 0, 0, 1], free_port()).into();
+    let config = format!("[web]\nlisten = \"{address}\"\nform = true\n");
+    let (story, door) = (Story::begin_with("sqlite:deskd.db".to_owned(), &config).await, Door(address));
+    let mut halves = Vec::new();
+    for _ in 0..8 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let half = "POST /new HTTP/1.1\r\nHost: desk\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 9000000\r\n\r\n--b\r\n";
+        stream.write_all(half.as_bytes()).await.unwrap();
+        halves.push(stream);
+    }
+    let form = request(JANE, "Printer", "It jams.");
+    let mut told = String::new();
+    // Those eight are taken up in their own time.
+    look::until("the ninth is told to come again", async || {
+        let (status, answer) = door.post(&form).await;
+        told = answer;
+        status == 503
+    })
+    .await;
+    assert!(told.contains("Please send it again in a minute"), "{told}");
+    drop(halves);
+    look::until("there is room again", async || door.post(&form).await.0 == 303).await;
+    story.end().await;
 }

@@ -92,6 +92,8 @@ async fn an_approvers_no_is_kept_in_the_history_and_a_later_yes_still_counts() {
         // Neither a no that nothing shows to be Jane's, nor words that only begin like one.
         story.mail(&dated(&story, "forged", &question.answer(JANE, "No."))).await;
         story.mail(&acme.sign(&dated(&story, "fine", &question.answer(JANE, "No problem, I will ring you.")))).await;
+        story.mail(&acme.sign(&dated(&story, "need", &question.answer(JANE, "No need to ask, go ahead.")))).await;
+        story.mail(&acme.sign(&dated(&story, "do", &question.answer(JANE, "Do not worry, I know him.")))).await;
         assert!(!kinds().await.contains(&"approval_declined"));
         story.mailed();
         story.mail(&acme.sign(&dated(&story, "no", &question.answer(JANE, "No, Tom left us in June.")))).await;

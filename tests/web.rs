@@ -14,7 +14,7 @@ use deskd::store::Db;
 use deskd::web::health::{Health, Part, Probe};
 use deskd::web::hooks::{Hook, Hooks};
 use deskd::web::metrics::{Figures, Metrics};
-use deskd::web::portal::Door;
+use deskd::web::portal::{Door, Turns};
 use deskd::web::{PATIENCE, Parts, routes, serve};
 use futures_util::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -47,6 +47,7 @@ async fn start_with(health: Health, figures: Result<Figures, String>, patience: 
         intake: intake.clone(),
         clock: Clock::System,
         rate: Arc::default(),
+        turns: Turns::default(),
     };
     let hooks = Hooks { hooks: tokio::sync::watch::channel(Arc::new(vec![shop])).1, intake, db, clock: Clock::System };
     let router = routes(Parts { health, metrics: Metrics { version: "1.2.3", count }, hooks, portal });

@@ -75,6 +75,7 @@ const GRAFANA: &[(&str, &str)] = &[
 /// Words that most of these systems use.
 const SEVERITIES: &[(&str, Priority)] = &[
     ("critical", P1),
+    ("crit", P1),
     ("disaster", P1),
     ("emergency", P1),
     ("page", P1),
@@ -86,6 +87,7 @@ const SEVERITIES: &[(&str, Priority)] = &[
     ("average", P3),
     ("moderate", P3),
     ("warning", P3),
+    ("warn", P3),
     ("medium", P3),
     ("unknown", P3),
     ("minor", P4),

@@ -148,13 +148,11 @@ fn says_yes(text: &str) -> bool {
 
 /// The first line begins with a no. It clears nothing either way, so that more may stand beside it: "No, ask Tom first".
 fn says_no(text: &str) -> bool {
-    const NO: [&str; 14] = [
+    const NO: [&str; 12] = [
         "no",
         "nope",
         "not approved",
         "not ok",
-        "do not",
-        "don't",
         "declined",
         "i decline",
         "denied",
@@ -164,7 +162,8 @@ fn says_no(text: &str) -> bool {
         "non",
         "nee",
     ];
-    const FINE: [&str; 4] = ["no problem", "no objection", "no objections", "no worries"];
+    const FINE: [&str; 7] =
+        ["no problem", "no objection", "no objections", "no worries", "no need", "no doubt", "no issue"];
     let line = first_line(text);
     let begins = |phrase: &&str| {
         line.strip_prefix(*phrase).is_some_and(|rest| !rest.starts_with(|letter: char| letter.is_alphanumeric()))

@@ -1,4 +1,5 @@
-//! A tech's mail that DNS left open: visible at once and without effect, looked at again every five minutes, for four hours.
+//! What is looked at again later: a tech's mail that DNS left open (visible at once and without effect, every five minutes, for four hours),
+//! and an alert that came in a maintenance (when that ends).
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

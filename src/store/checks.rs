@@ -1,4 +1,4 @@
-//! Techs' mails whose domain DNS left open: when each is looked at again, and until when it may count.
+//! What is looked at again later, and until when: techs' mails whose domain DNS left open, alerts in a maintenance.
 
 use chrono::{DateTime, Utc};
 

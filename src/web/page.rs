@@ -12,9 +12,11 @@ static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     pages.set_auto_escape_callback(|_| AutoEscape::Html);
     // Only clashing delimiters can fail here, and they are the standard ones.
     pages.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().unwrap_or_default());
-    for (name, source) in
-        [("new", include_str!("../../config/pages/new.html")), ("sent", include_str!("../../config/pages/sent.html"))]
-    {
+    for (name, source) in [
+        ("base", include_str!("../../config/pages/base.html")),
+        ("new", include_str!("../../config/pages/new.html")),
+        ("sent", include_str!("../../config/pages/sent.html")),
+    ] {
         if let Err(error) = pages.add_template(name, source) {
             tracing::error!(%error, "the page {name} does not compile");
         }

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::multipart::{Field, MultipartError, MultipartRejection};
@@ -12,7 +13,7 @@ use axum::routing::get;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::guarded::Peer;
 use super::page::{self, Said, Wrong};
@@ -33,6 +34,10 @@ const TEXT: usize = 100_000;
 /// Longest name, address or subject, bytes.
 const LINE: usize = 300;
 const MOST_FILES: usize = 20;
+/// Posts that are read at a time: each may be as large as its files, and all of them are in memory.
+const AT_A_TIME: usize = 8;
+/// How long a post waits for its turn.
+const TURN: Duration = Duration::from_secs(5);
 
 /// The form as the config has it.
 #[derive(Debug, Clone)]
@@ -53,6 +58,17 @@ pub struct Door {
     pub intake: Intake,
     pub clock: Clock,
     pub rate: Arc<Rate>,
+    pub turns: Turns,
+}
+
+/// How many posts are being read.
+#[derive(Clone)]
+pub struct Turns(Arc<Semaphore>);
+
+impl Default for Turns {
+    fn default() -> Turns {
+        Turns(Arc::new(Semaphore::new(AT_A_TIME)))
+    }
 }
 
 pub fn routes(door: Door) -> Router {
@@ -85,6 +101,10 @@ async fn take(
 ) -> Response {
     let Some(portal) = door.portal.borrow().clone() else { return nothing_here() };
     let language = language(&portal, &headers);
+    let Ok(Ok(_turn)) = tokio::time::timeout(TURN, door.turns.0.acquire()).await else {
+        let page = page::form(&portal, &language, &Said::default(), &[Wrong::Stopping]);
+        return answer(StatusCode::SERVICE_UNAVAILABLE, page);
+    };
     let (said, files) = match read(form).await {
         Ok(read) => read,
         Err(status) => {

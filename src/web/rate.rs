@@ -9,6 +9,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 const FROM_ONE_PLACE: u32 = 20;
 const IN_ONE_NAME: u32 = 6;
 const IN_ALL: u32 = 600;
+/// Places and names that are counted at a time: a flood from everywhere fills no memory.
+const COUNTED: usize = 20_000;
 const WINDOW: TimeDelta = TimeDelta::hours(1);
 
 /// Counts of the running hour; kept in memory, for what gets through after a restart does no harm.
@@ -29,6 +31,9 @@ impl Rate {
         if counts.since.is_none_or(|since| now - since >= WINDOW || now < since) {
             *counts = Counts { since: Some(now), ..Counts::default() };
         }
+        if counts.all >= IN_ALL || counts.of.len() >= COUNTED {
+            return false;
+        }
         let mut less = |key: String, most: u32| {
             let count = counts.of.entry(key).or_default();
             *count += 1;
@@ -40,7 +45,7 @@ impl Rate {
             return false;
         }
         counts.all += 1;
-        counts.all <= IN_ALL
+        true
     }
 }
 
