@@ -1,5 +1,6 @@
 //! Alerts that come by mail: which one it is by the subject, and in whose name.
 
+use chrono::TimeDelta;
 use deskd::channel::alert_mail::{self, AlertMail};
 use deskd::words::{Priority, Status, TicketNumber};
 
@@ -88,6 +89,61 @@ client = "acme"
         assert_eq!(story.ticket(TicketNumber(1001)).await.status, Status::New);
         story.mail(&watch.sign(&mail("a3", over))).await;
         assert_eq!(story.ticket(TicketNumber(1001)).await.status, Status::Resolved);
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn alert_mails_in_a_maintenance_wait_for_its_end_also_where_it_is_ended_early() {
+    let config = r#"
+[[alert_mail]]
+name = "nagios"
+kind = "nagios"
+from = "nagios@watch.example"
+client = "acme"
+"#;
+    told_by_dns("alert_mail_quiet", config, async |story, _, dns| {
+        let (watch, sam) = (Signer::new("watch.example", &dns), Signer::new("northwind.example", &dns));
+        let tell = async |id: &str, service: &str, kind: &str, state: &str| {
+            let mail = format!(
+                "From: Nagios <nagios@watch.example>\r\nTo: support@northwind.example\r\n\
+                 Subject: ** {kind} Service Alert: web01/{service} is {state} **\r\nMessage-ID: <{id}@watch.example>\r\n\r\n{state}\r\n"
+            );
+            story.mail(&watch.sign(&dated(&story, id, &mail))).await
+        };
+        let by_sam = |id: &str, text: &str| {
+            dated(
+                &story,
+                id,
+                &format!(
+                    "From: Sam Ortiz <sam@northwind.example>\r\nTo: support@northwind.example\r\nSubject: Patches\r\n\
+                     Message-ID: <{id}@northwind.example>\r\n\r\n{text}\r\n"
+                ),
+            )
+        };
+        // Unsigned it is confirmed first, and opens no ticket then either.
+        story.mail(&by_sam("m1", "#maintenance acme 09:00-12:00")).await;
+        let question = story.mailed_one("confirmation");
+        let yes = question.answer("Sam Ortiz <sam@northwind.example>", "Yes, that was me.");
+        story.mail(&sam.sign(&dated(&story, "yes", &yes))).await;
+        assert!(story.mailed_one("receipt").mail.text.contains("alerts of Acme Dental are quiet"));
+        assert_eq!(tell("a1", "HTTP", "PROBLEM", "CRITICAL").await.fate.as_deref(), Some("automatic"));
+        assert_eq!(tell("a2", "DISK", "PROBLEM", "CRITICAL").await.fate.as_deref(), Some("automatic"));
+        tell("a3", "HTTP", "RECOVERY", "OK").await;
+        assert!(story.mailed().is_empty(), "nobody is told");
+        story.mail(&sam.sign(&by_sam("m2", "#maintenance acme off"))).await;
+        story.quiet().await;
+        story.advance(TimeDelta::minutes(2)).await;
+        let begun = story.mailed_one_of("assignment");
+        assert!(begun.mail.text.contains("web01/DISK"), "{}", begun.mail.text);
+        let ticket = story.ticket(TicketNumber(1001)).await;
+        assert_eq!((ticket.priority, ticket.client.unwrap().0.as_str()), (Priority::P1, "acme"));
+        story.advance(TimeDelta::hours(4)).await;
+        let mut tx = story.daemon.db.read().await.unwrap();
+        let second = deskd::store::tickets::row(&mut tx, TicketNumber(1002)).await.unwrap();
+        drop(tx);
+        assert!(second.is_none(), "what was over is no ticket");
         story.end().await;
     })
     .await;

@@ -73,6 +73,7 @@ pub(super) async fn note(
     let name = client.name.clone();
     let Some((starts_at, ends_at)) = window else {
         let ended = maintenance::end(unit.tx, &client.key, unit.now).await?;
+        maintenance::look_again(unit.tx, unit.now).await?;
         return Ok(Effect::MaintenanceOver { client: name, any: ended > 0 });
     };
     let window = Window { client: client.key.clone(), starts_at, ends_at, tech: tech.login.clone() };

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::action::{ActError, Action};
 use super::case::{Case, Deed, Office, Unit};
-use super::process::{Decided, store};
+use super::process::{Decided, kept_alert, store};
 use super::read::{self, Ready};
 use super::thread::Thread;
 use super::worker::{self, Changed};
@@ -211,8 +211,11 @@ impl PendingChecks {
 
 /// What waited is looked at again.
 async fn settle(unit: &mut Unit<'_>, check: Check, ready: &Ready) -> Result<(), StoreError> {
-    match &ready.post {
-        Some(post) => quiet::settle(unit, check, ready, post).await,
+    if let Some(post) = &ready.post {
+        return quiet::settle(unit, check, ready, post).await;
+    }
+    match kept_alert(unit.firm(), ready) {
+        Some((ready, post)) => quiet::settle(unit, check, &ready, &post).await,
         None => settle_mail(unit, check, ready).await,
     }
 }

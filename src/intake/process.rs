@@ -99,13 +99,20 @@ async fn decide(unit: &mut Unit<'_>, ready: &Ready) -> Result<Decided, ActError>
 
 /// A mail of a monitoring system, as what a machine posts. From one who may not be it, it is a mail like any other.
 fn alert(firm: &Firm, ready: &Ready) -> Option<(Ready, Post)> {
+    let believed =
+        |known: &AlertMail| client::authentic(ready) || (known.unsigned && client::dmarc_failure(ready).is_none());
+    let known = firm.alert_mails.iter().filter(|known| ready.mail.from_fields == 1 && believed(known));
+    as_posted(ready, known)
+}
+
+/// The same of a mail that was believed when it came.
+pub(super) fn kept_alert(firm: &Firm, ready: &Ready) -> Option<(Ready, Post)> {
+    as_posted(ready, firm.alert_mails.iter())
+}
+
+fn as_posted<'f>(ready: &Ready, mut known: impl Iterator<Item = &'f AlertMail>) -> Option<(Ready, Post)> {
     let sender = ready.sender();
-    let read = |known: &AlertMail| {
-        let post = known.read(&sender, &ready.mail.subject, &ready.new.text)?;
-        let believed = client::authentic(ready) || (known.unsigned && client::dmarc_failure(ready).is_none());
-        (believed && ready.mail.from_fields == 1).then_some(post)
-    };
-    let post = firm.alert_mails.iter().find_map(read)?;
+    let post = known.find_map(|known| known.read(&sender, &ready.mail.subject, &ready.new.text))?;
     // Nobody asks, and nobody is written to.
     let mail = Mail { from: Vec::new(), ..(*ready.mail).clone() };
     Some((Ready { mail: Arc::new(mail), post: Some(Arc::new(post.clone())), triage: None, ..ready.clone() }, post))

@@ -251,13 +251,17 @@ pub(super) async fn confirmed(
                 None => original.new.text.clone(),
             };
             let mut reading = directive::read(&words, &context);
-            if requester_missing(&forwarded, &reading) {
-                // A tech's own request: the tech is the requester.
-                let raw = format!("#from {}", original.sender());
-                let parsed = Ok(Directive::From { address: original.sender() });
-                reading.lines.push(directive::Line { raw, ticket: None, parsed });
+            if forwarded.is_none() && maintain::is_all_of(&reading) {
+                maintain::mail(unit, &original, tech, reading).await?
+            } else {
+                if requester_missing(&forwarded, &reading) {
+                    // A tech's own request: the tech is the requester.
+                    let raw = format!("#from {}", original.sender());
+                    let parsed = Ok(Directive::From { address: original.sender() });
+                    reading.lines.push(directive::Line { raw, ticket: None, parsed });
+                }
+                open(unit, &original, tech, forwarded, reading).await?
             }
-            open(unit, &original, tech, forwarded, reading).await?
         }
     };
     inbound::became(unit.tx, original.row.id, (decided.fate, decided.ticket), "confirmed").await?;

@@ -52,6 +52,18 @@ pub async fn until(tx: &mut Tx, client: &ClientKey, at: DateTime<Utc>) -> Result
     .during("look for a maintenance")
 }
 
+/// Every alert that is kept quiet is looked at at `now`: whose maintenance has ended begins, any other waits on.
+pub async fn look_again(tx: &mut Tx, now: DateTime<Utc>) -> Result<(), StoreError> {
+    on!(tx, |conn| sqlx::query(
+        "UPDATE pending_check SET next_at = $1 WHERE next_at > $1 AND inbound IN (SELECT inbound FROM quiet_alert)"
+    )
+    .bind(now)
+    .execute(conn)
+    .await
+    .map(drop))
+    .during("look again at quiet alerts")
+}
+
 /// This alert waits for the end of the maintenance; an earlier one of the same place waits no more.
 pub async fn hold(tx: &mut Tx, channel: &str, place: &str, inbound: InboundId) -> Result<(), StoreError> {
     on!(tx, |conn| sqlx::query(
