@@ -406,7 +406,7 @@ async fn only_a_quarantined_arrival_can_be_tried_again() {
             arrived_at: moment,
             size: raw.len() as u64,
             junk: false,
-            compressed: compressed.clone(),
+            compressed: &compressed,
         };
         let id = inbound::keep(&mut tx, &[new], moment).await.unwrap()[0].0;
         let outcome = inbound::Outcome {

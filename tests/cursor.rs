@@ -30,7 +30,7 @@ async fn known_keys_are_those_of_this_source_also_in_long_lists() {
                 arrived_at: at("2026-03-02 09:00"),
                 size: 1,
                 junk: false,
-                compressed: b"x".to_vec(),
+                compressed: b"x",
             };
             inbound::keep(&mut tx, &[new], at("2026-03-02 09:00")).await.unwrap();
         }

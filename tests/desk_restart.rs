@@ -9,6 +9,7 @@ use crate::harness::story::{Story, told};
 
 fn mail(key: &str, now: DateTime<Utc>) -> NewMail {
     NewMail {
+        channel: deskd::store::outbox::MAIL.into(),
         dedupe_key: key.to_owned(),
         class: Class::MustArrive,
         kind: "assignment",

@@ -99,7 +99,7 @@ async fn after_a_full_disk_the_one_connection_that_writes_can_begin_again() {
             arrived_at: at("2026-03-02 09:00"),
             size: 1,
             junk: false,
-            compressed,
+            compressed: &compressed,
         };
         let mut tx = db.write().await?;
         inbound::keep(&mut tx, &[new], at("2026-03-02 09:00")).await?;

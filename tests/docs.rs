@@ -62,7 +62,8 @@ fn problems(text: &str) -> Vec<String> {
     let credentials = folder.path().join("credentials");
     std::fs::create_dir(&credentials).unwrap();
     for name in Regex::new(r#"credential = "([^"]+)""#).unwrap().captures_iter(text) {
-        std::fs::write(credentials.join(&name[1]), "secret").unwrap();
+        let secret = if name[1].ends_with("webhook") { "whsec_c2VjcmV0" } else { "secret" };
+        std::fs::write(credentials.join(&name[1]), secret).unwrap();
     }
     let path = folder.path().join("deskd.toml");
     std::fs::write(&path, text).unwrap();

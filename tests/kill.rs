@@ -281,7 +281,7 @@ impl Scene {
         let kept = number(db, "SELECT CAST(COUNT(*) AS BIGINT) FROM inbound").await;
         note("mails not kept", self.feed.files as i64 - kept);
         let mut tx = db.read().await.unwrap();
-        let waits = outbox::next_due(&mut tx).await.unwrap().is_some();
+        let waits = outbox::next_due(&mut tx, outbox::MAIL).await.unwrap().is_some();
         tx.rollback().await.unwrap();
         note("outbox to be sent", i64::from(waits));
         let queued = "SELECT CAST(COUNT(*) AS BIGINT) FROM outbox WHERE state = 'queued'";

@@ -69,4 +69,5 @@ mod trust;
 mod trust_approval;
 mod trust_border;
 mod web;
+mod webhooks;
 mod wire_story;

@@ -28,6 +28,7 @@ fn start() -> DateTime<Utc> {
 
 fn mail(key: &str, class: Class) -> NewMail {
     NewMail {
+        channel: deskd::store::outbox::MAIL.into(),
         dedupe_key: key.to_owned(),
         class,
         kind: "assignment",
@@ -130,9 +131,9 @@ async fn a_claimed_mail_is_claimed_by_nobody_else_and_its_attempt_is_counted_fir
         let id = queue(&db, &mail("a", Class::MustArrive), start()).await;
         let mut tx = db.write().await.unwrap();
         let until = start() + TimeDelta::minutes(5);
-        let claimed = rows::claim(&mut tx, "one", start(), until, 10).await.unwrap();
+        let claimed = rows::claim(&mut tx, ("one", rows::MAIL), start(), until, 10).await.unwrap();
         assert_eq!(claimed.len(), 1);
-        assert!(rows::claim(&mut tx, "two", start(), until, 10).await.unwrap().is_empty());
+        assert!(rows::claim(&mut tx, ("two", rows::MAIL), start(), until, 10).await.unwrap().is_empty());
         tx.commit().await.unwrap();
         let found = row(&db, id).await;
         assert_eq!((found.state, found.attempts), (State::Sending, 1));
@@ -148,13 +149,19 @@ async fn after_a_crash_a_mail_before_its_body_is_queued_and_one_in_its_body_is_u
         let once = queue(&db, &mail("once", Class::Once), start()).await;
         let mut tx = db.write().await.unwrap();
         let until = start() + TimeDelta::minutes(5);
-        let claimed = rows::claim(&mut tx, "one", start(), until, 10).await.unwrap();
+        let claimed = rows::claim(&mut tx, ("one", rows::MAIL), start(), until, 10).await.unwrap();
         for row in claimed.iter().filter(|row| row.id != early) {
             assert!(rows::mark_data(&mut tx, row, "one", until).await.unwrap());
             assert!(!rows::mark_data(&mut tx, row, "two", until).await.unwrap());
         }
-        assert_eq!(rows::take_back(&mut tx, Some("two"), start(), TimeDelta::minutes(30)).await.unwrap(), 0);
-        assert_eq!(rows::take_back(&mut tx, Some("one"), start(), TimeDelta::minutes(30)).await.unwrap(), 3);
+        assert_eq!(
+            rows::take_back(&mut tx, (Some("two"), Some(rows::MAIL)), start(), TimeDelta::minutes(30)).await.unwrap(),
+            0
+        );
+        assert_eq!(
+            rows::take_back(&mut tx, (Some("one"), Some(rows::MAIL)), start(), TimeDelta::minutes(30)).await.unwrap(),
+            3
+        );
         tx.commit().await.unwrap();
         assert_eq!(row(&db, early).await.state, State::Queued);
         let must = row(&db, must).await;
@@ -319,7 +326,8 @@ async fn a_claim_of_an_earlier_life_that_is_committed_after_the_start_is_taken_b
         // What the killed process had sent to the database as its last: a claim under our name.
         let mut tx = db.write().await.unwrap();
         rows::insert(&mut tx, mail("b", Class::Once), start());
-        let claimed = rows::claim(&mut tx, "one", start(), start() + TimeDelta::minutes(30), 10).await.unwrap();
+        let claimed =
+            rows::claim(&mut tx, ("one", rows::MAIL), start(), start() + TimeDelta::minutes(30), 10).await.unwrap();
         let [Claimed { id: late, .. }] = claimed[..] else { panic!("{claimed:?}") };
         tx.commit().await.unwrap();
         running.until(&db, late, |row| row.state == State::Sent).await;

@@ -78,7 +78,15 @@ impl Scene<'_> {
         let now = Clock::System.now();
         let compressed = zstd::bulk::compress(raw.as_bytes(), 1).unwrap();
         let size = raw.len() as u64;
-        let new = NewInbound { form, source: "drop", source_key: key, arrived_at: now, size, junk: false, compressed };
+        let new = NewInbound {
+            form,
+            source: "drop",
+            source_key: key,
+            arrived_at: now,
+            size,
+            junk: false,
+            compressed: &compressed,
+        };
         let mut tx = self.db.write().await.unwrap();
         inbound::keep(&mut tx, &[new], now).await.unwrap();
         tx.commit().await.unwrap();

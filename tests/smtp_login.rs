@@ -26,6 +26,7 @@ const START: &str = "2026-03-02 09:00";
 
 fn mail(key: &str, length: usize) -> NewMail {
     NewMail {
+        channel: deskd::store::outbox::MAIL.into(),
         dedupe_key: key.to_owned(),
         class: Class::MustArrive,
         kind: "assignment",

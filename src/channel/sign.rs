@@ -106,6 +106,14 @@ impl Auth {
     }
 }
 
+/// The header field `webhook-signature` of a delivery of ours: one signature a secret.
+pub fn standard_webhooks(secrets: &[SecretString], id: &str, stamp: i64, body: &[u8]) -> String {
+    let signed = [id.as_bytes(), b".", stamp.to_string().as_bytes(), b".", body].concat();
+    let sign = |key: Vec<u8>| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), &signed);
+    let signatures = secrets.iter().filter_map(standard_key).map(sign).map(|mac| BASE64.encode(mac.as_ref()));
+    signatures.map(|signature| format!("v1,{signature}")).collect::<Vec<_>>().join(" ")
+}
+
 /// `whsec_` and base64; `None` where it is not that.
 pub fn standard_key(secret: &SecretString) -> Option<Vec<u8>> {
     let secret = secret.expose_secret();

@@ -3,7 +3,7 @@
 use super::Failure;
 use super::events::{Names, mentioned};
 use super::open::Opened;
-use super::shape::person;
+use super::paper::person;
 use crate::desk::event::Recorded;
 use crate::desk::sla::{self, Policy, SlaClock};
 use crate::desk::ticket::Ticket;

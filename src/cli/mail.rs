@@ -11,8 +11,7 @@ use chrono_tz::Tz;
 use clap::{Subcommand, ValueEnum};
 
 use super::Failure;
-use super::paper::{moment, plain, plain_lines, say};
-use super::shape::person;
+use super::paper::{moment, person, plain, plain_lines, say};
 use crate::channel::mapping::Mapping;
 use crate::mail::{Mail, automatic, guard, parse, reply};
 

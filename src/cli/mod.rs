@@ -12,8 +12,8 @@ mod owner;
 mod paper;
 mod queue;
 mod rules;
-mod shape;
 mod ticket;
+mod webhooks;
 mod why;
 
 use std::path::{Path, PathBuf};
@@ -74,6 +74,9 @@ enum Command {
     /// Try what a delivery to a webhook would mean
     #[command(subcommand)]
     Hooks(hooks::HooksCommand),
+    /// Show what your programs are told by webhook, and tell it again
+    #[command(subcommand)]
+    Webhooks(webhooks::WebhooksCommand),
     /// Look into a mail as deskd does
     #[command(subcommand)]
     Mail(mail::MailCommand),
@@ -173,6 +176,7 @@ async fn on_desk(opened: &open::Opened, paper: Paper, command: &Command) -> Resu
         Command::Why(args) => why::run(opened, paper, args).await,
         Command::Inbound(args) => inbound::run(opened, paper, args).await,
         Command::Outbox(command) => outbox::run(opened, paper, command).await,
+        Command::Webhooks(command) => webhooks::run(opened, paper, command).await,
         Command::Rules(rules::RulesCommand::Replay { since, json }) => {
             rules::replay(opened, paper, *since, *json).await
         }

@@ -7,7 +7,7 @@ use clap::Subcommand;
 use super::Failure;
 use super::open::Opened;
 use super::paper::{Ink, Paper, cut, moment, plain, plain_lines, say, say_bytes, say_json};
-use crate::outbox::{Class, State};
+use crate::outbox::{Class, MAIL, State};
 use crate::store::outbox::{self, NEVER, Row};
 use crate::store::{StoreError, Tx};
 use crate::words::OutboxId;
@@ -65,7 +65,7 @@ pub async fn run(opened: &Opened, paper: Paper, command: &OutboxCommand) -> Resu
     }
 }
 
-fn no_such(error: StoreError) -> Failure {
+pub(super) fn no_such(error: StoreError) -> Failure {
     match error {
         StoreError::Missing { what } => {
             Failure::Missing(format!("there is no {what}; `deskd outbox list --all` lists what there is"))
@@ -141,9 +141,11 @@ async fn show(opened: &Opened, id: OutboxId, raw: bool, json: bool) -> Result<()
         field("ticket", &ticket.to_string());
     }
     field("to", &row.recipient);
-    field("from", row.envelope_from.as_deref().unwrap_or("(empty sender)"));
+    if row.channel == MAIL {
+        field("from", row.envelope_from.as_deref().unwrap_or("(empty sender)"));
+    }
     field("subject", &row.subject);
-    field("message-id", &row.message_id);
+    field(if row.channel == MAIL { "message-id" } else { "id" }, &row.message_id);
     // A reminder is dated for the day that it reminds of.
     let written = if row.created_at > opened.now { "written for" } else { "written" };
     field(written, &moment(row.created_at, opened.zone));
@@ -159,7 +161,10 @@ async fn show(opened: &Opened, id: OutboxId, raw: bool, json: bool) -> Result<()
     if let Some(error) = &row.last_error {
         field("last answer", error);
     }
-    let mail = crate::mail::parse::parse(&bytes);
-    let _ = write!(text, "\n{}\n", plain_lines(&mail.text).trim_end());
+    let said = match row.channel == MAIL {
+        true => crate::mail::parse::parse(&bytes).text,
+        false => String::from_utf8_lossy(&bytes).into_owned(),
+    };
+    let _ = write!(text, "\n{}\n", plain_lines(&said).trim_end());
     Ok(say(&text)?)
 }

@@ -16,6 +16,15 @@ pub enum Colour {
     Never,
 }
 
+/// `Jane Roe <jane@acme.example>`, or what there is of it.
+pub fn person(name: &str, address: &str) -> String {
+    match (name, address) {
+        ("", address) => address.to_owned(),
+        (name, "") => name.to_owned(),
+        (name, address) => format!("{name} <{address}>"),
+    }
+}
+
 /// How a piece of text is shown where colours are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ink {

@@ -6,9 +6,9 @@ use clap::Args;
 
 use super::Failure;
 use super::open::Opened;
-use super::paper::{Ink, Paper, cut, plain, say, say_json, span};
-use super::shape::{TicketJson, person};
+use super::paper::{Ink, Paper, cut, person, plain, say, say_json, span};
 use crate::desk::event::{ClockKind, Event, Waiting};
+use crate::notice::TicketJson;
 use crate::store::queue::{self, Figures, Line};
 use crate::words::{Priority, Status};
 

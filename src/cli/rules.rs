@@ -8,8 +8,7 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::open::{self, Opened};
-use super::paper::{Ink, Paper, plain, say, say_json};
-use super::shape::person;
+use super::paper::{Ink, Paper, person, plain, say, say_json};
 use super::{Failure, mail};
 use crate::clock::Clock;
 use crate::config::{self, Config, Secrets, rules};

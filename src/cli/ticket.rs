@@ -11,12 +11,12 @@ use super::Failure;
 use super::dossier::Dossier;
 use super::events::{clock_word, contact, who, words};
 use super::open::Opened;
-use super::paper::{Ink, Paper, moment, plain, plain_lines, say, say_json, span};
-use super::shape::{TicketJson, person};
-use crate::desk::event::{ClockKind, Event, Recorded};
+use super::paper::{Ink, Paper, moment, person, plain, plain_lines, say, say_json, span};
+use crate::desk::event::ClockKind;
 use crate::desk::sla::SlaClock;
+use crate::notice::{EventJson, TicketJson};
 use crate::store::messages::{FileNote, Message};
-use crate::words::{Actor, Category, Login, Minutes, Priority, TicketNumber};
+use crate::words::{Category, Login, Minutes, Priority, TicketNumber};
 
 #[derive(Debug, Subcommand)]
 pub enum TicketCommand {
@@ -238,17 +238,6 @@ struct EntryJson<'a> {
     corrects: Option<i64>,
 }
 
-#[derive(Serialize)]
-pub struct EventJson<'a> {
-    pub seq: i64,
-    pub at: DateTime<Utc>,
-    pub recorded_at: DateTime<Utc>,
-    pub actor: &'a Actor,
-    pub cause: &'a str,
-    #[serde(flatten)]
-    pub event: &'a Event,
-}
-
 impl<'a> ClockJson<'a> {
     pub fn of(clock: &'a SlaClock) -> ClockJson<'a> {
         let SlaClock { kind, started_at, due, paused_at, stopped_at, breached, sum, .. } = clock;
@@ -261,13 +250,6 @@ impl<'a> ClockJson<'a> {
             breached: *breached,
             sum,
         }
-    }
-}
-
-impl<'a> EventJson<'a> {
-    pub fn of(recorded: &'a Recorded) -> EventJson<'a> {
-        let Recorded { seq, at, recorded_at, actor, cause, event } = recorded;
-        EventJson { seq: *seq, at: *at, recorded_at: *recorded_at, actor, cause, event }
     }
 }
 

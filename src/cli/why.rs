@@ -14,9 +14,10 @@ use super::dossier::Dossier;
 use super::events::{clock_word, who, words};
 use super::open::Opened;
 use super::paper::{Ink, Paper, moment, plain, say, say_json, span};
-use super::ticket::{ClockJson, EventJson, number};
+use super::ticket::{ClockJson, number};
 use crate::desk::event::{Event, Recorded, RuleHit};
 use crate::desk::sla::SlaClock;
+use crate::notice::EventJson;
 use crate::words::{Login, Priority, Status, TicketNumber};
 
 #[derive(Debug, Args)]

@@ -59,6 +59,7 @@ fn duplicates(notes: &Notes, parts: &Parts<'_>) {
     unique(notes, "the domain", parts.clients.iter().flat_map(|entry| listed(&entry.domains)));
     unique(notes, "the mailbox", listed(&parts.mailbox_addresses));
     unique(notes, "a source named", listed(&parts.source_names));
+    unique(notes, "a webhook named", listed(&parts.webhook_names));
     // Nobody can be two: a tech, a contact of two clients, and the desk itself.
     let techs = parts.techs.iter().flat_map(|entry| listed(&entry.emails));
     let contacts = parts.clients.iter().flat_map(|entry| listed(&entry.contacts));

@@ -9,8 +9,7 @@ use chrono_tz::Tz;
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::alert_mail::alert_mail;
-use super::hook::{self, Hook};
+use super::hook::Hook;
 use super::limits::limits;
 use super::people::{self, ClientEntry, RateEntry, TechEntry};
 use super::problem::{Problem, Problems};
@@ -18,7 +17,8 @@ use super::secret::{Secrets, Surroundings};
 use super::section::{Found, Notes, Place, Section, Source};
 use super::security::security;
 use super::server::{Mailbox, Maildir, OAuth, Outgoing, Servers};
-use super::{Config, Limits, Log, LogFormat, check, clockwork, cron_line, hours, server, triage, value};
+use super::webhook::Webhook;
+use super::{Config, Limits, Log, LogFormat, check, clockwork, cron_line, hours, programs, server, triage, value};
 use crate::channel::alert_mail::AlertMail;
 use crate::desk::calendar::Calendar;
 use crate::desk::firm::{Desk, Escalation, Firm, Targets};
@@ -139,6 +139,8 @@ pub(super) struct Parts<'a> {
     pub maildir_addresses: Vec<Found<'a, String>>,
     pub hooks: Vec<Hook>,
     pub alert_mails: Vec<AlertMail>,
+    pub webhooks: Vec<Webhook>,
+    pub webhook_names: Vec<Found<'a, String>>,
     pub hook_clients: Vec<Found<'a, String>>,
     pub calendars: HashMap<String, Arc<Calendar>>,
     pub oauth: HashMap<String, Arc<OAuth>>,
@@ -194,7 +196,7 @@ fn build(sources: &[Source], around: &Surroundings, notes: &Notes, mut files: Ve
         rules: Arc::new(rules),
         ..firm(head?, &parts, limits, targets, escalations)
     };
-    let Parts { techs, clients, rates, mailboxes, maildirs, hooks, .. } = parts;
+    let Parts { techs, clients, rates, mailboxes, maildirs, hooks, webhooks, .. } = parts;
     Some(Config {
         firm: Arc::new(firm),
         store_url,
@@ -204,6 +206,7 @@ fn build(sources: &[Source], around: &Surroundings, notes: &Notes, mut files: Ve
         mailboxes: mailboxes.into_iter().map(|found| found.value).collect(),
         maildirs: maildirs.into_iter().map(|found| found.value).collect(),
         hooks,
+        webhooks,
         out: out?,
         dns: security.dns,
         schedule,
@@ -232,6 +235,7 @@ fn firm(head: Head, parts: &Parts<'_>, limits: Limits, targets: [Targets; 4], es
         desks: desks(parts),
         hooks: parts.hooks.iter().map(|hook| hook.hook.clone()).collect(),
         alert_mails: parts.alert_mails.clone(),
+        webhooks: parts.webhooks.iter().map(|webhook| webhook.webhook.clone()).collect(),
         techs: parts.techs.iter().map(|entry| entry.tech.clone()).collect(),
         clients: parts.clients.iter().map(|entry| entry.client.clone()).collect(),
         calendars: parts.calendars.clone(),
@@ -398,6 +402,8 @@ fn parts<'a>(
         maildir_addresses: vec![],
         hooks: vec![],
         alert_mails: vec![],
+        webhooks: vec![],
+        webhook_names: vec![],
         hook_clients: vec![],
         calendars,
         oauth: HashMap::new(),
@@ -415,7 +421,7 @@ fn parts<'a>(
             parts.maildir_addresses.extend(section.parse("address", value::address));
             parts.maildirs.extend(servers.maildir(&section).map(|value| Found { value, place: place(&section) }));
         }
-        posted(root, around, &mut parts);
+        programs::programs(root, around, &mut parts);
         parts.techs.extend(root.tables("tech").iter().map(|section| people::tech(section, zone)));
         parts.clients.extend(root.tables("client").iter().map(|section| people::client(section, zone)));
         parts.rates.extend(root.tables("rate").iter().filter_map(people::rate));
@@ -425,21 +431,6 @@ fn parts<'a>(
         entry.tech.time_zone = parts.calendars.get(&entry.tech.calendar).map_or(zone, |calendar| calendar.zone);
     }
     parts
-}
-
-/// What machines post and mail.
-fn posted<'a>(root: &Section<'a>, around: &Surroundings, parts: &mut Parts<'a>) {
-    for section in root.tables("hook") {
-        parts.source_names.extend(section.parse("name", value::name));
-        let (hook, client) = hook::hook(&section, around);
-        parts.hooks.extend(hook);
-        parts.hook_clients.extend(client);
-    }
-    for section in root.tables("alert_mail") {
-        let (found, client) = alert_mail(&section);
-        parts.alert_mails.extend(found);
-        parts.hook_clients.extend(client);
-    }
 }
 
 fn escalations(roots: &[Section<'_>], parts: &Parts<'_>) -> Vec<Escalation> {

@@ -12,6 +12,7 @@ mod load;
 mod nearest;
 mod people;
 mod problem;
+mod programs;
 mod public_domains;
 pub mod rules;
 mod secret;
@@ -20,6 +21,7 @@ mod security;
 mod server;
 mod triage;
 mod value;
+mod webhook;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -36,6 +38,7 @@ pub use problem::{Problem, Problems};
 pub use secret::Secrets;
 pub use security::Dns;
 pub use server::{Auth, Mailbox, Maildir, NullSender, OAuth, Outgoing, Provider, Smtp, Tls};
+pub use webhook::Webhook;
 
 /// A config that was found good.
 #[derive(Debug, Clone)]
@@ -51,6 +54,8 @@ pub struct Config {
     pub mailboxes: Vec<Mailbox>,
     pub maildirs: Vec<Maildir>,
     pub hooks: Vec<Hook>,
+    /// Who is told.
+    pub webhooks: Vec<Webhook>,
     pub out: Outgoing,
     pub dns: Dns,
     pub schedule: Schedule,

@@ -32,6 +32,16 @@ impl Surroundings {
         self.folder.join(text)
     }
 
+    /// `ca`: a PEM file that is there.
+    pub fn ca(&self, section: &Section<'_>) -> Option<PathBuf> {
+        let found = section.text("ca")?;
+        let path = self.path(found.value);
+        if !path.is_file() {
+            section.notes.wrong(&found.place, format!("{} does not exist", path.display()), "name a PEM file");
+        }
+        Some(path)
+    }
+
     /// The secret under `key`: `{ file = "…" }`, `{ env = "…" }` or `{ credential = "…" }`.
     pub fn secret(&self, section: &Section<'_>, key: &'static str) -> Option<SecretString> {
         const FORMS: &str = "write { file = \"…\" }, { env = \"…\" } or { credential = \"…\" }";

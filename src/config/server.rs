@@ -291,13 +291,7 @@ impl Servers<'_> {
         let tls = section.choice("tls", TLS).unwrap_or(Tls::Implicit);
         let port = section.number("port", 1..=65_535).and_then(|port| u16::try_from(port).ok());
         let port = port.unwrap_or(if tls == Tls::Implicit { implicit } else { plain });
-        let ca = section.text("ca").map(|found| {
-            let path = self.around.path(found.value);
-            if !path.is_file() {
-                section.notes.wrong(&found.place, format!("{} does not exist", path.display()), "name a PEM file");
-            }
-            path
-        });
+        let ca = self.around.ca(section);
         let host = host?.value;
         if tls == Tls::None && !value::is_loopback(&host) {
             let right = "use \"implicit\" or \"starttls\"; \"none\" is for 127.0.0.1 and localhost";

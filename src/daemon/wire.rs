@@ -20,6 +20,7 @@ use crate::intake::Intake;
 use crate::lifecycle::Progress;
 use crate::outbox::sender::{self, Rate, Settings};
 use crate::outbox::smtp::{Security, Smtp, Timeouts};
+use crate::outbox::webhook::Endpoint;
 use crate::outbox::{Transport, folder};
 use crate::source::imap::{self, ImapSource};
 use crate::source::maildir::{self, MaildirSource};
@@ -129,6 +130,50 @@ pub(super) fn sender(
             }
         }
     }
+}
+
+/// A loop for each of the firm's programs, so that one which is away holds up nobody else; begun anew after a reload.
+pub(super) fn webhooks(desk: &Desk, stop: CancellationToken) -> impl Future<Output = ()> + Send + 'static {
+    let (db, owner, clock) = (desk.db.clone(), desk.owner.clone(), desk.clock.clone());
+    let mut config = desk.config.clone();
+    let progress = desk.heartbeats.progress().clone();
+    let announce = |config: &Config, progress: &Progress| {
+        config.webhooks.iter().for_each(|webhook| progress.announce(webhook.webhook.channel()));
+    };
+    announce(&config.borrow(), &progress);
+    async move {
+        while !stop.is_cancelled() {
+            let now = config.borrow_and_update().clone();
+            let this = stop.child_token();
+            let mut tasks = JoinSet::new();
+            announce(&now, &progress);
+            for webhook in &now.webhooks {
+                match endpoint(webhook) {
+                    Ok(endpoint) => {
+                        // What gives it work is told by `Progress`.
+                        let wake = Arc::new(Notify::new());
+                        let health = Arc::new(sender::Health::among(progress.clone()));
+                        let (db, owner, clock, settings) =
+                            (db.clone(), owner.clone(), clock.clone(), Settings::default());
+                        let transport = Transport::Webhook(endpoint);
+                        tasks.spawn(sender::run(db, transport, owner, clock, wake, this.clone(), settings, health));
+                    }
+                    Err(error) => {
+                        drop(progress.join(webhook.webhook.channel()));
+                        tracing::error!("webhook {} cannot be told anything: {error:#}", webhook.webhook.name);
+                    }
+                }
+            }
+            changed(&mut config, &stop).await;
+            this.cancel();
+            while tasks.join_next().await.is_some() {}
+        }
+    }
+}
+
+fn endpoint(webhook: &config::Webhook) -> anyhow::Result<Endpoint> {
+    let tls = tls::client_config(webhook.ca.as_deref())?;
+    Ok(Endpoint::new(webhook.webhook.channel(), webhook.url.clone(), webhook.secrets.clone(), &tls)?)
 }
 
 /// A reload, or the end.

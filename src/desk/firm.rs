@@ -9,6 +9,7 @@ use chrono_tz::Tz;
 use super::calendar::Calendar;
 use super::event::ClockKind;
 use super::rules::Rules;
+use super::webhook::Webhook;
 use crate::channel::alert_mail::AlertMail;
 use crate::channel::mapping::Mapping;
 use crate::words::{Category, ClientKey, Login, Minutes, Money, Priority};
@@ -42,6 +43,8 @@ pub struct Firm {
     pub hooks: Vec<Hook>,
     /// Monitoring systems that write mails.
     pub alert_mails: Vec<AlertMail>,
+    /// The firm's programs that are told what happens to tickets.
+    pub webhooks: Vec<Webhook>,
     pub techs: Vec<Tech>,
     pub clients: Vec<Client>,
     pub calendars: HashMap<String, Arc<Calendar>>,

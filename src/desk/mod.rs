@@ -8,3 +8,4 @@ pub mod firm;
 pub mod rules;
 pub mod sla;
 pub mod ticket;
+pub mod webhook;

@@ -215,13 +215,14 @@ impl Case {
         for recorded in &self.history[self.stored..] {
             tickets::append(unit.tx, self.ticket.number, recorded);
         }
-        self.stored = self.history.len();
+        let already = std::mem::replace(&mut self.stored, self.history.len());
         let clocks = self.clocks(unit.firm());
         tickets::save(unit.tx, &self.ticket, &clocks, unit.now).await?;
         tickets::save_clocks(unit.tx, self.ticket.number, &clocks).await?;
         let timers = self.timers(unit.firm(), &clocks);
         tickets::save_timers(unit.tx, self.ticket.number, &timers).await?;
         super::tell::write(unit, &self, &clocks).await?;
+        super::announce::announce(unit, self.ticket.number, &self.history[already..]).await?;
         if let Some(requester) = self.ticket.requester.filter(|_| self.fresh) {
             unit.note_opened(requester, Recent::of(&self.ticket));
         }

@@ -10,7 +10,7 @@ use crate::mail::build::{self, Outgoing, Voice};
 use crate::mail::{Attachment, Mailbox};
 use crate::notice::{MailtoLinks, Rendered, tech_subject};
 use crate::outbox::{Class, Content, NewMail};
-use crate::store::outbox::NEVER;
+use crate::store::outbox::{MAIL, NEVER};
 use crate::store::people::Contact;
 use crate::store::tokens::{self, Purpose, Token};
 use crate::store::{StoreError, messages, outbox};
@@ -232,6 +232,7 @@ pub(super) async fn to_client(
     for (index, person) in people.iter().enumerate() {
         let key = if index == 0 { letter.key.clone() } else { format!("{}/{}", letter.key, person.id.0) };
         let mail = NewMail {
+            channel: MAIL.into(),
             dedupe_key: key,
             class: letter.class,
             kind: letter.kind,
@@ -282,6 +283,7 @@ pub(super) async fn to_tech(
     };
     let next_at = if super::gather::holds(unit, &recipient, letter.kind, case).await? { NEVER } else { unit.now };
     let mail = NewMail {
+        channel: MAIL.into(),
         dedupe_key: letter.key,
         class: letter.class,
         kind: letter.kind,

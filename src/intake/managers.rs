@@ -7,10 +7,11 @@ use super::letter::{self, TechLetter};
 use crate::desk::firm::Tech;
 use crate::notice::{
     self, LateListFacts, LateTicket, MailtoLinks, QuarantinedFacts, Rendered, SourceDownFacts, StormFacts,
-    UndeliverableFacts, UnsortedDigestFacts, UnsortedTicket,
+    UndeliverableFacts, UndeliveredFacts, UnsortedDigestFacts, UnsortedTicket,
 };
 use crate::outbox::Class;
 use crate::store::inbound::{Listed, Unprocessed};
+use crate::store::outbox::deliveries;
 use crate::store::tokens::Purpose;
 use crate::store::{StoreError, jobs, messages, outbox, tickets};
 use crate::words::{InboundId, TicketNumber};
@@ -114,6 +115,40 @@ pub async fn undeliverable(unit: &mut Unit<'_>) -> Result<u64, StoreError> {
         outbox::mark_told(unit.tx, row.id).await?;
     }
     Ok(told)
+}
+
+/// Deliveries to the firm's programs that were given up and that nobody was told of: one mail a program and day.
+pub async fn undelivered(unit: &mut Unit<'_>) -> Result<bool, StoreError> {
+    let today = today(unit);
+    let given_up = deliveries::given_up(unit.tx, &today).await?;
+    for lost in &given_up {
+        let last = outbox::show(unit.tx, lost.last).await?;
+        let key = format!("undelivered/{}/{}", lost.webhook, lost.last.0);
+        to_all(unit, ("undelivered", Class::MustArrive, &key), Purpose::Digest, |unit, manager, _| {
+            let facts = UndeliveredFacts {
+                now: unit.now,
+                webhook: lost.webhook.clone(),
+                count: u32::try_from(lost.count).unwrap_or(u32::MAX),
+                since: lost.since.with_timezone(&manager.time_zone),
+                error: last.last_error.clone().unwrap_or_else(|| "no reason given".to_owned()),
+            };
+            notice::undelivered(&unit.office.texts, &unit.firm().language, &facts)
+        })
+        .await?;
+        deliveries::mark_told(unit.tx, lost).await?;
+        jobs::claim(unit.tx, &format!("undelivered/{}", lost.webhook), &today, unit.now).await?;
+    }
+    Ok(!given_up.is_empty())
+}
+
+/// Whether a manager is to be told now of deliveries that were given up.
+pub async fn undelivered_waits(unit: &mut Unit<'_>) -> Result<bool, StoreError> {
+    let today = today(unit);
+    Ok(!deliveries::given_up(unit.tx, &today).await?.is_empty())
+}
+
+fn today(unit: &Unit<'_>) -> String {
+    unit.now.with_timezone(&unit.firm().time_zone).date_naive().to_string()
 }
 
 /// Strangers' mail since the last list, P1 first. `period` names the hour.

@@ -2,6 +2,7 @@
 
 mod act;
 mod action;
+mod announce;
 mod approval;
 mod breaker;
 mod case;
@@ -43,7 +44,8 @@ pub use committer::run as commit;
 pub use door::{Arrival, Closed, Intake, Keep};
 pub use gather::{lists, next_list};
 pub use managers::{
-    late_list, late_waits, source_down, undeliverable, unsorted_digest, unsorted_is_urgent, unsorted_waits,
+    late_list, late_waits, source_down, undeliverable, undelivered, undelivered_waits, unsorted_digest,
+    unsorted_is_urgent, unsorted_waits,
 };
 pub use pending::PendingChecks;
 pub use trial::{Trial, Tried};

@@ -70,6 +70,18 @@ pub struct UndeliverableFacts {
     pub to_client: bool,
 }
 
+/// Deliveries to one of the firm's programs were given up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UndeliveredFacts {
+    pub now: DateTime<Utc>,
+    pub webhook: String,
+    pub count: u32,
+    /// When the first of them was written.
+    pub since: Moment,
+    /// The last answer, or why there was none.
+    pub error: String,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct QuarantinedFacts {
     pub now: DateTime<Utc>,
@@ -204,6 +216,21 @@ impl Notice for UndeliverableFacts {
     }
 }
 
+impl Notice for UndeliveredFacts {
+    fn name(&self) -> &'static str {
+        "undelivered"
+    }
+
+    fn view(&self, words: &Words) -> Value {
+        context! {
+            webhook => &self.webhook,
+            count => self.count,
+            since => words.moment(self.now, &self.since),
+            error => one_line(&self.error),
+        }
+    }
+}
+
 impl Notice for QuarantinedFacts {
     fn name(&self) -> &'static str {
         "quarantined"
@@ -284,6 +311,11 @@ pub fn late_list(texts: &Texts, language: &str, facts: &LateListFacts) -> Render
 
 /// A mail of ours will not arrive.
 pub fn undeliverable(texts: &Texts, language: &str, facts: &UndeliverableFacts) -> Rendered {
+    texts.render(language, facts)
+}
+
+/// Deliveries to one of the firm's programs were given up.
+pub fn undelivered(texts: &Texts, language: &str, facts: &UndeliveredFacts) -> Rendered {
     texts.render(language, facts)
 }
 

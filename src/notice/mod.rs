@@ -8,10 +8,12 @@ mod language;
 mod manager;
 mod receipt;
 mod sample;
+mod shape;
 mod subject;
 mod tech;
 mod templates;
 mod texts;
+mod webhook;
 
 pub use client::*;
 pub use facts::*;
@@ -20,9 +22,11 @@ pub use language::Words;
 pub use manager::*;
 pub use receipt::*;
 pub use sample::samples;
+pub use shape::{EventJson, PersonJson, TicketJson};
 pub use subject::{client_subject, tech_subject};
 pub use tech::*;
 pub use texts::{TextProblem, Texts};
+pub use webhook::delivery;
 
 /// A finished text: both parts say the same.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 pub(super) const WORDS: &str = include_str!("../../config/texts/en.toml");
 
 /// Name and source of each template; the first ones are parts that the others share.
-pub(super) static BUILT_IN: [(&str, &str); 86] = [
+pub(super) static BUILT_IN: [(&str, &str); 89] = [
     ("base.html", include_str!("../../config/templates/en/base.html")),
     ("base_client.html", include_str!("../../config/templates/en/base_client.html")),
     ("base_tech.html", include_str!("../../config/templates/en/base_tech.html")),
@@ -76,6 +76,9 @@ pub(super) static BUILT_IN: [(&str, &str); 86] = [
     ("undeliverable.subject", include_str!("../../config/templates/en/undeliverable.subject")),
     ("undeliverable.txt", include_str!("../../config/templates/en/undeliverable.txt")),
     ("undeliverable.html", include_str!("../../config/templates/en/undeliverable.html")),
+    ("undelivered.subject", include_str!("../../config/templates/en/undelivered.subject")),
+    ("undelivered.txt", include_str!("../../config/templates/en/undelivered.txt")),
+    ("undelivered.html", include_str!("../../config/templates/en/undelivered.html")),
     ("quarantined.subject", include_str!("../../config/templates/en/quarantined.subject")),
     ("quarantined.txt", include_str!("../../config/templates/en/quarantined.txt")),
     ("quarantined.html", include_str!("../../config/templates/en/quarantined.html")),

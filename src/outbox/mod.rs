@@ -4,13 +4,14 @@ pub mod folder;
 pub mod sender;
 pub mod smtp;
 mod stream;
+pub mod webhook;
 
-pub use crate::store::outbox::{Class, Content, NewMail, State, UNCERTAIN_RETRIES};
+pub use crate::store::outbox::{Class, Content, MAIL, NewMail, State, UNCERTAIN_RETRIES};
 
 /// What the sender decides after a failed attempt; one variant per decision.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
-    #[error("{server} cannot take the mail now: {source}")]
+    #[error("{server} cannot take it now: {source}")]
     Later { server: String, source: std::io::Error },
     /// Like `Later`, for every mail in hand: there is no server to talk to.
     #[error("cannot reach {server}: {source}")]
@@ -23,9 +24,20 @@ pub enum SendError {
     Paused { server: String, reply: String },
 }
 
-/// Where mails go.
+/// Where a channel's rows go.
 #[derive(Debug)]
 pub enum Transport {
     Smtp(smtp::Smtp),
     Folder(folder::Folder),
+    Webhook(webhook::Endpoint),
+}
+
+impl Transport {
+    /// Which rows of the outbox leave by it.
+    pub fn channel(&self) -> String {
+        match self {
+            Transport::Smtp(_) | Transport::Folder(_) => MAIL.to_owned(),
+            Transport::Webhook(endpoint) => endpoint.channel.clone(),
+        }
+    }
 }

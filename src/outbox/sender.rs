@@ -1,4 +1,4 @@
-//! The sending loop: claims due rows, sends them over one connection, records what came of each, backs off.
+//! The sending loop, one for each channel: claims due rows, sends them over one connection, records what came of each, backs off.
 
 use std::collections::VecDeque;
 use std::str::FromStr;
@@ -13,13 +13,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::smtp::Session;
+use super::webhook::Endpoint;
 use super::{Class, SendError, Transport, UNCERTAIN_RETRIES};
 use crate::clock::Clock;
 use crate::lifecycle::{Progress, Turn};
-use crate::store::outbox::{self as rows, Claimed, NEVER, Outcome};
+use crate::store::outbox::{self as rows, Claimed, MAIL, NEVER, Outcome};
 use crate::store::{Db, StoreError};
 
-/// What the loop is called among the others of the desk.
+/// What the loop of mail is called among the others of the desk.
 pub const TURN: &str = "outbox";
 const BATCH: i64 = 32;
 /// A claim lasts longer than any one mail can take.
@@ -127,9 +128,21 @@ pub async fn run(
     health: Arc<Health>,
 ) {
     let transport = Arc::new(transport);
-    let turn = health.progress.join(TURN);
-    let mut sender =
-        Sender { db, transport, owner, clock, stop, settings, health, turn, sent: VecDeque::new(), was_away: true };
+    let channel = transport.channel();
+    let turn = health.progress.join(if channel == MAIL { TURN } else { channel.as_str() });
+    let mut sender = Sender {
+        db,
+        channel,
+        transport,
+        owner,
+        clock,
+        stop,
+        settings,
+        health,
+        turn,
+        sent: VecDeque::new(),
+        was_away: true,
+    };
     let mut begun = false;
     let mut rounds = 0u32;
     while !sender.stop.is_cancelled() {
@@ -164,6 +177,8 @@ pub async fn run(
 
 struct Sender {
     db: Db,
+    /// Whose rows these are.
+    channel: String,
     transport: Arc<Transport>,
     owner: String,
     clock: Clock,
@@ -180,15 +195,16 @@ struct Sender {
 enum Line<'a> {
     Smtp(Box<Session<'a>>),
     Folder(&'a super::folder::Folder),
+    Webhook(&'a Endpoint),
 }
 
 impl Sender {
     async fn take_back(&self, owner: Option<&str>, now: DateTime<Utc>) -> Result<(), StoreError> {
         let mut tx = self.db.write().await?;
         if owner.is_some() {
-            rows::take_back(&mut tx, owner, now, self.settings.uncertain_retry).await?;
+            rows::take_back(&mut tx, (owner, Some(&self.channel)), now, self.settings.uncertain_retry).await?;
         }
-        rows::take_back(&mut tx, None, now, self.settings.uncertain_retry).await?;
+        rows::take_back(&mut tx, (None, Some(&self.channel)), now, self.settings.uncertain_retry).await?;
         tx.commit().await
     }
 
@@ -202,8 +218,8 @@ impl Sender {
         }
         let mut tx = self.db.read().await?;
         // A killed life's last commit may come through after our start: Postgres finishes what it was sent.
-        let left_over = rows::has_claims(&mut tx, &self.owner).await?;
-        let due = rows::next_due(&mut tx).await?;
+        let left_over = rows::has_claims(&mut tx, (&self.owner, &self.channel)).await?;
+        let due = rows::next_due(&mut tx, &self.channel).await?;
         tx.rollback().await?;
         if left_over {
             self.take_back(Some(&self.owner), now).await?;
@@ -213,7 +229,7 @@ impl Sender {
             return Ok(false);
         }
         let mut tx = self.db.write().await?;
-        let batch = rows::claim(&mut tx, &self.owner, now, now + CLAIM, room).await?;
+        let batch = rows::claim(&mut tx, (&self.owner, &self.channel), now, now + CLAIM, room).await?;
         tx.commit().await?;
         if batch.is_empty() {
             return Ok(false);
@@ -239,6 +255,7 @@ impl Sender {
         let opened = match &*transport {
             Transport::Smtp(smtp) => smtp.open().await.map(|session| Line::Smtp(Box::new(session))),
             Transport::Folder(folder) => Ok(Line::Folder(folder)),
+            Transport::Webhook(endpoint) => Ok(Line::Webhook(endpoint)),
         };
         let mut line = match opened {
             Ok(line) => line,
@@ -247,7 +264,11 @@ impl Sender {
                 return false;
             }
         };
-        self.reached().await;
+        // Whether a program can be reached shows with the first delivery.
+        let mut shows_later = matches!(line, Line::Webhook(_));
+        if !shows_later {
+            self.reached().await;
+        }
         let mut rest = batch.iter();
         let mut trouble = None;
         let mut went = Vec::new();
@@ -262,15 +283,18 @@ impl Sender {
                 Ok(()) => {
                     went.push(Instant::now());
                     self.note(row, Outcome::Sent).await;
-                }
-                Err(error @ SendError::Paused { .. }) => {
-                    self.note(row, Outcome::Untried { why: Some(error.to_string()) }).await;
-                    trouble = Some(error);
-                    break;
+                    if std::mem::take(&mut shows_later) {
+                        self.reached().await;
+                    }
                 }
                 Err(error) => {
                     let outcome = self.decide(row, &error);
                     self.note(row, outcome).await;
+                    // So it would be with the others.
+                    if matches!(error, SendError::Paused { .. } | SendError::Unreachable { .. }) {
+                        trouble = Some(error);
+                        break;
+                    }
                 }
             }
         }
@@ -314,6 +338,8 @@ impl Sender {
         match line {
             // A file is there or it is not: no state in between, and a second attempt finds the first.
             Line::Folder(folder) => folder.put(&row.kind, &row.recipient, &row.message_id, bytes).await,
+            // Its id lets the program leave out a second copy: what nobody answered is simply posted again.
+            Line::Webhook(endpoint) => endpoint.post(&row.message_id, bytes, self.clock.now()).await,
             Line::Smtp(session) => {
                 session.offer(row.envelope_from.as_deref(), &row.recipient, &bytes).await?;
                 if let Err(error) = self.mark_data(row).await {
@@ -418,7 +444,7 @@ impl Sender {
         }
         let hurried = async {
             let mut tx = self.db.write().await?;
-            rows::hurry(&mut tx, self.clock.now()).await?;
+            rows::hurry(&mut tx, &self.channel, self.clock.now()).await?;
             tx.commit().await
         };
         match hurried.await {

@@ -33,11 +33,13 @@ pub async fn queue(tx: &mut Tx) -> Result<Vec<(String, String, i64)>, StoreError
     .during("count the queue")
 }
 
-/// State and outbox rows.
+/// State and mails.
 pub async fn outbox_by_state(tx: &mut Tx) -> Result<Vec<(String, i64)>, StoreError> {
-    on!(tx, |conn| sqlx::query_as("SELECT state, COUNT(*) FROM outbox GROUP BY state ORDER BY state")
-        .fetch_all(conn)
-        .await)
+    on!(tx, |conn| sqlx::query_as(
+        "SELECT state, COUNT(*) FROM outbox WHERE channel = 'mail' GROUP BY state ORDER BY state"
+    )
+    .fetch_all(conn)
+    .await)
     .during("count the outbox")
 }
 

@@ -47,7 +47,7 @@ pub struct NewInbound<'a> {
     pub size: u64,
     pub junk: bool,
     /// zstd
-    pub compressed: Vec<u8>,
+    pub compressed: &'a [u8],
 }
 
 /// A kept arrival that has no fate yet.
@@ -122,9 +122,9 @@ pub async fn keep(
         })
         .during("keep mails")?;
         let bytes = |source: &str, key: &str| {
-            piece.iter().find(|new| new.source == source && new.source_key == key).map(|new| &new.compressed)
+            piece.iter().find(|new| new.source == source && new.source_key == key).map(|new| new.compressed)
         };
-        let raw: Vec<(InboundId, &Vec<u8>)> =
+        let raw: Vec<(InboundId, &[u8])> =
             kept.iter().filter_map(|(id, source, key)| Some((*id, bytes(source, key)?))).collect();
         keep_raw(tx, &raw).await?;
         all.extend(kept);
@@ -132,12 +132,12 @@ pub async fn keep(
     Ok(all)
 }
 
-async fn keep_raw(tx: &mut Tx, rows: &[(InboundId, &Vec<u8>)]) -> Result<(), StoreError> {
+async fn keep_raw(tx: &mut Tx, rows: &[(InboundId, &[u8])]) -> Result<(), StoreError> {
     for piece in pieces(rows) {
         on!(tx, |conn| {
             let mut sql = QueryBuilder::new("INSERT INTO raw (inbound, bytes) ");
             sql.push_values(piece, |mut row, (id, bytes)| {
-                row.push_bind(*id).push_bind(bytes.as_slice());
+                row.push_bind(*id).push_bind(*bytes);
             });
             sql.build().execute(conn).await.map(drop)
         })

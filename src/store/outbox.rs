@@ -6,13 +6,14 @@ use sqlx::QueryBuilder;
 use super::{Conn, During, StoreError, Tx, on};
 use crate::words::{OutboxId, TicketNumber};
 
+pub mod deliveries;
 pub mod held;
 mod making;
 mod row;
 mod written;
 
 pub(super) use making::{Making, make};
-pub use row::{Claimed, Class, Content, NEVER, NewMail, Outcome, Row, State, UNCERTAIN_RETRIES};
+pub use row::{Claimed, Class, Content, MAIL, NEVER, NewMail, Outcome, Row, State, UNCERTAIN_RETRIES};
 pub use written::{Acknowledged, acknowledged_of, automatic_of, automatic_since};
 
 /// Puts a mail into the outbox; where a row with its dedupe key is there already, nothing is written.
@@ -25,12 +26,13 @@ pub(super) async fn insert_all(conn: &mut Conn, makings: Vec<Making>) -> Result<
         let piece = making.made().await?;
         on!(conn, |conn| {
             let mut sql = QueryBuilder::new(
-                "INSERT INTO outbox (dedupe_key, class, state, kind, automatic, ticket, envelope_from, recipient,
+                "INSERT INTO outbox (channel, dedupe_key, class, state, kind, automatic, ticket, envelope_from, recipient,
                     message_id, subject, bytes, created_at, next_at, attempts, uncertain_attempts, notified) ",
             );
             // By value: the bytes of a large mail are not copied once more.
             sql.push_values(piece, |mut row, (mail, bytes, now)| {
-                row.push_bind(mail.dedupe_key)
+                row.push_bind(mail.channel)
+                    .push_bind(mail.dedupe_key)
                     .push_bind(mail.class)
                     .push_bind(State::Queued)
                     .push_bind(mail.kind)
@@ -77,17 +79,17 @@ pub async fn withdraw(
     .during("withdraw mails")
 }
 
-/// Takes up to `limit` due rows in hand, the longest due first. The attempt is counted here, before it is made.
+/// Takes up to `limit` due rows of a channel in hand, the longest due first. The attempt is counted here, before it is made.
 pub async fn claim(
     tx: &mut Tx,
-    owner: &str,
+    (owner, channel): (&str, &str),
     now: DateTime<Utc>,
     until: DateTime<Utc>,
     limit: i64,
 ) -> Result<Vec<Claimed>, StoreError> {
     let mut rows: Vec<Claimed> = on!(tx, |conn| sqlx::query_as(
         "UPDATE outbox SET state = 'sending', claimed_by = $1, claimed_until = $2, attempts = attempts + 1
-         WHERE id IN (SELECT id FROM outbox WHERE state IN ('queued', 'uncertain') AND next_at <= $3
+         WHERE id IN (SELECT id FROM outbox WHERE channel = $5 AND state IN ('queued', 'uncertain') AND next_at <= $3
                       ORDER BY next_at, id LIMIT $4)
            AND state IN ('queued', 'uncertain') AND next_at <= $3
          RETURNING id, class, kind, envelope_from, recipient, message_id, CAST(LENGTH(bytes) AS BIGINT) AS size,
@@ -97,6 +99,7 @@ pub async fn claim(
     .bind(until)
     .bind(now)
     .bind(limit)
+    .bind(channel)
     .fetch_all(conn)
     .await)
     .during("claim mails")?;
@@ -180,26 +183,28 @@ pub async fn take_over(tx: &mut Tx, now: DateTime<Utc>, uncertain_retry: TimeDel
     .during("look for mails in hand")?;
     let mut taken = 0;
     for owner in owners {
-        taken += take_back(tx, Some(&owner), now, uncertain_retry).await?;
+        taken += take_back(tx, (Some(&owner), None), now, uncertain_retry).await?;
     }
     Ok(taken)
 }
 
 /// What `owner` had in hand when it ended, taken back at its next start: `sending` is queued again at once, `data` is
-/// uncertain. With `None`: what any daemon has let run out (`claimed_until` is over).
+/// uncertain. With `None`: what any daemon has let run out (`claimed_until` is over). Of one channel, or of all.
 pub async fn take_back(
     tx: &mut Tx,
-    owner: Option<&str>,
+    (owner, channel): (Option<&str>, Option<&str>),
     now: DateTime<Utc>,
     uncertain_retry: TimeDelta,
 ) -> Result<u64, StoreError> {
     let queued = on!(tx, |conn| sqlx::query(
         "UPDATE outbox SET state = CASE WHEN uncertain_attempts > 0 THEN 'uncertain' ELSE 'queued' END,
              claimed_by = NULL, claimed_until = NULL
-         WHERE state = 'sending' AND (claimed_by = $1 OR ($1 IS NULL AND claimed_until < $2))"
+         WHERE state = 'sending' AND (claimed_by = $1 OR ($1 IS NULL AND claimed_until < $2))
+           AND (CAST($3 AS TEXT) IS NULL OR channel = $3)"
     )
     .bind(owner)
     .bind(now)
+    .bind(channel)
     .execute(conn)
     .await
     .map(|done| done.rows_affected()))
@@ -209,13 +214,15 @@ pub async fn take_back(
              next_at = CASE WHEN class = 'must_arrive' AND uncertain_attempts < $5 THEN $3 ELSE $4 END,
              last_error = 'deskd ended after the body of the mail had begun to leave',
              claimed_by = NULL, claimed_until = NULL
-         WHERE state = 'data' AND (claimed_by = $1 OR ($1 IS NULL AND claimed_until < $2))"
+         WHERE state = 'data' AND (claimed_by = $1 OR ($1 IS NULL AND claimed_until < $2))
+           AND (CAST($6 AS TEXT) IS NULL OR channel = $6)"
     )
     .bind(owner)
     .bind(now)
     .bind(now + uncertain_retry)
     .bind(NEVER)
     .bind(UNCERTAIN_RETRIES)
+    .bind(channel)
     .execute(conn)
     .await
     .map(|done| done.rows_affected()))
@@ -223,12 +230,14 @@ pub async fn take_back(
     Ok(queued + uncertain)
 }
 
-/// Whether `owner` has claims; asked by the owner while it has nothing in hand, so that each is left over from an earlier life.
-pub async fn has_claims(tx: &mut Tx, owner: &str) -> Result<bool, StoreError> {
+/// Whether `owner` has claims in a channel; asked by its sender while it has nothing in hand, so that each is left over from an
+/// earlier life.
+pub async fn has_claims(tx: &mut Tx, (owner, channel): (&str, &str)) -> Result<bool, StoreError> {
     let found: Option<i64> = on!(tx, |conn| sqlx::query_scalar(
-        "SELECT id FROM outbox WHERE state IN ('sending', 'data') AND claimed_by = $1 LIMIT 1"
+        "SELECT id FROM outbox WHERE state IN ('sending', 'data') AND claimed_by = $1 AND channel = $2 LIMIT 1"
     )
     .bind(owner)
+    .bind(channel)
     .fetch_optional(conn)
     .await)
     .during("look for claims left over")?;
@@ -236,40 +245,45 @@ pub async fn has_claims(tx: &mut Tx, owner: &str) -> Result<bool, StoreError> {
 }
 
 /// The server answers again: what waited only because it could not be reached is due now.
-pub async fn hurry(tx: &mut Tx, now: DateTime<Utc>) -> Result<u64, StoreError> {
+pub async fn hurry(tx: &mut Tx, channel: &str, now: DateTime<Utc>) -> Result<u64, StoreError> {
     on!(tx, |conn| sqlx::query(
-        "UPDATE outbox SET next_at = $1 WHERE state = 'queued' AND next_at > $1 AND last_error LIKE 'cannot reach %'"
+        "UPDATE outbox SET next_at = $1
+         WHERE channel = $2 AND state = 'queued' AND next_at > $1 AND last_error LIKE 'cannot reach %'"
     )
     .bind(now)
+    .bind(channel)
     .execute(conn)
     .await
     .map(|done| done.rows_affected()))
     .during("make waiting mails due")
 }
 
-/// When the next row is due; `None` when nothing waits.
-pub async fn next_due(tx: &mut Tx) -> Result<Option<DateTime<Utc>>, StoreError> {
+/// When the next row of a channel is due; `None` when nothing waits.
+pub async fn next_due(tx: &mut Tx, channel: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
     on!(tx, |conn| sqlx::query_scalar(
-        "SELECT next_at FROM outbox WHERE state IN ('queued', 'uncertain') AND next_at < $1 ORDER BY next_at LIMIT 1"
+        "SELECT next_at FROM outbox WHERE channel = $2 AND state IN ('queued', 'uncertain') AND next_at < $1
+         ORDER BY next_at LIMIT 1"
     )
     .bind(NEVER)
+    .bind(channel)
     .fetch_optional(conn)
     .await)
     .during("look for the next mail")
 }
 
-/// What a manager must still be told: refused for good, or uncertain without a further try though it must arrive.
+/// Mail of which a manager must still be told: refused for good, or uncertain without a further try though it must arrive.
 pub async fn to_be_told(tx: &mut Tx, limit: i64) -> Result<Vec<Row>, StoreError> {
     on!(tx, |conn| sqlx::query_as(
-        "SELECT id, dedupe_key, class, state, kind, automatic, ticket, envelope_from, recipient, message_id, subject,
+        "SELECT id, channel, dedupe_key, class, state, kind, automatic, ticket, envelope_from, recipient, message_id, subject,
              created_at, next_at, attempts, uncertain_attempts, claimed_by, last_error, sent_at, notified
          FROM outbox
-         WHERE notified = FALSE AND state IN ('failed', 'uncertain')
+         WHERE notified = FALSE AND state IN ('failed', 'uncertain') AND channel = $3
            AND (state = 'failed' OR (class = 'must_arrive' AND next_at >= $1))
          ORDER BY id LIMIT $2"
     )
     .bind(NEVER)
     .bind(limit)
+    .bind(MAIL)
     .fetch_all(conn)
     .await)
     .during("list failed mails")
@@ -287,17 +301,18 @@ pub async fn mark_told(tx: &mut Tx, id: OutboxId) -> Result<(), StoreError> {
     if hit == 1 { Ok(()) } else { Err(missing(id)) }
 }
 
-/// `deskd outbox list`: what has not left yet and what needs a human; with `all` the latest of every state.
+/// `deskd outbox list`: mail that has not left yet and what needs a human; with `all` the latest of every state.
 pub async fn list(tx: &mut Tx, all: bool, limit: i64) -> Result<Vec<Row>, StoreError> {
     on!(tx, |conn| sqlx::query_as(
-        "SELECT id, dedupe_key, class, state, kind, automatic, ticket, envelope_from, recipient, message_id, subject,
+        "SELECT id, channel, dedupe_key, class, state, kind, automatic, ticket, envelope_from, recipient, message_id, subject,
              created_at, next_at, attempts, uncertain_attempts, claimed_by, last_error, sent_at, notified
          FROM outbox
-         WHERE $1 OR state IN ('queued', 'sending', 'data', 'uncertain', 'failed')
+         WHERE channel = $3 AND ($1 OR state IN ('queued', 'sending', 'data', 'uncertain', 'failed'))
          ORDER BY id DESC LIMIT $2"
     )
     .bind(all)
     .bind(limit)
+    .bind(MAIL)
     .fetch_all(conn)
     .await)
     .during("list the outbox")
@@ -307,7 +322,7 @@ pub async fn list(tx: &mut Tx, all: bool, limit: i64) -> Result<Vec<Row>, StoreE
 pub async fn show(tx: &mut Tx, id: OutboxId) -> Result<Row, StoreError> {
     let found: Option<Row> = on!(tx, |conn| {
         sqlx::query_as(
-        "SELECT id, dedupe_key, class, state, kind, automatic, ticket, envelope_from, recipient, message_id, subject,
+        "SELECT id, channel, dedupe_key, class, state, kind, automatic, ticket, envelope_from, recipient, message_id, subject,
              created_at, next_at, attempts, uncertain_attempts, claimed_by, last_error, sent_at, notified
          FROM outbox WHERE id = $1"
     )

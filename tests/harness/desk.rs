@@ -105,6 +105,6 @@ fn row(arrival: &Arrival) -> inbound::NewInbound<'_> {
         arrived_at: arrival.arrived_at,
         size: arrival.raw.len() as u64,
         junk: arrival.junk,
-        compressed: arrival.raw.clone(),
+        compressed: &arrival.raw,
     }
 }

@@ -18,6 +18,7 @@ pub mod mailhost;
 pub mod postfix;
 pub mod postgres;
 pub mod provider;
+pub mod receiver;
 pub mod rows;
 pub mod shapes;
 pub mod signer;

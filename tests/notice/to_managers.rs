@@ -85,6 +85,26 @@ fn undeliverable_reads_like_this() {
 }
 
 #[test]
+fn undelivered_reads_like_this() {
+    insta::assert_snapshot!(first("undelivered"), @r##"
+    NOT TOLD: crm missed 14 events
+
+    Please write above this line
+
+    The webhook crm did not take 14 events, and deskd has given up. Nothing is
+    lost: they are kept.
+
+    Since: today 13:25
+    Last answer: https://crm.northwind.example/deskd cannot take it now: 503 Service Unavailable
+
+    See them with:
+    deskd webhooks list --webhook crm
+    Once the program is well again, send them anew with:
+    deskd webhooks replay --failed --webhook crm
+    "##);
+}
+
+#[test]
 fn quarantined_reads_like_this() {
     insta::assert_snapshot!(first("quarantined"), @r##"
     QUARANTINED: a mail to support that deskd has set aside

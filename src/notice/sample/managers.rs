@@ -57,6 +57,7 @@ impl Sampler<'_> {
             }),
         ];
         all.extend(self.faults());
+        all.extend(self.given_up());
         all.extend(self.gathered());
         all
     }
@@ -103,6 +104,17 @@ impl Sampler<'_> {
             links: self.links(),
         };
         vec![Box::new(facts(vec![assigned, wrote, reminder, own.clone()])), Box::new(facts(vec![own]))]
+    }
+
+    fn given_up(&self) -> Vec<Box<dyn Notice>> {
+        let undelivered = UndeliveredFacts {
+            now: self.now,
+            webhook: "crm".to_owned(),
+            count: 14,
+            since: self.at(Chicago, -40),
+            error: self.own("https://crm.northwind.example/deskd cannot take it now: 503 Service Unavailable"),
+        };
+        vec![Box::new(undelivered.clone()), Box::new(UndeliveredFacts { count: 1, ..undelivered })]
     }
 
     fn faults(&self) -> Vec<Box<dyn Notice>> {

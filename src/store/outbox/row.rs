@@ -1,5 +1,6 @@
 //! A row of the outbox: what is written, what a sender has in hand, what came of it, what the command line shows.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
@@ -7,6 +8,9 @@ use serde::{Serialize, Serializer};
 
 use crate::mail::build::{self, BuildError, Outgoing};
 use crate::words::{OutboxId, TicketNumber};
+
+/// The channel of mail; every other one leaves by a sender of its own.
+pub const MAIL: &str = "mail";
 
 /// How often a mail that must arrive is tried again after an uncertain attempt; then a human decides.
 pub const UNCERTAIN_RETRIES: i64 = 2;
@@ -38,9 +42,11 @@ pub enum State {
     Dropped,
 }
 
-/// A mail to put into the outbox, in the transaction of the change that it tells of.
+/// A mail (or what leaves by another channel) to put into the outbox, in the transaction of the change that it tells of.
 #[derive(Debug, Clone)]
 pub struct NewMail {
+    /// `MAIL`, or the name of the channel by which it leaves: `webhook/crm`.
+    pub channel: Cow<'static, str>,
     /// A second row with the same key is not written: `ack/1042`, `statement/acme/2026-10`.
     pub dedupe_key: String,
     pub class: Class,
@@ -52,7 +58,7 @@ pub struct NewMail {
     /// `None`: the null sender `<>`.
     pub envelope_from: Option<String>,
     pub recipient: String,
-    /// Without angle brackets; the same in `content`.
+    /// Without angle brackets; the same in `content`. Of a delivery to a webhook its id.
     pub message_id: String,
     pub subject: String,
     /// The final bytes, or what becomes of them in the transaction that stores the row.
@@ -127,6 +133,7 @@ pub struct Claimed {
 #[derive(Debug, Clone, PartialEq, sqlx::FromRow, Serialize)]
 pub struct Row {
     pub id: OutboxId,
+    pub channel: String,
     pub dedupe_key: String,
     pub class: Class,
     pub state: State,

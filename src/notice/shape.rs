@@ -1,10 +1,12 @@
-//! A ticket as scripts get it: names and meaning of these fields are promised in docs/cli.md.
+//! A ticket and its events as programs get them, by the command line and by webhook: names and meaning of these fields are promised in
+//! docs/cli.md.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::desk::event::{Event, Recorded};
 use crate::store::tickets::Row;
-use crate::words::{Category, ClientKey, Login, Priority, Status, TicketNumber};
+use crate::words::{Actor, Category, ClientKey, Login, Priority, Status, TicketNumber};
 
 #[derive(Debug, Serialize)]
 pub struct TicketJson<'a> {
@@ -59,11 +61,20 @@ impl<'a> TicketJson<'a> {
     }
 }
 
-/// `Jane Roe <jane@acme.example>`, or what there is of it.
-pub fn person(name: &str, address: &str) -> String {
-    match (name, address) {
-        ("", address) => address.to_owned(),
-        (name, "") => name.to_owned(),
-        (name, address) => format!("{name} <{address}>"),
+#[derive(Serialize)]
+pub struct EventJson<'a> {
+    pub seq: i64,
+    pub at: DateTime<Utc>,
+    pub recorded_at: DateTime<Utc>,
+    pub actor: &'a Actor,
+    pub cause: &'a str,
+    #[serde(flatten)]
+    pub event: &'a Event,
+}
+
+impl<'a> EventJson<'a> {
+    pub fn of(recorded: &'a Recorded) -> EventJson<'a> {
+        let Recorded { seq, at, recorded_at, actor, cause, event } = recorded;
+        EventJson { seq: *seq, at: *at, recorded_at: *recorded_at, actor, cause, event }
     }
 }

@@ -1,0 +1,27 @@
+//! The programs that deskd hears of and tells: what they post and mail, and where they are told.
+
+use super::alert_mail::alert_mail;
+use super::load::Parts;
+use super::secret::Surroundings;
+use super::section::Section;
+use super::{hook, value, webhook};
+
+pub(super) fn programs<'a>(root: &Section<'a>, around: &Surroundings, parts: &mut Parts<'a>) {
+    for section in root.tables("hook") {
+        parts.source_names.extend(section.parse("name", value::name));
+        let (hook, client) = hook::hook(&section, around);
+        parts.hooks.extend(hook);
+        parts.hook_clients.extend(client);
+    }
+    for section in root.tables("alert_mail") {
+        // Alerts of two systems must not be taken for each other's.
+        parts.source_names.extend(section.parse("name", value::name));
+        let (found, client) = alert_mail(&section);
+        parts.alert_mails.extend(found);
+        parts.hook_clients.extend(client);
+    }
+    for section in root.tables("webhook") {
+        parts.webhook_names.extend(section.parse("name", value::name));
+        parts.webhooks.extend(webhook::webhook(&section, around));
+    }
+}
