@@ -29,6 +29,7 @@ mod hooks;
 mod imap_lies;
 mod imap_mailbox;
 mod kill;
+mod kill_hooks;
 mod layering;
 mod lease;
 mod lifecycle;

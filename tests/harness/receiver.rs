@@ -70,6 +70,12 @@ impl Receiver {
         *self.inner.answers.lock().unwrap() = statuses.to_vec();
     }
 
+    /// Whether anything that was posted since the last look says this.
+    pub fn heard(&self, words: &str) -> bool {
+        let says = |delivery: &Delivery| String::from_utf8_lossy(&delivery.body).contains(words);
+        self.inner.taken.lock().unwrap().iter().any(says)
+    }
+
     /// What was posted since the last look.
     pub fn told(&self) -> Vec<Delivery> {
         std::mem::take(&mut *self.inner.taken.lock().unwrap())
