@@ -195,7 +195,15 @@ async fn connections_that_wait_keep_no_newcomer_out() {
     }
     let answer = tokio::time::timeout(Duration::from_secs(30), get(server.address, "/livez")).await;
     assert_eq!(answer.expect("the newcomer is let in").0, 200);
-    drop(waiting);
+    // There are never more than 512: those that waited longest have gone, and nobody else.
+    let mut byte = [0; 1];
+    for gone in &mut waiting[..600 - 512] {
+        let ended = tokio::time::timeout(Duration::from_secs(30), gone.read(&mut byte)).await;
+        assert!(matches!(ended.expect("it was sent away"), Ok(0) | Err(_)));
+    }
+    for kept in &mut waiting[600 - 511..] {
+        assert!(kept.read(&mut byte).now_or_never().is_none(), "it may wait on");
+    }
 }
 
 /// Status of a delivery to the hook `shop`.
