@@ -1,6 +1,7 @@
 //! The daemon: wires config, store, sources, worker, schedule, outbox and web together, and stops them in order.
 
 mod desk;
+mod doors;
 mod watch;
 mod wire;
 
@@ -16,13 +17,12 @@ use crate::clock::Clock;
 use crate::config::{self, Config, Dns};
 use crate::intake::{self, Intake, Office};
 use crate::lifecycle::{Heartbeats, Instance};
-use crate::mail::Mailbox;
 use crate::mail::authentic::Verifier;
 use crate::notice::Texts;
 use crate::store::{Db, StoreError, people};
-use crate::web::hooks::{Hook, Hooks};
-use crate::web::portal::{self, Portal};
 use crate::{lifecycle, web};
+
+use doors::Doors;
 
 pub use desk::{Desk, shorten_log};
 
@@ -41,8 +41,7 @@ pub struct Daemon {
     pub db: Db,
     office: channel::Sender<Arc<Office>>,
     config: channel::Sender<Arc<Config>>,
-    hooks: channel::Sender<Arc<Vec<Hook>>>,
-    portal: channel::Sender<Option<Arc<Portal>>>,
+    doors: Doors,
     heartbeats: Heartbeats,
     stop: CancellationToken,
     tasks: JoinSet<()>,
@@ -64,8 +63,7 @@ impl Daemon {
                 "[security] tech_mail = \"token\": a tech's mail is believed without DKIM; anybody who learns a reply address can write as that tech"
             );
         }
-        let hooks = channel::Sender::new(Arc::new(doors(&config)));
-        let form_there = channel::Sender::new(form(&config, &office.borrow().texts));
+        let doors = Doors::new(&config, &office.borrow().texts);
         let config = channel::Sender::new(Arc::new(config));
         let heartbeats = Heartbeats::default();
         let stop = CancellationToken::new();
@@ -91,15 +89,8 @@ impl Daemon {
             // What is posted is kept whoever has the desk: its worker finds it.
             let (intake, keeps) = Intake::new(512);
             tasks.spawn(intake::commit(db.clone(), keeps, clock.clone(), kept, stop.clone()));
-            let form = portal::Door {
-                portal: form_there.subscribe(),
-                intake: intake.clone(),
-                clock: clock.clone(),
-                rate: Arc::default(),
-                turns: portal::Turns::default(),
-            };
-            let door = Hooks { hooks: hooks.subscribe(), intake, db: db.clone(), clock: clock.clone() };
-            let routes = web::routes(watch::parts(&db, &heartbeats, &state, &clock, (door, form)));
+            let served = doors.served(&intake, &db, &clock);
+            let routes = web::routes(watch::parts(&db, &heartbeats, &state, &clock, served));
             let stop = stop.clone();
             tasks.spawn(async move {
                 if let Err(error) = web::serve(listener, routes, web::PATIENCE, stop).await {
@@ -110,7 +101,7 @@ impl Daemon {
         tasks.spawn(desk.run(stop.clone()));
         tasks.spawn(lifecycle::watchdog(heartbeats.clone(), stop.clone()));
         tasks.spawn(watch::tell_of_rest(heartbeats.progress().clone(), stop.clone()));
-        Ok(Daemon { db, office, config, hooks, portal: form_there, heartbeats, stop, tasks, _instance: instance })
+        Ok(Daemon { db, office, config, doors, heartbeats, stop, tasks, _instance: instance })
     }
 
     /// Takes over a new config, or says why not; the old one stays then.
@@ -121,9 +112,8 @@ impl Daemon {
         let texts = texts(&new)?;
         mirror(&self.db, &new).await?;
         let office = Office { firm: Arc::clone(&new.firm), texts: Arc::new(texts) };
-        self.portal.send_replace(form(&new, &office.texts));
+        self.doors.change(&new, &office.texts);
         self.office.send_replace(Arc::new(office));
-        self.hooks.send_replace(Arc::new(doors(&new)));
         self.config.send_replace(Arc::new(new));
         Ok(())
     }
@@ -147,31 +137,6 @@ impl Daemon {
         }
         self.db.close().await;
     }
-}
-
-/// The hooks as the web listener sees them.
-fn doors(config: &Config) -> Vec<Hook> {
-    let hook = |hook: &config::Hook| Hook {
-        name: hook.hook.name.clone(),
-        auth: hook.auth.clone(),
-        mapping: hook.hook.mapping.clone(),
-    };
-    config.hooks.iter().map(hook).collect()
-}
-
-/// The form as the web listener sees it.
-fn form(config: &Config, texts: &Arc<Texts>) -> Option<Arc<Portal>> {
-    let firm = &config.firm;
-    let desk = firm.desks.first().filter(|_| config.web_form)?;
-    let desks = firm.desks.iter().map(|desk| desk.address.to_lowercase());
-    let techs = firm.techs.iter().flat_map(|tech| tech.emails.iter().map(|address| address.to_lowercase()));
-    Some(Arc::new(Portal {
-        firm: firm.name.clone(),
-        desk: Mailbox { name: firm.name.clone(), address: desk.address.clone() },
-        phone: firm.emergency_phone.clone(),
-        texts: Arc::clone(texts),
-        ours: Arc::new(desks.chain(techs).collect()),
-    }))
 }
 
 async fn mirror(db: &Db, config: &Config) -> anyhow::Result<()> {

@@ -283,6 +283,7 @@ async fn answered(firm: &Firm) -> TicketNumber {
         files: Vec::new(),
         verdicts: None,
         reason: None,
+        place: None,
     };
     let asked = message(true, Actor::Contact(jane), "2026-11-02 15:00", "The server is down, nobody can work.");
     messages::insert(&mut tx, asked).await.unwrap();

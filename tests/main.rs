@@ -47,6 +47,7 @@ mod notice;
 mod oauth;
 mod outbox;
 mod pending;
+mod phone;
 mod portal;
 mod quarantine;
 mod reload;

@@ -275,6 +275,7 @@ impl Mapping {
             thread: Some(short(clean(&thread, false))).filter(|thread| !thread.is_empty()),
             resolved: over,
             missing,
+            ..Post::default()
         }
     }
 

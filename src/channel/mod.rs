@@ -4,6 +4,7 @@ pub mod alert_mail;
 pub mod delivery;
 pub mod kind;
 pub mod mapping;
+pub mod phone;
 pub mod sign;
 
 use crate::words::Priority;
@@ -17,6 +18,8 @@ pub enum Form {
     Hook,
     /// The form at `/new`: a mail as its sender would have written it.
     Portal,
+    /// `POST /phone/NAME/…`: a `delivery::Delivery` of a telephone line.
+    Phone,
 }
 
 impl Form {
@@ -25,12 +28,13 @@ impl Form {
             Form::Mail => "mail",
             Form::Hook => "hook",
             Form::Portal => "portal",
+            Form::Phone => "phone",
         }
     }
 
     /// `None` for a form that a later version wrote.
     pub fn named(name: &str) -> Option<Form> {
-        [Form::Mail, Form::Hook, Form::Portal].into_iter().find(|form| form.as_str() == name)
+        [Form::Mail, Form::Hook, Form::Portal, Form::Phone].into_iter().find(|form| form.as_str() == name)
     }
 }
 
@@ -39,7 +43,7 @@ impl Form {
 pub struct Post {
     /// Where it comes from, for people: `hook shop`.
     pub origin: String,
-    /// Mail address of the person who asks, lower case; empty where a machine speaks.
+    /// Mail address (lower case) or telephone number (E.164) of the person who asks; empty where a machine speaks.
     pub sender: String,
     pub sender_name: String,
     pub subject: String,
@@ -49,6 +53,12 @@ pub struct Post {
     pub priority: Option<Priority>,
     /// What has the same thread belongs to the same ticket.
     pub thread: Option<String>,
+    /// Where answers go in this channel: the number of who sent a text message.
+    pub place: Option<String>,
+    /// Words that were said and are read only now: they may show how urgent the call was.
+    pub spoken: bool,
+    /// What a text message asks of the line itself.
+    pub keyword: Option<phone::Keyword>,
     /// It says that the trouble is over.
     pub resolved: bool,
     /// What the mapping asked for and did not find, in words; such a post becomes an unsorted ticket.

@@ -12,6 +12,7 @@ use toml::de::DeTable;
 use super::hook::Hook;
 use super::limits::limits;
 use super::people::{self, ClientEntry, RateEntry, TechEntry};
+use super::phone::Phone;
 use super::problem::{Problem, Problems};
 use super::secret::{Secrets, Surroundings};
 use super::section::{Found, Notes, Place, Section, Source};
@@ -140,6 +141,7 @@ pub(super) struct Parts<'a> {
     pub hooks: Vec<Hook>,
     pub alert_mails: Vec<AlertMail>,
     pub webhooks: Vec<Webhook>,
+    pub phones: Vec<Phone>,
     pub webhook_names: Vec<Found<'a, String>>,
     pub hook_clients: Vec<Found<'a, String>>,
     pub calendars: HashMap<String, Arc<Calendar>>,
@@ -183,12 +185,7 @@ fn build(sources: &[Source], around: &Surroundings, notes: &Notes, mut files: Ve
     let out = outgoing(main, &parts, limits.mail, around);
     let skills: Vec<&str> = parts.techs.iter().flat_map(|entry| &entry.tech.skills).map(String::as_str).collect();
     let rules = triage::rules(&roots, &skills, around, &mut files);
-    if web_listen.is_none()
-        && let Some(section) = roots.iter().flat_map(|root| root.tables("hook")).next()
-    {
-        let right = "add [web] with listen = \"127.0.0.1:8025\"";
-        notes.wrong(&section.place, "nothing listens for what is posted", right);
-    }
+    programs::heard(&roots, web_listen.is_some());
     check::across(notes, main, &parts, head.as_ref().map(|head| head.default_category));
     finish(&roots);
     let firm = Firm {
@@ -196,7 +193,7 @@ fn build(sources: &[Source], around: &Surroundings, notes: &Notes, mut files: Ve
         rules: Arc::new(rules),
         ..firm(head?, &parts, limits, targets, escalations)
     };
-    let Parts { techs, clients, rates, mailboxes, maildirs, hooks, webhooks, .. } = parts;
+    let Parts { techs, clients, rates, mailboxes, maildirs, hooks, webhooks, phones, .. } = parts;
     Some(Config {
         firm: Arc::new(firm),
         store_url,
@@ -207,6 +204,7 @@ fn build(sources: &[Source], around: &Surroundings, notes: &Notes, mut files: Ve
         maildirs: maildirs.into_iter().map(|found| found.value).collect(),
         hooks,
         webhooks,
+        phones,
         out: out?,
         dns: security.dns,
         schedule,
@@ -235,6 +233,7 @@ fn firm(head: Head, parts: &Parts<'_>, limits: Limits, targets: [Targets; 4], es
         desks: desks(parts),
         hooks: parts.hooks.iter().map(|hook| hook.hook.clone()).collect(),
         alert_mails: parts.alert_mails.clone(),
+        phones: parts.phones.iter().map(|phone| phone.phone.clone()).collect(),
         webhooks: parts.webhooks.iter().map(|webhook| webhook.webhook.clone()).collect(),
         techs: parts.techs.iter().map(|entry| entry.tech.clone()).collect(),
         clients: parts.clients.iter().map(|entry| entry.client.clone()).collect(),
@@ -403,6 +402,7 @@ fn parts<'a>(
         hooks: vec![],
         alert_mails: vec![],
         webhooks: vec![],
+        phones: vec![],
         webhook_names: vec![],
         hook_clients: vec![],
         calendars,

@@ -11,6 +11,7 @@ mod limits;
 mod load;
 mod nearest;
 mod people;
+mod phone;
 mod problem;
 mod programs;
 mod public_domains;
@@ -34,6 +35,7 @@ pub use cron_line::{CronLine, Schedule};
 pub use hook::Hook;
 pub use load::{load, load_for, load_with};
 pub use people::{Billing, FeeDue, Rate};
+pub use phone::{Phone, Voice};
 pub use problem::{Problem, Problems};
 pub use secret::Secrets;
 pub use security::Dns;
@@ -54,6 +56,7 @@ pub struct Config {
     pub mailboxes: Vec<Mailbox>,
     pub maildirs: Vec<Maildir>,
     pub hooks: Vec<Hook>,
+    pub phones: Vec<Phone>,
     /// Who is told.
     pub webhooks: Vec<Webhook>,
     pub out: Outgoing,

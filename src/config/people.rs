@@ -200,8 +200,8 @@ fn people<'a>(section: &Section<'a>) -> (Vec<Person>, Vec<Found<'a, String>>) {
     for contact in section.tables("contacts") {
         let name = contact.need("name", "name = \"Jane Roe\"");
         let email = contact.parse("email", value::address);
-        let phone = contact.text("phone").map(|found| found.value.to_owned());
-        if !contact.has("email") && phone.is_none() {
+        let phone = contact.parse("phone", value::phone);
+        if !contact.has("email") && !contact.has("phone") {
             contact.notes.wrong(&contact.place, "is a contact without email and phone", "give one of them");
         }
         contact.finish();
@@ -209,7 +209,7 @@ fn people<'a>(section: &Section<'a>) -> (Vec<Person>, Vec<Found<'a, String>>) {
         people.push(Person {
             name: name.value.to_owned(),
             email: email.as_ref().map(|found| found.value.clone()),
-            phone,
+            phone: phone.as_ref().map(|found| found.value.clone()),
         });
         addresses.extend(email);
     }

@@ -1,10 +1,10 @@
-//! The programs that deskd hears of and tells: what they post and mail, and where they are told.
+//! The programs and telephone lines that deskd hears of and tells: what they post and mail, and where they are told.
 
 use super::alert_mail::alert_mail;
 use super::load::Parts;
 use super::secret::Surroundings;
 use super::section::Section;
-use super::{hook, value, webhook};
+use super::{hook, phone, value, webhook};
 
 pub(super) fn programs<'a>(root: &Section<'a>, around: &Surroundings, parts: &mut Parts<'a>) {
     for section in root.tables("hook") {
@@ -20,8 +20,21 @@ pub(super) fn programs<'a>(root: &Section<'a>, around: &Surroundings, parts: &mu
         parts.alert_mails.extend(found);
         parts.hook_clients.extend(client);
     }
+    for section in root.tables("phone") {
+        parts.source_names.extend(section.parse("name", value::name));
+        parts.phones.extend(phone::phone(&section, around));
+    }
     for section in root.tables("webhook") {
         parts.webhook_names.extend(section.parse("name", value::name));
         parts.webhooks.extend(webhook::webhook(&section, around));
+    }
+}
+
+/// What is posted needs a listener.
+pub(super) fn heard<'a>(roots: &[Section<'a>], listens: bool) {
+    let posted = |root: &Section<'a>| [root.tables("hook"), root.tables("phone")].into_iter().flatten();
+    if let Some(section) = roots.iter().flat_map(posted).next().filter(|_| !listens) {
+        let right = "add [web] with listen = \"127.0.0.1:8025\"";
+        section.notes.wrong(&section.place, "nothing listens for what is posted", right);
     }
 }

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 
 use super::nearest::{nearest, time_zones_like};
-use crate::words::{Category, Minutes, Money, Priority};
+use crate::words::{Category, Minutes, Money, Priority, e164};
 
 /// What is wrong, and what would be right.
 pub type Refusal = (String, String);
@@ -187,6 +187,12 @@ pub fn url(text: &str) -> Result<String, Refusal> {
         return Ok(text.trim_end_matches('/').to_owned());
     }
     refuse(format!("\"{text}\" is no web address that links can start with"), right)
+}
+
+/// A telephone number with its country code, as E.164.
+pub fn phone(text: &str) -> Result<String, Refusal> {
+    let number = e164(text);
+    number.ok_or_else(|| (format!("\"{text}\" is no telephone number"), "write it like \"+13125550100\"".to_owned()))
 }
 
 pub fn zone(text: &str) -> Result<Tz, Refusal> {

@@ -170,7 +170,7 @@ impl Desk {
         };
         tasks.spawn(checks.run());
         tasks.spawn(wire::sender(self, changed.outbox, stop.clone()));
-        tasks.spawn(wire::webhooks(self, stop.clone()));
+        tasks.spawn(wire::other_ways(self, stop.clone()));
         tasks.spawn(wire::sources(self, door, stop.clone()));
         if matches!(self.db, Db::Sqlite { .. }) {
             tasks.spawn(shorten_log(self.db.clone(), stop.clone()));

@@ -19,7 +19,7 @@ use crate::web::Parts;
 use crate::web::health::{Health, Part, Probe};
 use crate::web::hooks::Hooks;
 use crate::web::metrics::{Count, Figures, Metrics};
-use crate::web::portal;
+use crate::web::{phone, portal};
 
 /// Shared between the desk's loops and the web listener.
 #[derive(Clone)]
@@ -162,7 +162,7 @@ pub(super) fn parts(
     heartbeats: &Heartbeats,
     state: &DeskState,
     clock: &Clock,
-    (hooks, portal): (Hooks, portal::Door),
+    (hooks, portal, phones): (Hooks, portal::Door, phone::Lines),
 ) -> Parts {
     let database = {
         let db = db.clone();
@@ -202,6 +202,7 @@ pub(super) fn parts(
         metrics: Metrics { version: env!("CARGO_PKG_VERSION"), count: counted },
         hooks,
         portal,
+        phones,
     }
 }
 

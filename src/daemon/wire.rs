@@ -21,7 +21,7 @@ use crate::lifecycle::Progress;
 use crate::outbox::sender::{self, Rate, Settings};
 use crate::outbox::smtp::{Security, Smtp, Timeouts};
 use crate::outbox::webhook::Endpoint;
-use crate::outbox::{Transport, folder};
+use crate::outbox::{self, Transport, folder};
 use crate::source::imap::{self, ImapSource};
 use crate::source::maildir::{self, MaildirSource};
 use crate::source::{Backoff, Inside, supervise};
@@ -132,13 +132,15 @@ pub(super) fn sender(
     }
 }
 
-/// A loop for each of the firm's programs, so that one which is away holds up nobody else; begun anew after a reload.
-pub(super) fn webhooks(desk: &Desk, stop: CancellationToken) -> impl Future<Output = ()> + Send + 'static {
+/// A loop for each of the firm's programs and telephone lines, so that one which is away holds up nobody else; begun anew after a reload.
+pub(super) fn other_ways(desk: &Desk, stop: CancellationToken) -> impl Future<Output = ()> + Send + 'static {
     let (db, owner, clock) = (desk.db.clone(), desk.owner.clone(), desk.clock.clone());
     let mut config = desk.config.clone();
     let progress = desk.heartbeats.progress().clone();
     let announce = |config: &Config, progress: &Progress| {
-        config.webhooks.iter().for_each(|webhook| progress.announce(webhook.webhook.channel()));
+        let webhooks = config.webhooks.iter().map(|webhook| webhook.webhook.channel());
+        let phones = config.phones.iter().map(|phone| phone.phone.channel());
+        webhooks.chain(phones).for_each(|channel| progress.announce(channel));
     };
     announce(&config.borrow(), &progress);
     async move {
@@ -147,20 +149,21 @@ pub(super) fn webhooks(desk: &Desk, stop: CancellationToken) -> impl Future<Outp
             let this = stop.child_token();
             let mut tasks = JoinSet::new();
             announce(&now, &progress);
-            for webhook in &now.webhooks {
-                match endpoint(webhook) {
-                    Ok(endpoint) => {
+            let webhooks = now.webhooks.iter().map(|webhook| (webhook.webhook.channel(), endpoint(webhook)));
+            let phones = now.phones.iter().map(|phone| (phone.phone.channel(), line(phone)));
+            for (channel, transport) in webhooks.chain(phones) {
+                match transport {
+                    Ok(transport) => {
                         // What gives it work is told by `Progress`.
                         let wake = Arc::new(Notify::new());
                         let health = Arc::new(sender::Health::among(progress.clone()));
-                        let (db, owner, clock, settings) =
-                            (db.clone(), owner.clone(), clock.clone(), Settings::default());
-                        let transport = Transport::Webhook(endpoint);
+                        let (db, owner, clock) = (db.clone(), owner.clone(), clock.clone());
+                        let settings = Settings::default();
                         tasks.spawn(sender::run(db, transport, owner, clock, wake, this.clone(), settings, health));
                     }
                     Err(error) => {
-                        drop(progress.join(webhook.webhook.channel()));
-                        tracing::error!("webhook {} cannot be told anything: {error:#}", webhook.webhook.name);
+                        tracing::error!("nothing can be sent to {channel}: {error:#}");
+                        drop(progress.join(channel));
                     }
                 }
             }
@@ -171,9 +174,17 @@ pub(super) fn webhooks(desk: &Desk, stop: CancellationToken) -> impl Future<Outp
     }
 }
 
-fn endpoint(webhook: &config::Webhook) -> anyhow::Result<Endpoint> {
+fn endpoint(webhook: &config::Webhook) -> anyhow::Result<Transport> {
     let tls = tls::client_config(webhook.ca.as_deref())?;
-    Ok(Endpoint::new(webhook.webhook.channel(), webhook.url.clone(), webhook.secrets.clone(), &tls)?)
+    let endpoint = Endpoint::new(webhook.webhook.channel(), webhook.url.clone(), webhook.secrets.clone(), &tls)?;
+    Ok(Transport::Webhook(endpoint))
+}
+
+fn line(phone: &config::Phone) -> anyhow::Result<Transport> {
+    let tls = tls::client_config(None)?;
+    let account = (phone.account.clone(), phone.token.clone());
+    let number = phone.phone.number.clone();
+    Ok(Transport::Phone(outbox::phone::Line::new(phone.phone.channel(), phone.api.clone(), account, number, &tls)?))
 }
 
 /// A reload, or the end.

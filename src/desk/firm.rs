@@ -41,6 +41,8 @@ pub struct Firm {
     pub desks: Vec<Desk>,
     /// What comes by `POST /hooks/NAME`, and what it means.
     pub hooks: Vec<Hook>,
+    /// Telephone lines, for calls and text messages.
+    pub phones: Vec<Phone>,
     /// Monitoring systems that write mails.
     pub alert_mails: Vec<AlertMail>,
     /// The firm's programs that are told what happens to tickets.
@@ -94,6 +96,22 @@ pub struct Hook {
     pub mapping: Mapping,
     /// The sender that it names counts as verified.
     pub trusts_sender: bool,
+}
+
+/// `[[phone]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Phone {
+    /// Its source name, and a part of its addresses.
+    pub name: String,
+    /// E.164
+    pub number: String,
+}
+
+impl Phone {
+    /// Its channel in the outbox.
+    pub fn channel(&self) -> String {
+        format!("phone/{}", self.name)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]

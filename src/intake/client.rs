@@ -236,6 +236,13 @@ pub(super) fn priority_of(unit: &Unit<'_>, ready: &Ready, client: &ClientKey) ->
     judge(unit.firm(), ready, (ready.words(), "", Some(client))).priority
 }
 
+/// How urgent the rules find these words, and the words by which.
+pub(super) fn urgency(unit: &Unit<'_>, ready: &Ready, client: Option<&ClientKey>) -> (Priority, String) {
+    let verdict = judge(unit.firm(), ready, (ready.words(), &ready.sender(), client));
+    let words = winners(&verdict).into_iter().flat_map(|hit| hit.words).collect::<Vec<_>>().join(", ");
+    (verdict.priority, words)
+}
+
 fn judge(firm: &Firm, ready: &Ready, (body, from, client): (&str, &str, Option<&ClientKey>)) -> Verdict {
     let is_open = |name: &str| firm.calendars.get(name).is_none_or(|calendar| calendar.is_open(ready.row.arrived_at));
     firm.rules.triage(&Request {
@@ -358,6 +365,8 @@ pub(super) async fn open_request(unit: &mut Unit<'_>, ready: &Ready, request: &N
         attachments: sqlx::types::Json(ready.files()),
         verdicts: ready.verdict_json().map(sqlx::types::Json),
         reason: request.doubt.clone(),
+        channel: ready.place().map(|(channel, _)| channel.to_owned()),
+        place: ready.place().map(|(_, place)| place.to_owned()),
     });
     case.arrived = Some(Arc::clone(&ready.mail));
     Ok(case)

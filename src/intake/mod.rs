@@ -31,6 +31,7 @@ mod storm;
 mod tech;
 mod tech_new;
 mod tell;
+mod texting;
 mod thread;
 mod trial;
 mod trust;

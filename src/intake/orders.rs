@@ -282,6 +282,7 @@ async fn keep(
         files: orders.ready.files(),
         verdicts: orders.ready.verdict_json(),
         reason: None,
+        place: None,
     };
     messages::insert(unit.tx, new).await
 }

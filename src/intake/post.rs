@@ -10,10 +10,11 @@ use super::read::Ready;
 use super::storm;
 use super::thread::Thread;
 use crate::channel::Post;
+use crate::channel::phone::Keyword;
 use crate::store::inbound::Fate;
 use crate::store::tickets::{self, Row};
-use crate::store::{StoreError, conversations, maintenance};
-use crate::words::{Actor, ClientKey, MessageRow, Status, TicketNumber};
+use crate::store::{StoreError, conversations, maintenance, people};
+use crate::words::{Actor, ClientKey, MessageRow, Priority, Status, TicketNumber};
 
 pub(super) async fn take(unit: &mut Unit<'_>, ready: &Ready, post: &Post) -> Result<Decided, ActError> {
     let sender = ready.sender();
@@ -21,6 +22,9 @@ pub(super) async fn take(unit: &mut Unit<'_>, ready: &Ready, post: &Post) -> Res
         return Ok(Decided::because(Fate::Refused, "the sender was muted with #spam"));
     }
     let source = &ready.row.source;
+    if let Some(keyword) = post.keyword {
+        return asked_of_the_line(unit, ready, keyword).await;
+    }
     // What waits for the end of a maintenance and is over by then was none.
     if post.resolved && quiet::over(unit, ready, post).await? {
         return Ok(Decided::because(Fate::Automatic, "it was over before the maintenance ended"));
@@ -44,7 +48,12 @@ pub(super) async fn take(unit: &mut Unit<'_>, ready: &Ready, post: &Post) -> Res
         }
         conversations::touch(unit.tx, source, &there.place, ready.row.arrived_at).await?;
         let case = Case::load(unit, there.row.number).await?;
-        return client::join(unit, ready, &Thread::default(), case, (who, approval::Ordinary::default())).await;
+        let heard = (post.spoken && there.row.first_touch_at.is_none()).then_some(there.row.priority);
+        let decided = client::join(unit, ready, &Thread::default(), case, (who, approval::Ordinary::default())).await?;
+        if let Some(before) = heard {
+            raise(unit, ready, &decided, before).await?;
+        }
+        return Ok(decided);
     }
     if post.resolved {
         return Ok(Decided::because(
@@ -60,6 +69,40 @@ pub(super) async fn take(unit: &mut Unit<'_>, ready: &Ready, post: &Post) -> Res
         conversations::open(unit.tx, source, place, number, ready.row.arrived_at).await?;
     }
     Ok(decided)
+}
+
+/// STOP, START and HELP are between a person and the line; they make no ticket.
+async fn asked_of_the_line(unit: &mut Unit<'_>, ready: &Ready, keyword: Keyword) -> Result<Decided, ActError> {
+    let number = ready.sender();
+    // A stranger's wish counts too, so that he is somebody.
+    if keyword != Keyword::Help && !number.is_empty() {
+        client::contact_for(unit, &number, "").await?;
+    }
+    let why = match keyword {
+        Keyword::Stop => {
+            people::stop_texts(unit.tx, &number, Some(ready.row.arrived_at)).await?;
+            "no more text messages go to this number"
+        }
+        Keyword::Start => {
+            people::stop_texts(unit.tx, &number, None).await?;
+            "text messages may go to this number again"
+        }
+        Keyword::Help => "asked for help, which the line has answered",
+    };
+    Ok(Decided::because(Fate::Automatic, why))
+}
+
+/// What was said shows only once it is written down how urgent a call was: a ticket that nobody has touched yet goes up.
+async fn raise(unit: &mut Unit<'_>, ready: &Ready, decided: &Decided, before: Priority) -> Result<(), ActError> {
+    let (Fate::Reply, Some(number)) = (decided.fate, decided.ticket) else { return Ok(()) };
+    let Some(row) = tickets::row(unit.tx, number).await? else { return Ok(()) };
+    let (to, words) = client::urgency(unit, ready, row.client.as_ref());
+    if to >= before {
+        return Ok(());
+    }
+    let why = format!("what the caller said: {words}");
+    let deed = Deed::by_desk(ready.row.arrived_at, ready.cause());
+    super::act(unit, &deed, number, Action::Prioritise { to, why: Some(why) }).await.map(drop)
 }
 
 /// A place that was spoken in before, and its ticket.

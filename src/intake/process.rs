@@ -232,6 +232,7 @@ pub(super) async fn store_text(
         files: ready.files(),
         verdicts: ready.verdict_json(),
         reason,
+        place: ready.place(),
     };
     messages::insert(unit.tx, new).await
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::channel::delivery::Delivery;
-use crate::channel::{Form, Post};
+use crate::channel::{Form, Post, phone};
 use crate::desk::firm::Firm;
 use crate::desk::rules::Verdict;
 use crate::mail::automatic::{self, Kind, Sign};
@@ -47,7 +47,7 @@ pub fn read(mut row: Unprocessed, firm: &Firm) -> Result<Ready, Unreadable> {
     drop(compressed);
     match Form::named(&row.form) {
         Some(Form::Mail | Form::Portal) => Ok(read_mail(row, raw)),
-        Some(Form::Hook) => Ok(read_hook(row, &raw, firm)),
+        Some(form @ (Form::Hook | Form::Phone)) => Ok(read_post(row, form, &raw, firm)),
         None => {
             let other = format!("form \"{}\" is of a later version of deskd", row.form);
             Err(Unreadable(std::io::Error::other(other)))
@@ -56,11 +56,12 @@ pub fn read(mut row: Unprocessed, firm: &Firm) -> Result<Ready, Unreadable> {
 }
 
 /// A delivery as if it were a mail of its sender's; what a mail does not say stands in `post`.
-fn read_hook(row: Unprocessed, raw: &[u8], firm: &Firm) -> Ready {
+fn read_post(row: Unprocessed, form: Form, raw: &[u8], firm: &Firm) -> Ready {
     // A hook that has left the config is read by the usual names.
     let mapping = firm.hook(&row.source).map(|hook| hook.mapping.clone()).unwrap_or_default();
     let delivery = Delivery::from_bytes(raw);
     let (post, unusable) = match delivery.as_ref().map_err(Clone::clone).and_then(Delivery::data) {
+        Ok(data) if form == Form::Phone => (phone::post(&row.source, &data), None),
         Ok(data) => (nobody_of_ours(mapping.post(&row.source, &data), firm), None),
         Err(error) => {
             let text =
@@ -82,7 +83,7 @@ fn read_hook(row: Unprocessed, raw: &[u8], firm: &Firm) -> Ready {
         ..Mail::default()
     };
     let kind = if post.sender.is_empty() { Kind::Generated } else { Kind::Human };
-    let why = format!("posted to hook {}", row.source);
+    let why = format!("posted to {form} {}", row.source, form = if form == Form::Phone { "line" } else { "hook" });
     let sign = Sign {
         kind,
         may_answer: kind == Kind::Human,
@@ -186,6 +187,12 @@ impl Ready {
             size: file.bytes.len() as u64,
         };
         self.mail.attachments.iter().filter(|file| !file.decoration).map(note).collect()
+    }
+
+    /// The channel and the place there where an answer goes; `None` for what is answered by mail.
+    pub fn place(&self) -> Option<(&str, &str)> {
+        let place = self.post.as_ref()?.place.as_deref()?;
+        Some((&self.row.source, place))
     }
 
     pub fn verdict_json(&self) -> Option<serde_json::Value> {

@@ -37,6 +37,8 @@ pub struct Rendered {
     pub text: String,
     /// A whole HTML document; every fact in it is escaped.
     pub html: String,
+    /// The same as a text message, where it may be one: short, and without a footer.
+    pub short: Option<String>,
 }
 
 /// What all texts have in common: the name of the template, and the facts put into words.

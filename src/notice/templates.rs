@@ -4,7 +4,7 @@
 pub(super) const WORDS: &str = include_str!("../../config/texts/en.toml");
 
 /// Name and source of each template; the first ones are parts that the others share.
-pub(super) static BUILT_IN: [(&str, &str); 89] = [
+pub(super) static BUILT_IN: [(&str, &str); 94] = [
     ("base.html", include_str!("../../config/templates/en/base.html")),
     ("base_client.html", include_str!("../../config/templates/en/base_client.html")),
     ("base_tech.html", include_str!("../../config/templates/en/base_tech.html")),
@@ -19,21 +19,26 @@ pub(super) static BUILT_IN: [(&str, &str); 89] = [
     ("acknowledgement.subject", include_str!("../../config/templates/en/acknowledgement.subject")),
     ("acknowledgement.txt", include_str!("../../config/templates/en/acknowledgement.txt")),
     ("acknowledgement.html", include_str!("../../config/templates/en/acknowledgement.html")),
+    ("acknowledgement.sms", include_str!("../../config/templates/en/acknowledgement.sms")),
     ("relay.subject", include_str!("../../config/templates/en/relay.subject")),
     ("relay.txt", include_str!("../../config/templates/en/relay.txt")),
     ("relay.html", include_str!("../../config/templates/en/relay.html")),
+    ("relay.sms", include_str!("../../config/templates/en/relay.sms")),
     ("resolution.subject", include_str!("../../config/templates/en/resolution.subject")),
     ("resolution.txt", include_str!("../../config/templates/en/resolution.txt")),
     ("resolution.html", include_str!("../../config/templates/en/resolution.html")),
+    ("resolution.sms", include_str!("../../config/templates/en/resolution.sms")),
     ("waiting_reminder.subject", include_str!("../../config/templates/en/waiting_reminder.subject")),
     ("waiting_reminder.txt", include_str!("../../config/templates/en/waiting_reminder.txt")),
     ("waiting_reminder.html", include_str!("../../config/templates/en/waiting_reminder.html")),
+    ("waiting_reminder.sms", include_str!("../../config/templates/en/waiting_reminder.sms")),
     ("approval.subject", include_str!("../../config/templates/en/approval.subject")),
     ("approval.txt", include_str!("../../config/templates/en/approval.txt")),
     ("approval.html", include_str!("../../config/templates/en/approval.html")),
     ("closed_notice.subject", include_str!("../../config/templates/en/closed_notice.subject")),
     ("closed_notice.txt", include_str!("../../config/templates/en/closed_notice.txt")),
     ("closed_notice.html", include_str!("../../config/templates/en/closed_notice.html")),
+    ("closed_notice.sms", include_str!("../../config/templates/en/closed_notice.sms")),
     ("assignment.subject", include_str!("../../config/templates/en/assignment.subject")),
     ("assignment.txt", include_str!("../../config/templates/en/assignment.txt")),
     ("assignment.html", include_str!("../../config/templates/en/assignment.html")),

@@ -14,7 +14,7 @@ use super::templates::{BUILT_IN, WORDS};
 use super::{Notice, Rendered, samples};
 
 const ENGLISH: &str = "en";
-const KINDS: [&str; 3] = ["subject", "txt", "html"];
+const KINDS: [&str; 4] = ["subject", "txt", "html", "sms"];
 
 /// Templates and words of every language. Cloning is cheap.
 #[derive(Debug, Clone)]
@@ -49,7 +49,7 @@ struct Override {
 }
 
 impl Texts {
-    /// `folder` may hold `templates/LANG/NAME.{subject,txt,html}` and `texts/LANG.toml`, any part of them. Each override is
+    /// `folder` may hold `templates/LANG/NAME.{subject,txt,html,sms}` and `texts/LANG.toml`, any part of them. Each override is
     /// compiled and rendered once with sample facts; all problems are reported together. `marker` is `mail::reply::MARKER`,
     /// below which nothing of a reply counts.
     pub fn load(folder: Option<&Path>, marker: &str) -> Result<Texts, Vec<TextProblem>> {
@@ -134,7 +134,7 @@ impl Texts {
 fn bare(view: &Value) -> Rendered {
     let subject = view.get_attr("subject").ok().and_then(|subject| subject.as_str().map(one_line)).unwrap_or_default();
     let html = paragraphs(&Value::from(&subject)).to_string();
-    Rendered { text: format!("{subject}\n"), html, subject }
+    Rendered { text: format!("{subject}\n"), html, short: None, subject }
 }
 
 impl Language {
@@ -198,7 +198,12 @@ impl Language {
 
     fn render(&self, name: &str, view: &Value) -> Result<Rendered, minijinja::Error> {
         let part = |kind: &str| self.templates.get_template(&format!("{name}.{kind}"))?.render(view);
-        Ok(Rendered { subject: one_line(&part("subject")?), text: tidy(&part("txt")?), html: part("html")? })
+        // Only what goes to clients has one.
+        let short = match self.templates.get_template(&format!("{name}.sms")) {
+            Ok(template) => Some(tidy(&template.render(view)?).trim_end().to_owned()),
+            Err(_) => None,
+        };
+        Ok(Rendered { subject: one_line(&part("subject")?), text: tidy(&part("txt")?), html: part("html")?, short })
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is decided but not yet sent: claims rows, sends them, records what came of it, backs off.
 
 pub mod folder;
+pub mod phone;
 pub mod sender;
 pub mod smtp;
 mod stream;
@@ -30,6 +31,7 @@ pub enum Transport {
     Smtp(smtp::Smtp),
     Folder(folder::Folder),
     Webhook(webhook::Endpoint),
+    Phone(phone::Line),
 }
 
 impl Transport {
@@ -38,6 +40,7 @@ impl Transport {
         match self {
             Transport::Smtp(_) | Transport::Folder(_) => MAIL.to_owned(),
             Transport::Webhook(endpoint) => endpoint.channel.clone(),
+            Transport::Phone(line) => line.channel.clone(),
         }
     }
 }

@@ -14,11 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::smtp::Session;
 use super::webhook::Endpoint;
-use super::{Class, SendError, Transport, UNCERTAIN_RETRIES};
+use super::{Class, SendError, Transport, UNCERTAIN_RETRIES, phone};
 use crate::clock::Clock;
 use crate::lifecycle::{Progress, Turn};
 use crate::store::outbox::{self as rows, Claimed, MAIL, NEVER, Outcome};
-use crate::store::{Db, StoreError};
+use crate::store::{Db, StoreError, people};
 
 /// What the loop of mail is called among the others of the desk.
 pub const TURN: &str = "outbox";
@@ -196,6 +196,7 @@ enum Line<'a> {
     Smtp(Box<Session<'a>>),
     Folder(&'a super::folder::Folder),
     Webhook(&'a Endpoint),
+    Phone(&'a phone::Line),
 }
 
 impl Sender {
@@ -256,6 +257,7 @@ impl Sender {
             Transport::Smtp(smtp) => smtp.open().await.map(|session| Line::Smtp(Box::new(session))),
             Transport::Folder(folder) => Ok(Line::Folder(folder)),
             Transport::Webhook(endpoint) => Ok(Line::Webhook(endpoint)),
+            Transport::Phone(line) => Ok(Line::Phone(line)),
         };
         let mut line = match opened {
             Ok(line) => line,
@@ -265,7 +267,7 @@ impl Sender {
             }
         };
         // Whether a program can be reached shows with the first delivery.
-        let mut shows_later = matches!(line, Line::Webhook(_));
+        let mut shows_later = matches!(line, Line::Webhook(_) | Line::Phone(_));
         if !shows_later {
             self.reached().await;
         }
@@ -340,6 +342,15 @@ impl Sender {
             Line::Folder(folder) => folder.put(&row.kind, &row.recipient, &row.message_id, bytes).await,
             // Its id lets the program leave out a second copy: what nobody answered is simply posted again.
             Line::Webhook(endpoint) => endpoint.post(&row.message_id, bytes, self.clock.now()).await,
+            Line::Phone(line) => {
+                if self.has_stopped(&row.recipient).await.map_err(at_home)? {
+                    let reply = "no more text messages are wanted there (STOP)".to_owned();
+                    return Err(SendError::Never { recipient: row.recipient.clone(), reply });
+                }
+                self.mark_data(row).await.map_err(at_home)?;
+                in_data.store(true, Ordering::Relaxed);
+                line.send(&row.recipient, &bytes).await
+            }
             Line::Smtp(session) => {
                 session.offer(row.envelope_from.as_deref(), &row.recipient, &bytes).await?;
                 if let Err(error) = self.mark_data(row).await {
@@ -357,6 +368,11 @@ impl Sender {
         let bytes = rows::bytes(&mut tx, row.id).await?;
         tx.rollback().await?;
         Ok(bytes)
+    }
+
+    async fn has_stopped(&self, number: &str) -> Result<bool, StoreError> {
+        let mut tx = self.db.read().await?;
+        people::has_stopped(&mut tx, number).await
     }
 
     async fn mark_data(&self, row: &Claimed) -> Result<(), StoreError> {

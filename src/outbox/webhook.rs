@@ -98,7 +98,7 @@ async fn refusal(status: StatusCode, mut answer: reqwest::Response) -> String {
 }
 
 /// The innermost reason: the outer ones only say that a request was made.
-fn why(error: &reqwest::Error) -> String {
+pub(super) fn why(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return format!("no answer within {} s", TIMEOUT.as_secs());
     }

@@ -36,6 +36,8 @@ pub struct NewMessage<'a> {
     pub verdicts: Option<serde_json::Value>,
     /// Why it is internal although somebody may have meant it otherwise.
     pub reason: Option<&'a str>,
+    /// Where it was said, and where an answer goes: the channel's name and the place there; `None` for mail.
+    pub place: Option<(&'a str, &'a str)>,
 }
 
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -54,6 +56,9 @@ pub struct Message {
     pub attachments: Json<Vec<FileNote>>,
     pub verdicts: Option<Json<serde_json::Value>>,
     pub reason: Option<String>,
+    /// The channel's name and the place there; `None` for mail.
+    pub channel: Option<String>,
+    pub place: Option<String>,
 }
 
 impl Message {
@@ -80,6 +85,8 @@ pub async fn insert(tx: &mut Tx, new: NewMessage<'_>) -> Result<MessageRow, Stor
         attachments: Json(new.files),
         verdicts: new.verdicts.map(Json),
         reason: new.reason.map(str::to_owned),
+        channel: new.place.map(|(channel, _)| channel.to_owned()),
+        place: new.place.map(|(_, place)| place.to_owned()),
     });
     Ok(id)
 }
@@ -89,7 +96,7 @@ pub(super) async fn insert_all(conn: &mut Conn, rows: &[Message]) -> Result<(), 
         on!(conn, |conn| {
             let mut sql = QueryBuilder::new(
                 "INSERT INTO message (id, ticket, inbound, visibility, actor, sender_name, sender_address, subject,
-                    message_id, at, text, attachments, verdicts, reason) ",
+                    message_id, at, text, attachments, verdicts, reason, channel, place) ",
             );
             sql.push_values(piece, |mut row, message| {
                 row.push_bind(message.id)
@@ -105,7 +112,9 @@ pub(super) async fn insert_all(conn: &mut Conn, rows: &[Message]) -> Result<(), 
                     .push_bind(&message.text)
                     .push_bind(&message.attachments)
                     .push_bind(&message.verdicts)
-                    .push_bind(&message.reason);
+                    .push_bind(&message.reason)
+                    .push_bind(&message.channel)
+                    .push_bind(&message.place);
             });
             sql.build().execute(conn).await.map(drop)
         })
@@ -118,7 +127,7 @@ pub(super) async fn insert_all(conn: &mut Conn, rows: &[Message]) -> Result<(), 
 pub async fn of_ticket(tx: &mut Tx, ticket: TicketNumber) -> Result<Vec<Message>, StoreError> {
     on!(tx, |conn| sqlx::query_as(
         "SELECT id, ticket, inbound, visibility, actor, sender_name, sender_address, subject, message_id, at, text,
-                attachments, verdicts, reason
+                attachments, verdicts, reason, channel, place
          FROM message WHERE ticket = $1 ORDER BY id"
     )
     .bind(ticket)
@@ -130,13 +139,27 @@ pub async fn of_ticket(tx: &mut Tx, ticket: TicketNumber) -> Result<Vec<Message>
 pub async fn one(tx: &mut Tx, id: MessageRow) -> Result<Option<Message>, StoreError> {
     on!(tx, |conn| sqlx::query_as(
         "SELECT id, ticket, inbound, visibility, actor, sender_name, sender_address, subject, message_id, at, text,
-                attachments, verdicts, reason
+                attachments, verdicts, reason, channel, place
          FROM message WHERE id = $1"
     )
     .bind(id)
     .fetch_optional(conn)
     .await)
     .during("read a message")
+}
+
+/// Where somebody of the client's last spoke: the channel's name and the place there; `None` where it was by mail.
+pub async fn last_place(tx: &mut Tx, ticket: TicketNumber) -> Result<Option<(String, String)>, StoreError> {
+    let found: Option<(Option<String>, Option<String>)> = on!(tx, |conn| sqlx::query_as(
+        "SELECT channel, place FROM message
+         WHERE ticket = $1 AND visibility = 'public' AND inbound IS NOT NULL AND actor LIKE 'contact:%'
+         ORDER BY id DESC LIMIT 1"
+    )
+    .bind(ticket)
+    .fetch_optional(conn)
+    .await)
+    .during("look where the client last spoke")?;
+    Ok(found.and_then(|(channel, place)| Some((channel?, place?))))
 }
 
 /// Says anew why a message is internal: what it waited for has been decided.

@@ -271,19 +271,18 @@ pub async fn next_due(tx: &mut Tx, channel: &str) -> Result<Option<DateTime<Utc>
     .during("look for the next mail")
 }
 
-/// Mail of which a manager must still be told: refused for good, or uncertain without a further try though it must arrive.
+/// What a manager must still be told, of all but webhooks: refused for good, or uncertain without a further try though it must arrive.
 pub async fn to_be_told(tx: &mut Tx, limit: i64) -> Result<Vec<Row>, StoreError> {
     on!(tx, |conn| sqlx::query_as(
         "SELECT id, channel, dedupe_key, class, state, kind, automatic, ticket, envelope_from, recipient, message_id, subject,
              created_at, next_at, attempts, uncertain_attempts, claimed_by, last_error, sent_at, notified
          FROM outbox
-         WHERE notified = FALSE AND state IN ('failed', 'uncertain') AND channel = $3
+         WHERE notified = FALSE AND state IN ('failed', 'uncertain') AND channel NOT LIKE 'webhook/%'
            AND (state = 'failed' OR (class = 'must_arrive' AND next_at >= $1))
          ORDER BY id LIMIT $2"
     )
     .bind(NEVER)
     .bind(limit)
-    .bind(MAIL)
     .fetch_all(conn)
     .await)
     .during("list failed mails")
@@ -301,18 +300,17 @@ pub async fn mark_told(tx: &mut Tx, id: OutboxId) -> Result<(), StoreError> {
     if hit == 1 { Ok(()) } else { Err(missing(id)) }
 }
 
-/// `deskd outbox list`: mail that has not left yet and what needs a human; with `all` the latest of every state.
+/// `deskd outbox list`: what people are written, by mail or text message: what has not left yet and what needs a human; with `all` the latest of every state.
 pub async fn list(tx: &mut Tx, all: bool, limit: i64) -> Result<Vec<Row>, StoreError> {
     on!(tx, |conn| sqlx::query_as(
         "SELECT id, channel, dedupe_key, class, state, kind, automatic, ticket, envelope_from, recipient, message_id, subject,
              created_at, next_at, attempts, uncertain_attempts, claimed_by, last_error, sent_at, notified
          FROM outbox
-         WHERE channel = $3 AND ($1 OR state IN ('queued', 'sending', 'data', 'uncertain', 'failed'))
+         WHERE channel NOT LIKE 'webhook/%' AND ($1 OR state IN ('queued', 'sending', 'data', 'uncertain', 'failed'))
          ORDER BY id DESC LIMIT $2"
     )
     .bind(all)
     .bind(limit)
-    .bind(MAIL)
     .fetch_all(conn)
     .await)
     .during("list the outbox")

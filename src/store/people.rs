@@ -1,12 +1,14 @@
 //! Clients, contacts, their addresses, and the techs: mirrored from the config so that foreign keys and reports work.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use sqlx::QueryBuilder;
 
 use super::pending::{any_of, lists};
 use super::{During, StoreError, Tx, on};
 use crate::desk::firm::Firm;
-use crate::words::{ClientKey, ContactId};
+use crate::words::{ClientKey, ContactId, is_phone};
 
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Contact {
@@ -22,6 +24,8 @@ pub struct Contact {
 /// Writes the config's techs, clients, contacts and retainers; what has left the config becomes inactive, never deleted.
 pub async fn mirror(tx: &mut Tx, firm: &Firm) -> Result<(), StoreError> {
     deactivate(tx).await?;
+    // A number that several share is the first one's.
+    let mut numbers = HashSet::new();
     for tech in &firm.techs {
         on!(tx, |conn| sqlx::query(
             "INSERT INTO tech (login, name, email, active) VALUES ($1, $2, $3, $4)
@@ -50,8 +54,9 @@ pub async fn mirror(tx: &mut Tx, firm: &Firm) -> Result<(), StoreError> {
         .during("mirror a client")?;
         mirror_retainers(tx, client).await?;
         for person in &client.contacts {
-            let Some(email) = person.email.as_deref() else { continue };
-            mirror_contact(tx, &client.key, &person.name, &email.to_lowercase()).await?;
+            let number = person.phone.clone().filter(|number| numbers.insert(number.clone()));
+            let addresses = person.email.as_deref().map(str::to_lowercase).into_iter().chain(number);
+            mirror_contact(tx, &client.key, &person.name, &addresses.collect::<Vec<_>>()).await?;
         }
     }
     Ok(())
@@ -96,31 +101,62 @@ async fn mirror_retainers(tx: &mut Tx, client: &crate::desk::firm::Client) -> Re
     Ok(())
 }
 
-async fn mirror_contact(tx: &mut Tx, client: &ClientKey, name: &str, email: &str) -> Result<(), StoreError> {
-    match by_address(tx, email).await? {
-        Some(known) => on!(tx, |conn| sqlx::query(
-            "UPDATE contact SET client = $2, name = $3, configured = $4, active = $4 WHERE id = $1"
-        )
-        .bind(known.id)
-        .bind(client)
-        .bind(name)
-        .bind(true)
-        .execute(conn)
-        .await
-        .map(drop))
-        .during("mirror a contact"),
-        None => add(tx, Some(client), name, email, true).await.map(drop),
+/// A contact of the config, found by any of its addresses.
+async fn mirror_contact(tx: &mut Tx, client: &ClientKey, name: &str, addresses: &[String]) -> Result<(), StoreError> {
+    let Some(first) = addresses.first() else { return Ok(()) };
+    let known = by_address(tx, first).await?;
+    let id = match known {
+        Some(known) => {
+            on!(tx, |conn| sqlx::query(
+                "UPDATE contact SET client = $2, name = $3, configured = $4, active = $4 WHERE id = $1"
+            )
+            .bind(known.id)
+            .bind(client)
+            .bind(name)
+            .bind(true)
+            .execute(conn)
+            .await
+            .map(drop))
+            .during("mirror a contact")?;
+            known.id
+        }
+        None => add(tx, Some(client), name, first, true).await?,
+    };
+    for address in &addresses[1..] {
+        give_address(tx, id, address).await?;
     }
+    Ok(())
 }
 
-/// The contact with this mail address (lower case), if there is one.
+/// What the config says goes before what the daemon found: a number that called before it was in the config was a contact of its own.
+async fn give_address(tx: &mut Tx, contact: ContactId, address: &str) -> Result<(), StoreError> {
+    on!(tx, |conn| sqlx::query(
+        "INSERT INTO address (kind, value, contact) VALUES ($1, $2, $3)
+         ON CONFLICT (kind, value) DO UPDATE SET contact = EXCLUDED.contact"
+    )
+    .bind(kind_of(address))
+    .bind(address)
+    .bind(contact)
+    .execute(conn)
+    .await
+    .map(drop))
+    .during("mirror an address")
+}
+
+/// Which kind of address this is in the table.
+fn kind_of(address: &str) -> &'static str {
+    if is_phone(address) { "phone" } else { "mail" }
+}
+
+/// The contact with this mail address (lower case) or telephone number (E.164), if there is one.
 pub async fn by_address(tx: &mut Tx, address: &str) -> Result<Option<Contact>, StoreError> {
     on!(tx, |conn| sqlx::query_as(
         "SELECT c.id, c.client, c.name, a.value AS address, a.verified_at
          FROM address a JOIN contact c ON c.id = a.contact
-         WHERE a.kind = 'mail' AND a.value = $1"
+         WHERE a.kind = $2 AND a.value = $1"
     )
     .bind(address)
+    .bind(kind_of(address))
     .fetch_optional(conn)
     .await)
     .during("look for a contact")
@@ -148,8 +184,8 @@ pub async fn by_addresses(tx: &mut Tx, addresses: &[String]) -> Result<Vec<Conta
 pub async fn one(tx: &mut Tx, id: ContactId) -> Result<Option<Contact>, StoreError> {
     on!(tx, |conn| sqlx::query_as(
         "SELECT c.id, c.client, c.name, a.value AS address, a.verified_at
-         FROM contact c JOIN address a ON a.contact = c.id AND a.kind = 'mail'
-         WHERE c.id = $1 ORDER BY a.value LIMIT 1"
+         FROM contact c JOIN address a ON a.contact = c.id
+         WHERE c.id = $1 ORDER BY CASE a.kind WHEN 'mail' THEN 0 ELSE 1 END, a.value LIMIT 1"
     )
     .bind(id)
     .fetch_optional(conn)
@@ -175,14 +211,45 @@ pub async fn add(
     .fetch_one(conn)
     .await)
     .during("add a contact")?;
-    on!(tx, |conn| sqlx::query("INSERT INTO address (kind, value, contact) VALUES ('mail', $1, $2)")
-        .bind(address)
-        .bind(id)
+    add_address(tx, id, address).await?;
+    Ok(id)
+}
+
+/// One more address of a contact; where somebody has it already, it stays theirs.
+async fn add_address(tx: &mut Tx, contact: ContactId, address: &str) -> Result<(), StoreError> {
+    on!(tx, |conn| sqlx::query(
+        "INSERT INTO address (kind, value, contact) VALUES ($1, $2, $3) ON CONFLICT (kind, value) DO NOTHING"
+    )
+    .bind(kind_of(address))
+    .bind(address)
+    .bind(contact)
+    .execute(conn)
+    .await
+    .map(drop))
+    .during("add an address")
+}
+
+/// The number asked for no more text messages, or takes that back.
+pub async fn stop_texts(tx: &mut Tx, number: &str, at: Option<DateTime<Utc>>) -> Result<(), StoreError> {
+    on!(tx, |conn| sqlx::query("UPDATE address SET stopped_at = $2 WHERE kind = 'phone' AND value = $1")
+        .bind(number)
+        .bind(at)
         .execute(conn)
         .await
         .map(drop))
-    .during("add an address")?;
-    Ok(id)
+    .during("note who wants no text messages")
+}
+
+/// Whether the number asked for no more text messages.
+pub async fn has_stopped(tx: &mut Tx, number: &str) -> Result<bool, StoreError> {
+    let found: Option<String> = on!(tx, |conn| sqlx::query_scalar(
+        "SELECT value FROM address WHERE kind = 'phone' AND value = $1 AND stopped_at IS NOT NULL"
+    )
+    .bind(number)
+    .fetch_optional(conn)
+    .await)
+    .during("look who wants no text messages")?;
+    Ok(found.is_some())
 }
 
 /// The contact now belongs to this client (`#accept acme`, `#client acme`).

@@ -16,6 +16,7 @@ pub mod health;
 pub mod hooks;
 pub mod metrics;
 mod page;
+pub mod phone;
 pub mod portal;
 pub mod rate;
 
@@ -33,6 +34,7 @@ pub struct Parts {
     pub metrics: metrics::Metrics,
     pub hooks: hooks::Hooks,
     pub portal: portal::Door,
+    pub phones: phone::Lines,
 }
 
 /// Everything that is served, on one listener.
@@ -44,6 +46,7 @@ pub fn routes(parts: Parts) -> Router {
         // With a limit and an answer of its own.
         .merge(hooks::routes(parts.hooks))
         .merge(portal::routes(parts.portal))
+        .merge(phone::routes(parts.phones))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER))
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .layer(SetResponseHeaderLayer::if_not_present(

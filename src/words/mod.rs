@@ -3,12 +3,14 @@
 mod category;
 mod ids;
 mod measure;
+mod phone;
 mod priority;
 mod status;
 
 pub use category::Category;
 pub use ids::{Actor, ClientKey, ContactId, InboundId, Login, MessageRow, OutboxId, TicketNumber};
 pub use measure::{Currency, Minutes, Money};
+pub use phone::{e164, is_phone};
 pub use priority::Priority;
 pub use status::Status;
 

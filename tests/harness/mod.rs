@@ -24,6 +24,7 @@ pub mod shapes;
 pub mod signer;
 pub mod smtp;
 pub mod story;
+pub mod twilio;
 
 pub use each_db::{each_db, each_url};
 

@@ -1,0 +1,2 @@
+-- When a telephone number asked for no more text messages (STOP).
+ALTER TABLE address ADD COLUMN stopped_at TEXT;

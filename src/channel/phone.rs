@@ -1,0 +1,150 @@
+//! What a telephone line tells: calls, recorded messages, their transcriptions, and text messages, as Twilio posts them.
+//!
+//! <https://www.twilio.com/docs/voice/twiml#request-parameters>, <https://www.twilio.com/docs/voice/twiml/record>,
+//! <https://www.twilio.com/docs/messaging/guides/webhook-request>
+
+use serde_json::Value;
+
+use super::Post;
+use crate::words::e164;
+
+/// What Twilio gives as the caller where the number is withheld: the words ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN and UNAVAILABLE typed
+/// on a telephone's keys.
+const WITHHELD: [&str; 5] = ["+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253"];
+
+/// Words that end text messages from us, and that begin them again, alone in a message.
+/// <https://help.twilio.com/articles/223134027>
+const STOP: [&str; 7] = ["stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke"];
+const START: [&str; 3] = ["start", "unstop", "yes"];
+const HELP: [&str; 2] = ["help", "info"];
+
+/// Which of them a delivery is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    Call,
+    Recording,
+    Transcription,
+    Text,
+}
+
+/// What a text message asks of the line itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keyword {
+    Stop,
+    Start,
+    Help,
+}
+
+fn field<'d>(data: &'d Value, name: &str) -> &'d str {
+    data.get(name).and_then(Value::as_str).unwrap_or_default().trim()
+}
+
+impl Event {
+    pub fn of(data: &Value) -> Event {
+        let has = |name| !field(data, name).is_empty();
+        match () {
+            () if has("MessageSid") || has("SmsSid") => Event::Text,
+            () if has("TranscriptionSid") => Event::Transcription,
+            () if has("RecordingSid") => Event::Recording,
+            () => Event::Call,
+        }
+    }
+
+    /// The platform's own id of the delivery; `None` where it lacks.
+    pub fn key(self, data: &Value) -> Option<String> {
+        let names: &[&str] = match self {
+            Event::Call => &["CallSid"],
+            Event::Recording => &["RecordingSid"],
+            Event::Transcription => &["TranscriptionSid"],
+            Event::Text => &["MessageSid", "SmsSid"],
+        };
+        let id = names.iter().map(|name| field(data, name)).find(|id| !id.is_empty())?;
+        (id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric())).then(|| id.to_owned())
+    }
+}
+
+impl Keyword {
+    pub fn of(data: &Value) -> Option<Keyword> {
+        let word = field(data, "Body").trim_matches(|letter: char| !letter.is_alphanumeric()).to_lowercase();
+        let listed = |words: &[&str]| words.contains(&word.as_str());
+        match () {
+            () if Event::of(data) != Event::Text => None,
+            () if listed(&STOP) => Some(Keyword::Stop),
+            () if listed(&START) => Some(Keyword::Start),
+            () if listed(&HELP) => Some(Keyword::Help),
+            () => None,
+        }
+    }
+}
+
+/// What a delivery says. `line` is the name in the config.
+pub fn post(line: &str, data: &Value) -> Post {
+    let from = field(data, "From");
+    let caller = e164(from).filter(|number| !WITHHELD.contains(&number.as_str()));
+    let event = Event::of(data);
+    let shown = caller.clone().unwrap_or_else(|| "a withheld number".to_owned());
+    let (subject, text) = match event {
+        Event::Text => (beginning(field(data, "Body")), with_media(data)),
+        _ => (format!("Call from {shown}"), spoken(event, data, &shown)),
+    };
+    let thread = match event {
+        Event::Text => caller.clone(),
+        _ => Some(field(data, "CallSid")).filter(|id| !id.is_empty()).map(|id| format!("call/{id}")),
+    };
+    let missing = if caller.is_some() { Vec::new() } else { vec!["the caller's number (it is withheld)".to_owned()] };
+    Post {
+        origin: format!("line {line}"),
+        place: caller.clone().filter(|_| event == Event::Text),
+        sender: caller.unwrap_or_default(),
+        subject,
+        text,
+        thread: thread.map(super::mapping::short),
+        spoken: event == Event::Transcription,
+        keyword: Keyword::of(data),
+        missing,
+        ..Post::default()
+    }
+}
+
+fn spoken(event: Event, data: &Value, caller: &str) -> String {
+    let recording = field(data, "RecordingUrl");
+    let listen = if recording.is_empty() { String::new() } else { format!("\n\nListen: {recording}") };
+    match event {
+        Event::Transcription if field(data, "TranscriptionStatus") == "completed" => {
+            format!("{}{listen}", field(data, "TranscriptionText"))
+        }
+        Event::Transcription => format!("The message could not be written down.{listen}"),
+        Event::Recording => {
+            let seconds = field(data, "RecordingDuration");
+            let length = if seconds.is_empty() { String::new() } else { format!(" of {seconds} s") };
+            format!("The caller left a message{length}.{listen}")
+        }
+        _ => format!("{caller} called {}.", field(data, "To")),
+    }
+}
+
+/// The text with the addresses of what was sent with it.
+fn with_media(data: &Value) -> String {
+    let count: usize = field(data, "NumMedia").parse().unwrap_or(0);
+    let mut text = field(data, "Body").replace('\0', "");
+    for place in 0..count.min(20) {
+        let url = field(data, &format!("MediaUrl{place}"));
+        let kind = field(data, &format!("MediaContentType{place}"));
+        text.push_str(&format!("\n\nSent with it ({kind}): {url}"));
+    }
+    text.trim().to_owned()
+}
+
+/// A text message has no subject: its first words are.
+fn beginning(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.is_empty() {
+        return "Text message".to_owned();
+    }
+    if line.chars().count() <= LONGEST {
+        return line;
+    }
+    let cut: String = line.chars().take(LONGEST).collect();
+    format!("{}…", cut.rsplit_once(' ').map_or(cut.as_str(), |(words, _)| words))
+}

@@ -1,0 +1,81 @@
+//! Text messages through Twilio's API. <https://www.twilio.com/docs/messaging/api/message-resource#create-a-message-resource>
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use rustls::ClientConfig;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::SendError;
+
+/// A line that text messages leave by.
+#[derive(Debug)]
+pub struct Line {
+    /// `phone/main`
+    pub channel: String,
+    /// `https://api.twilio.com`
+    pub api: String,
+    pub account: String,
+    pub token: SecretString,
+    /// Ours, E.164.
+    pub number: String,
+    http: reqwest::Client,
+}
+
+/// `{"code": 21211, "message": "…"}`, <https://www.twilio.com/docs/usage/twilios-response#twilios-rest-api-error-responses>
+#[derive(Deserialize)]
+struct Refusal {
+    #[serde(default)]
+    code: u32,
+    #[serde(default)]
+    message: String,
+}
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+impl Line {
+    pub fn new(
+        channel: String,
+        api: String,
+        (account, token): (String, SecretString),
+        number: String,
+        tls: &Arc<ClientConfig>,
+    ) -> Result<Line, reqwest::Error> {
+        let http = reqwest::Client::builder()
+            .use_preconfigured_tls(ClientConfig::clone(tls))
+            .user_agent(concat!("deskd/", env!("CARGO_PKG_VERSION")))
+            .timeout(TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()?;
+        Ok(Line { channel, api, account, token, number, http })
+    }
+
+    /// One attempt. There is no id by which Twilio would leave out a second copy: what nobody answered is uncertain.
+    pub(super) async fn send(&self, to: &str, body: &[u8]) -> Result<(), SendError> {
+        let url = format!("{}/2010-04-01/Accounts/{}/Messages.json", self.api, self.account);
+        let body = String::from_utf8_lossy(body);
+        let form = [("To", to), ("From", &self.number), ("Body", &body)];
+        let sent =
+            self.http.post(url).basic_auth(&self.account, Some(self.token.expose_secret())).form(&form).send().await;
+        let server = || self.api.clone();
+        let answer = sent.map_err(|error| match error.is_connect() {
+            true => SendError::Unreachable { server: server(), source: io::Error::other(super::webhook::why(&error)) },
+            false => SendError::Uncertain { server: server() },
+        })?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(());
+        }
+        let said = answer.json::<Refusal>().await.unwrap_or(Refusal { code: 0, message: String::new() });
+        let reply = format!("{status}: {} ({})", said.message, said.code);
+        Err(match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => SendError::Paused { server: server(), reply },
+            StatusCode::TOO_MANY_REQUESTS => SendError::Later { server: server(), source: io::Error::other(reply) },
+            status if status.is_client_error() => SendError::Never { recipient: to.to_owned(), reply },
+            _ => SendError::Later { server: server(), source: io::Error::other(reply) },
+        })
+    }
+}
