@@ -11,6 +11,8 @@ use crate::harness::{free_port, testdata};
 const SAM: &str = "Sam Ortiz <sam@northwind.example>";
 const ANA: &str = "Ana Diaz <ana@northwind.example>";
 const JANE: &str = "+13125550100";
+/// Sam's own.
+const SAMS: &str = "+13125550177";
 /// A contact of Acme without a mail address.
 const JOHN: &str = "+15005550100";
 
@@ -310,6 +312,67 @@ async fn what_twilio_refuses_is_told_and_what_it_cannot_take_now_comes_later() {
         let sent = line.twilio.sent();
         assert_eq!(sent.len(), 2, "a long answer in two messages");
         assert!(sent[0].1.starts_with("(1/2) Sam Ortiz") && sent[1].1.starts_with("(2/2) word"), "{sent:?}");
+        story.end().await;
+    })
+    .await;
+}
+
+fn code_in(text: &str) -> (String, String) {
+    let mut words = text.split_whitespace().rev();
+    let code = words.next().unwrap().to_owned();
+    (words.next().unwrap().to_owned(), code)
+}
+
+#[tokio::test]
+async fn an_outage_is_texted_until_somebody_acknowledges_it() {
+    told("phone_paging", "page = [\"P1\"]", async |story, line| {
+        let mail = |subject: &str| {
+            format!(
+                "From: Jane Roe <jane@acme-dental.example>\r\nTo: support@northwind.example\r\nSubject: {subject}\r\n\
+                 Message-ID: <{}@acme-dental.example>\r\n\r\nPlease help.\r\n",
+                subject.len()
+            )
+        };
+        story.mail(&mail("A new keyboard")).await;
+        assert!(line.twilio.sent().is_empty(), "what is not urgent disturbs nobody");
+        story.mail(&mail("Our server is down, nobody can work")).await;
+        let assignment = story.mailed().into_iter().rfind(|sent| sent.kind == "assignment").unwrap();
+        assert_eq!(assignment.to, "sam@northwind.example");
+        let paged = line.twilio.sent();
+        assert_eq!(paged.len(), 1, "{paged:?}");
+        assert_eq!(paged[0].0, SAMS);
+        let text = "P1 #1002 Acme Dental: Our server is down, nobody can work. It is yours, answer due today 09:15. Seen it? Reply: ACK 1002 ";
+        assert_eq!(paged[0].1.strip_prefix(text).map(str::len), Some(6), "{paged:?}");
+        // At half of the time it goes to Ana, who has no telephone; Sam is on call. Then every quarter of an hour once it is over.
+        story.advance(TimeDelta::minutes(8)).await;
+        assert!(line.twilio.sent()[0].1.contains("Ana Diaz has it, answer due today 09:15."));
+        story.advance(TimeDelta::minutes(8)).await;
+        assert!(line.twilio.sent()[0].1.starts_with("OVERDUE P1 #1002 Acme Dental: "));
+        story.advance(TimeDelta::minutes(15)).await;
+        assert_eq!(line.twilio.sent().len(), 1);
+
+        let (number, code) = code_in(&paged[0].1);
+        let wrong = if code == "aaaaaa" { "bbbbbb" } else { "aaaaaa" };
+        for words in [format!("ack {number} {wrong}"), format!("ack 1001 {code}"), "ok on my way".to_owned()] {
+            line.text(SAMS, &words).await;
+            story.quiet().await;
+            let answer = line.twilio.sent();
+            assert!(answer[0].1.starts_with("Nothing was acknowledged."), "{words}: {answer:?}");
+        }
+        // The right words from another telephone are nobody's.
+        line.text("+13125550198", &format!("ACK {number} {code}")).await;
+        story.quiet().await;
+        assert!(line.twilio.sent().is_empty());
+        story.advance(TimeDelta::minutes(15)).await;
+        assert_eq!(line.twilio.sent().len(), 1, "so it goes on");
+
+        line.text(SAMS, &format!("Ack #{number} {}", code.to_uppercase())).await;
+        story.quiet().await;
+        assert_eq!(line.twilio.sent(), [(SAMS.to_owned(), "#1002: noted that you have seen it.".to_owned())]);
+        story.advance(TimeDelta::minutes(15)).await;
+        story.advance(TimeDelta::minutes(15)).await;
+        assert!(line.twilio.sent().is_empty(), "seen: no further escalation");
+        assert!(story.ticket(TicketNumber(1002)).await.first_touch_at.is_none(), "seen is not answered");
         story.end().await;
     })
     .await;

@@ -110,6 +110,7 @@ pub fn tech<'a>(section: &Section<'a>, firm_zone: Tz) -> TechEntry<'a> {
         section.notes.wrong(&role.place, format!("\"{}\" is no role", role.value), "the only role is \"manager\"");
     }
     let on_call = section.yes("on_call", false);
+    let phone = section.parse("phone", value::phone).map(|found| found.value);
     let started = section.date("started").map(|found| found.value);
     section.finish();
     // What is missing was noted: the rest of the entry still takes part in the checks across sections.
@@ -124,6 +125,7 @@ pub fn tech<'a>(section: &Section<'a>, firm_zone: Tz) -> TechEntry<'a> {
         capacity,
         manager: roles.iter().any(|role| role.value == "manager"),
         on_call,
+        phone,
         started,
     };
     let calendar = section.place_of("calendar");

@@ -6,6 +6,7 @@ use super::secret::Surroundings;
 use super::section::Section;
 use super::value;
 use crate::desk::firm;
+use crate::words::Priority;
 
 /// A line with what its door and its sender need.
 #[derive(Debug, Clone)]
@@ -36,6 +37,18 @@ pub struct Voice {
 const API: &str = "https://api.twilio.com";
 const NOTICE: &str = "Please leave a message after the tone. It will be recorded.";
 
+/// `page = ["P1", "P2"]`; none unless given.
+fn priorities(section: &Section<'_>) -> Vec<Priority> {
+    let mut all = Vec::new();
+    for found in section.texts("page") {
+        match value::priority(&found.value) {
+            Ok(priority) => all.push(priority),
+            Err((wrong, right)) => section.notes.wrong(&found.place, wrong, right),
+        }
+    }
+    all
+}
+
 pub fn phone(section: &Section<'_>, around: &Surroundings) -> Option<Phone> {
     section.must("name", "name = \"main\"");
     section.must("number", "number = \"+13125550100\"");
@@ -58,7 +71,8 @@ pub fn phone(section: &Section<'_>, around: &Surroundings) -> Option<Phone> {
         notice: text("notice").unwrap_or_else(|| NOTICE.to_owned()),
         language: text("language").unwrap_or_else(|| "en-US".to_owned()),
     };
+    let pages = priorities(section);
     section.finish();
-    let phone = firm::Phone { name: name?.value, number: number?.value };
+    let phone = firm::Phone { name: name?.value, number: number?.value, pages };
     Some(Phone { phone, account: account?.value, token: token?, api, voice })
 }

@@ -105,6 +105,8 @@ pub struct Phone {
     pub name: String,
     /// E.164
     pub number: String,
+    /// Tickets of these priorities are texted to who has them and who is on call.
+    pub pages: Vec<Priority>,
 }
 
 impl Phone {
@@ -127,6 +129,8 @@ pub struct Tech {
     pub capacity: u32,
     pub manager: bool,
     pub on_call: bool,
+    /// E.164: where urgent tickets are texted to.
+    pub phone: Option<String>,
     pub started: Option<NaiveDate>,
 }
 
@@ -217,6 +221,10 @@ impl Firm {
     pub fn tech_by_address(&self, address: &str) -> Option<&Tech> {
         let address = address.to_lowercase();
         self.techs.iter().find(|tech| tech.emails.contains(&address))
+    }
+
+    pub fn tech_by_phone(&self, number: &str) -> Option<&Tech> {
+        self.techs.iter().find(|tech| tech.phone.as_deref() == Some(number))
     }
 
     pub fn managers(&self) -> impl Iterator<Item = &Tech> {

@@ -19,6 +19,7 @@ mod maintain;
 mod managers;
 mod memo;
 mod orders;
+mod paging;
 mod pending;
 mod picture;
 mod post;

@@ -126,7 +126,7 @@ impl PendingChecks {
             }
             self.beat.beat();
             match ready {
-                Some(ready) => self.settle(&office, check, ready).await?,
+                Some(ready) => Box::pin(self.settle(&office, check, ready)).await?,
                 None => self.set_aside(&office, check, "its bytes cannot be read back").await?,
             }
         }

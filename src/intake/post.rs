@@ -4,6 +4,7 @@ use super::action::{ActError, Action};
 use super::approval;
 use super::case::{Case, Deed, Unit};
 use super::client;
+use super::paging;
 use super::process::{Decided, store, store_text};
 use super::quiet;
 use super::read::Ready;
@@ -22,6 +23,9 @@ pub(super) async fn take(unit: &mut Unit<'_>, ready: &Ready, post: &Post) -> Res
         return Ok(Decided::because(Fate::Refused, "the sender was muted with #spam"));
     }
     let source = &ready.row.source;
+    if let Some(decided) = paging::from_tech(unit, ready, post).await? {
+        return Ok(decided);
+    }
     if let Some(keyword) = post.keyword {
         return asked_of_the_line(unit, ready, keyword).await;
     }

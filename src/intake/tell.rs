@@ -6,6 +6,7 @@ use super::case::{Case, Unit};
 use super::conversation::{answered, client_wrote, resolved};
 use super::enclosure::Enclosed;
 use super::letter::{self, ClientLetter, TechLetter};
+use super::paging;
 use super::picture::Picture;
 use crate::desk::event::ClockKind;
 use crate::desk::firm::{Notify, Tech};
@@ -89,7 +90,7 @@ pub struct Answer {
 }
 
 /// Kinds of notices that a first touch makes untrue.
-const WITHDRAWN_BY_TOUCH: [&str; 2] = ["reminder", "escalation"];
+const WITHDRAWN_BY_TOUCH: [&str; 3] = ["reminder", "escalation", "page"];
 
 /// Writes all that is to be told of a case into the outbox.
 pub(super) async fn write(unit: &mut Unit<'_>, case: &Case, clocks: &[SlaClock]) -> Result<(), StoreError> {
@@ -200,7 +201,9 @@ async fn assigned(
         rendered,
         files: enclosed.files,
     };
-    letter::to_tech(unit, Some(case), tech, &address, letter).await
+    letter::to_tech(unit, Some(case), tech, &address, letter).await?;
+    Box::pin(paging::page(unit, case, picture, (std::slice::from_ref(tech), "assigned"), &format!("assigned/{key}")))
+        .await
 }
 
 async fn no_candidate(
@@ -210,6 +213,8 @@ async fn no_candidate(
     why: &str,
     key: &str,
 ) -> Result<(), StoreError> {
+    // Whoever is on call may take it all the same.
+    paging::page(unit, case, picture, (&[], "nobody"), &format!("nobody/{key}")).await?;
     for manager in managers(unit) {
         let address = letter::tech_token(unit, Some(case.ticket.number), &manager, Purpose::Internal).await?;
         let facts = notice::NoCandidateFacts {
@@ -237,7 +242,9 @@ async fn reminded(
     notify: &[Notify],
     key: &str,
 ) -> Result<(), StoreError> {
-    for tech in readers(unit, case, notify) {
+    let readers = readers(unit, case, notify);
+    paging::page(unit, case, picture, (&readers, "reminder"), &format!("reminder/{key}")).await?;
+    for tech in readers {
         let address = letter::tech_token(unit, Some(case.ticket.number), &tech, Purpose::Internal).await?;
         let facts = notice::ReminderFacts {
             ticket: picture.ticket(&tech),
@@ -264,6 +271,7 @@ async fn escalated(
     key: &str,
 ) -> Result<(), StoreError> {
     let readers = readers(unit, case, notify);
+    paging::page(unit, case, picture, (&readers, "escalation"), &format!("escalation/{key}")).await?;
     for tech in &readers {
         let address = letter::tech_token(unit, Some(case.ticket.number), tech, Purpose::Internal).await?;
         let others = readers.iter().filter(|other| other.login != tech.login);
