@@ -377,3 +377,50 @@ async fn an_outage_is_texted_until_somebody_acknowledges_it() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_request_that_somebody_typed_in_is_a_ticket_of_the_caller() {
+    told("phone_typed", "", async |story, _| {
+        let run = async |args: &[&str]| {
+            let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_deskd"));
+            let output = command.arg("--config").arg(story.config()).args(["ticket", "new"]).args(args).output().await;
+            let output = output.unwrap();
+            let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+            (output.status.code().unwrap(), said)
+        };
+        let (code, said) =
+            run(&["--phone", "+1 (312) 555-0100", "--text", "The server is down, nobody can work"]).await;
+        assert_eq!((code, said.as_str()), (0, "#1001 The server is down, nobody can work: P1, sam has it\n"));
+        let ticket = story.ticket(TicketNumber(1001)).await;
+        assert_eq!((ticket.source.as_str(), ticket.requester_name.unwrap().as_str()), ("cli", "Jane Roe"));
+        let mailed = story.mailed();
+        // Jane has a mail address: she has it in writing.
+        assert!(mailed.iter().any(|sent| sent.kind == "acknowledgement" && sent.to == "jane@acme-dental.example"));
+
+        let (code, said) = run(&[
+            "--from",
+            "New@Else.example",
+            "--client",
+            "Globex",
+            "--priority",
+            "p4",
+            "--text",
+            "A quote",
+            "--json",
+        ])
+        .await;
+        let json: Value = serde_json::from_str(&said).unwrap_or_else(|_| panic!("{code}: {said}"));
+        assert_eq!((&json["client"], &json["priority"]), (&Value::from("globex"), &Value::from("P4")));
+        for (args, code, part) in [
+            (&["--phone", "555-0100", "--text", "x"][..], 2, "with + and the country code"),
+            (&["--text", "x"], 2, "--phone"),
+            (&["--phone", JANE, "--text", " "], 4, "--text is empty"),
+            (&["--phone", JANE, "--text", "x", "--client", "nobody"], 3, "there is no client \"nobody\""),
+        ] {
+            let (got, said) = run(args).await;
+            assert!(got == code && said.contains(part), "{args:?}: {got} {said}");
+        }
+        story.end().await;
+    })
+    .await;
+}

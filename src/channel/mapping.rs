@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::Post;
 use crate::mail::build;
-use crate::words::Priority;
+use crate::words::{Priority, e164, is_phone};
 
 /// The fields of `[hook.map]`, in the order in which they are explained.
 pub const FIELDS: [&str; 9] =
@@ -255,9 +255,14 @@ impl Mapping {
         if !resolved.is_empty() {
             remark("resolved", if over { "it is over".to_owned() } else { "it is not over".to_owned() });
         }
-        let is_address = build::can_be_written(&sender);
+        // A telephone system names a caller by number.
+        let sender = e164(&sender).unwrap_or(sender);
+        let is_address = is_phone(&sender) || build::can_be_written(&sender);
         if !sender.is_empty() && !is_address {
-            missing.push("sender (it is no address that mail can be written to)".to_owned());
+            missing.push(
+                "sender (it is no address that mail can be written to, and no number with + and country code)"
+                    .to_owned(),
+            );
         }
         Post {
             origin: format!("hook {hook}"),

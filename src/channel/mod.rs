@@ -6,6 +6,7 @@ pub mod kind;
 pub mod mapping;
 pub mod phone;
 pub mod sign;
+pub mod told;
 
 use crate::words::Priority;
 
@@ -20,6 +21,8 @@ pub enum Form {
     Portal,
     /// `POST /phone/NAME/…`: a `delivery::Delivery` of a telephone line.
     Phone,
+    /// `deskd ticket new`: a `told::Told`.
+    Told,
 }
 
 impl Form {
@@ -29,12 +32,13 @@ impl Form {
             Form::Hook => "hook",
             Form::Portal => "portal",
             Form::Phone => "phone",
+            Form::Told => "told",
         }
     }
 
     /// `None` for a form that a later version wrote.
     pub fn named(name: &str) -> Option<Form> {
-        [Form::Mail, Form::Hook, Form::Portal, Form::Phone].into_iter().find(|form| form.as_str() == name)
+        [Form::Mail, Form::Hook, Form::Portal, Form::Phone, Form::Told].into_iter().find(|form| form.as_str() == name)
     }
 }
 

@@ -13,6 +13,7 @@ mod paper;
 mod queue;
 mod rules;
 mod ticket;
+mod ticket_new;
 mod webhooks;
 mod why;
 

@@ -1,4 +1,4 @@
-//! `deskd ticket show`: one ticket whole.
+//! `deskd ticket`: one ticket whole, or a new one.
 
 use std::fmt::Write;
 
@@ -12,6 +12,7 @@ use super::dossier::Dossier;
 use super::events::{clock_word, contact, who, words};
 use super::open::Opened;
 use super::paper::{Ink, Paper, moment, person, plain, plain_lines, say, say_json, span};
+use super::ticket_new::{self, NewArgs};
 use crate::desk::event::ClockKind;
 use crate::desk::sla::SlaClock;
 use crate::notice::{EventJson, TicketJson};
@@ -32,6 +33,8 @@ pub enum TicketCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Take down a request that came by telephone
+    New(NewArgs),
 }
 
 /// `1042` or `#1042`.
@@ -41,7 +44,10 @@ pub fn number(text: &str) -> Result<i64, String> {
 }
 
 pub async fn run(opened: &Opened, paper: Paper, command: &TicketCommand) -> Result<(), Failure> {
-    let TicketCommand::Show { number, json } = command;
+    let (number, json) = match command {
+        TicketCommand::New(args) => return ticket_new::run(opened, args).await,
+        TicketCommand::Show { number, json } => (number, json),
+    };
     let dossier = Dossier::read(opened, *number).await?;
     if *json {
         return Ok(say_json(&Whole::of(&dossier))?);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::channel::delivery::Delivery;
+use crate::channel::told::Told;
 use crate::channel::{Form, Post, phone};
 use crate::desk::firm::Firm;
 use crate::desk::rules::Verdict;
@@ -47,7 +48,7 @@ pub fn read(mut row: Unprocessed, firm: &Firm) -> Result<Ready, Unreadable> {
     drop(compressed);
     match Form::named(&row.form) {
         Some(Form::Mail | Form::Portal) => Ok(read_mail(row, raw)),
-        Some(form @ (Form::Hook | Form::Phone)) => Ok(read_post(row, form, &raw, firm)),
+        Some(form @ (Form::Hook | Form::Phone | Form::Told)) => Ok(read_post(row, form, &raw, firm)),
         None => {
             let other = format!("form \"{}\" is of a later version of deskd", row.form);
             Err(Unreadable(std::io::Error::other(other)))
@@ -57,18 +58,12 @@ pub fn read(mut row: Unprocessed, firm: &Firm) -> Result<Ready, Unreadable> {
 
 /// A delivery as if it were a mail of its sender's; what a mail does not say stands in `post`.
 fn read_post(row: Unprocessed, form: Form, raw: &[u8], firm: &Firm) -> Ready {
-    // A hook that has left the config is read by the usual names.
-    let mapping = firm.hook(&row.source).map(|hook| hook.mapping.clone()).unwrap_or_default();
-    let delivery = Delivery::from_bytes(raw);
-    let (post, unusable) = match delivery.as_ref().map_err(Clone::clone).and_then(Delivery::data) {
-        Ok(data) if form == Form::Phone => (phone::post(&row.source, &data), None),
-        Ok(data) => (nobody_of_ours(mapping.post(&row.source, &data), firm), None),
-        Err(error) => {
-            let text =
-                delivery.map(|delivery| String::from_utf8_lossy(&delivery.body).replace('\0', "")).unwrap_or_default();
-            let subject = format!("Unreadable message from {}", row.source);
-            (Post { subject, text, client: mapping.client.clone(), ..Post::default() }, Some(error.to_string()))
-        }
+    let (post, unusable) = match form {
+        Form::Told => match serde_json::from_slice::<Told>(raw) {
+            Ok(told) => (nobody_of_ours(told.post(), firm), None),
+            Err(error) => (Post::default(), Some(error.to_string())),
+        },
+        form => delivered(&row, form, raw, firm),
     };
     let from =
         (!post.sender.is_empty()).then(|| Mailbox { name: post.sender_name.clone(), address: post.sender.clone() });
@@ -83,7 +78,11 @@ fn read_post(row: Unprocessed, form: Form, raw: &[u8], firm: &Firm) -> Ready {
         ..Mail::default()
     };
     let kind = if post.sender.is_empty() { Kind::Generated } else { Kind::Human };
-    let why = format!("posted to {form} {}", row.source, form = if form == Form::Phone { "line" } else { "hook" });
+    let why = match form {
+        Form::Told => "typed in at the command line".to_owned(),
+        Form::Phone => format!("posted to line {}", row.source),
+        _ => format!("posted to hook {}", row.source),
+    };
     let sign = Sign {
         kind,
         may_answer: kind == Kind::Human,
@@ -104,6 +103,23 @@ fn read_post(row: Unprocessed, form: Form, raw: &[u8], firm: &Firm) -> Ready {
         shortened: unusable,
         post: Some(Arc::new(post)),
         row,
+    }
+}
+
+/// What a delivery says, and why it cannot be read.
+fn delivered(row: &Unprocessed, form: Form, raw: &[u8], firm: &Firm) -> (Post, Option<String>) {
+    // A hook that has left the config is read by the usual names.
+    let mapping = firm.hook(&row.source).map(|hook| hook.mapping.clone()).unwrap_or_default();
+    let delivery = Delivery::from_bytes(raw);
+    match delivery.as_ref().map_err(Clone::clone).and_then(Delivery::data) {
+        Ok(data) if form == Form::Phone => (phone::post(&row.source, &data), None),
+        Ok(data) => (nobody_of_ours(mapping.post(&row.source, &data), firm), None),
+        Err(error) => {
+            let text =
+                delivery.map(|delivery| String::from_utf8_lossy(&delivery.body).replace('\0', "")).unwrap_or_default();
+            let subject = format!("Unreadable message from {}", row.source);
+            (Post { subject, text, client: mapping.client.clone(), ..Post::default() }, Some(error.to_string()))
+        }
     }
 }
 
