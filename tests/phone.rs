@@ -146,7 +146,7 @@ async fn a_call_is_a_ticket_at_once_and_goes_up_when_its_message_is_written_down
         assert_eq!((ticket.subject.as_str(), ticket.priority), ("Call from +15005550100", Priority::P3));
         assert_eq!((ticket.client.unwrap().0.as_str(), ticket.requester_name.unwrap().as_str()), ("acme", "John Poe"));
         assert!(line.twilio.sent().is_empty(), "nobody is texted who did not text");
-        story.mailed();
+        let first = story.mailed();
 
         story.advance(TimeDelta::minutes(2)).await;
         assert_eq!(call(line.port, "recording", &sample("record_action_voicemail").unwrap()).await.0, 200);
@@ -162,6 +162,8 @@ async fn a_call_is_a_ticket_at_once_and_goes_up_when_its_message_is_written_down
         assert!(messages[2].text.contains("our internet is completely down"));
         assert!(messages[2].text.contains("Listen: https://api.twilio.com/"));
         let told = story.mailed();
+        let first = first.iter().find(|sent| sent.kind == "assignment").unwrap();
+        assert!(first.mail.text.contains("Contact: John Poe, +15005550100"), "one tap calls back: {}", first.mail.text);
         let to_sam = told.iter().find(|sent| sent.kind == "client_message").expect("a mail to the tech");
         // He has no mail address: the answer goes by text message.
         story.mail(&to_sam.answer(SAM, "We are on it, John.\n\n#time 5m")).await;
@@ -184,9 +186,32 @@ async fn nothing_is_recorded_unless_the_firm_wants_it_and_a_failed_transcription
         assert_eq!((ticket.status, ticket.subject.as_str()), (Status::Unsorted, "Call from a withheld number"));
         assert!(story.messages(TicketNumber(1001)).await[0].reason.as_ref().unwrap().contains("withheld"));
 
-        assert_eq!(call(line.port, "transcription", &failed.replace("CallSid=CA1", "CallSid=CB1")).await.0, 200);
+        // A stranger whose words are urgent: the managers hear of it at once, and once more than when he only called.
+        story.mailed();
+        let called = sample("voice_anonymous_caller").unwrap();
+        let stranger = called.replace("%2B266696687", "%2B15005550199").replace("CallSid=CA1", "CallSid=CC1");
+        assert_eq!(call(line.port, "call", &stranger).await.0, 200);
         story.quiet().await;
-        let message = story.messages(TicketNumber(1002)).await.remove(0);
+        story.advance(TimeDelta::minutes(61)).await;
+        assert_eq!(story.ticket(TicketNumber(1002)).await.priority, Priority::P3);
+        assert!(kinds(&story.mailed()).contains(&"unsorted_digest to mia@northwind.example".to_owned()));
+        let said = sample("transcription_callback").unwrap();
+        let said = said.replace("%2B15005550100", "%2B15005550199").replace("CallSid=CA1", "CallSid=CC1");
+        assert_eq!(call(line.port, "transcription", &said).await.0, 200);
+        story.quiet().await;
+        let row = story.ticket(TicketNumber(1002)).await;
+        assert_eq!((row.status, row.priority), (Status::Unsorted, Priority::P1));
+        let digest = story.mailed_one("unsorted_digest");
+        assert!(digest.mail.text.contains("+15005550199"), "{}", digest.mail.text);
+
+        assert_eq!(
+            call(line.port, "transcription", &failed.replace("CallSid=CA1", "CallSid=CB1").replace("TR3", "TR4"))
+                .await
+                .0,
+            200
+        );
+        story.quiet().await;
+        let message = story.messages(TicketNumber(1003)).await.remove(0);
         assert!(message.text.contains("could not be written down") && message.text.contains("Listen: https://"));
         story.end().await;
     })
@@ -261,14 +286,19 @@ async fn stop_is_honoured_and_help_is_answered() {
         let assignment = story.mailed_one("assignment");
         assert!(!line.text(JANE, "STOP").await.contains("<Message>"));
         story.quiet().await;
-        assert_eq!(story.messages(TicketNumber(1001)).await.len(), 1, "it is no word on the ticket");
         story.mail(&assignment.answer(SAM, "Try the other cable.")).await;
         assert_eq!(story.mailed_one_of("relay").to, "jane@acme-dental.example", "by mail then");
         assert!(line.twilio.sent().is_empty());
+        let noted = story.messages(TicketNumber(1001)).await;
+        assert!(!noted[1].is_public() && noted[1].reason.as_deref() == Some("no more text messages go to this number"));
         line.text(JANE, "start").await;
         story.quiet().await;
         story.mail(&assignment.answer(SAM, "Did it help?")).await;
         assert_eq!(line.twilio.sent().len(), 1);
+        // A plain yes is an answer to the technician.
+        line.text(JANE, "Yes").await;
+        story.quiet().await;
+        assert!(story.mailed_one_of("client_message").mail.text.contains("Yes"));
 
         // Who has nothing but the telephone cannot be reached: somebody hears of it.
         line.text(JOHN, "My screen is dark").await;

@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use super::Post;
+use super::mapping::{clean, short};
 use crate::words::e164;
 
 /// What Twilio gives as the caller where the number is withheld: the words ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN and UNAVAILABLE typed
@@ -37,6 +38,11 @@ pub enum Keyword {
 
 fn field<'d>(data: &'d Value, name: &str) -> &'d str {
     data.get(name).and_then(Value::as_str).unwrap_or_default().trim()
+}
+
+/// What people wrote or said, without control characters.
+fn words(data: &Value, name: &str) -> String {
+    clean(field(data, name), true)
 }
 
 impl Event {
@@ -84,7 +90,7 @@ pub fn post(line: &str, data: &Value) -> Post {
     let event = Event::of(data);
     let shown = caller.clone().unwrap_or_else(|| "a withheld number".to_owned());
     let (subject, text) = match event {
-        Event::Text => (beginning(field(data, "Body")), with_media(data)),
+        Event::Text => (beginning(&words(data, "Body")), with_media(data)),
         _ => (format!("Call from {shown}"), spoken(event, data, &shown)),
     };
     let thread = match event {
@@ -98,7 +104,7 @@ pub fn post(line: &str, data: &Value) -> Post {
         sender: caller.unwrap_or_default(),
         subject,
         text,
-        thread: thread.map(super::mapping::short),
+        thread: thread.map(short),
         spoken: event == Event::Transcription,
         keyword: Keyword::of(data),
         missing,
@@ -111,7 +117,7 @@ fn spoken(event: Event, data: &Value, caller: &str) -> String {
     let listen = if recording.is_empty() { String::new() } else { format!("\n\nListen: {recording}") };
     match event {
         Event::Transcription if field(data, "TranscriptionStatus") == "completed" => {
-            format!("{}{listen}", field(data, "TranscriptionText"))
+            format!("{}{listen}", words(data, "TranscriptionText"))
         }
         Event::Transcription => format!("The message could not be written down.{listen}"),
         Event::Recording => {
@@ -126,7 +132,7 @@ fn spoken(event: Event, data: &Value, caller: &str) -> String {
 /// The text with the addresses of what was sent with it.
 fn with_media(data: &Value) -> String {
     let count: usize = field(data, "NumMedia").parse().unwrap_or(0);
-    let mut text = field(data, "Body").replace('\0', "");
+    let mut text = words(data, "Body");
     for place in 0..count.min(20) {
         let url = field(data, &format!("MediaUrl{place}"));
         let kind = field(data, &format!("MediaContentType{place}"));

@@ -30,6 +30,8 @@ struct Inner {
     holds: bool,
     sources: BTreeMap<String, source::Health>,
     outbox: Arc<sender::Health>,
+    /// Telephone lines by channel.
+    lines: BTreeMap<String, Arc<sender::Health>>,
 }
 
 impl DeskState {
@@ -57,6 +59,11 @@ impl DeskState {
 
     pub(super) fn outbox(&self) -> Arc<sender::Health> {
         Arc::clone(&self.inner().outbox)
+    }
+
+    /// The lines of this config, and how their senders do.
+    pub(super) fn lines(&self, now: BTreeMap<String, Arc<sender::Health>>) {
+        self.inner().lines = now;
     }
 
     /// Sources that have not been seen whole since: name, since when, the last error.
@@ -88,7 +95,14 @@ impl DeskState {
     }
 
     fn outbox_part(&self) -> Part {
-        let snapshot = self.inner().outbox.snapshot();
+        let inner = self.inner();
+        for (channel, line) in &inner.lines {
+            let line = line.snapshot();
+            if let Some(stopped) = line.paused.or(line.unreachable) {
+                return Part::failing(format!("{channel}: {} since {}", stopped.why, stopped.since));
+            }
+        }
+        let snapshot = inner.outbox.snapshot();
         match (&snapshot.paused, &snapshot.unreachable) {
             (Some(paused), _) => Part::failing(format!("the mail server refuses our account since {}", paused.since)),
             (None, Some(away)) => Part::failing(format!("the mail server cannot be reached since {}", away.since)),

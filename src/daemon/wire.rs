@@ -1,5 +1,6 @@
 //! From the config to the settings of the parts that talk to the network.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -136,7 +137,7 @@ pub(super) fn sender(
 pub(super) fn other_ways(desk: &Desk, stop: CancellationToken) -> impl Future<Output = ()> + Send + 'static {
     let (db, owner, clock) = (desk.db.clone(), desk.owner.clone(), desk.clock.clone());
     let mut config = desk.config.clone();
-    let progress = desk.heartbeats.progress().clone();
+    let (progress, state) = (desk.heartbeats.progress().clone(), desk.state.clone());
     let announce = |config: &Config, progress: &Progress| {
         let webhooks = config.webhooks.iter().map(|webhook| webhook.webhook.channel());
         let phones = config.phones.iter().map(|phone| phone.phone.channel());
@@ -151,12 +152,16 @@ pub(super) fn other_ways(desk: &Desk, stop: CancellationToken) -> impl Future<Ou
             announce(&now, &progress);
             let webhooks = now.webhooks.iter().map(|webhook| (webhook.webhook.channel(), endpoint(webhook)));
             let phones = now.phones.iter().map(|phone| (phone.phone.channel(), line(phone)));
+            let mut lines = BTreeMap::new();
             for (channel, transport) in webhooks.chain(phones) {
                 match transport {
                     Ok(transport) => {
                         // What gives it work is told by `Progress`.
                         let wake = Arc::new(Notify::new());
                         let health = Arc::new(sender::Health::among(progress.clone()));
+                        if matches!(transport, Transport::Phone(_)) {
+                            lines.insert(channel, Arc::clone(&health));
+                        }
                         let (db, owner, clock) = (db.clone(), owner.clone(), clock.clone());
                         let settings = Settings::default();
                         tasks.spawn(sender::run(db, transport, owner, clock, wake, this.clone(), settings, health));
@@ -167,6 +172,7 @@ pub(super) fn other_ways(desk: &Desk, stop: CancellationToken) -> impl Future<Ou
                     }
                 }
             }
+            state.lines(lines);
             changed(&mut config, &stop).await;
             this.cancel();
             while tasks.join_next().await.is_some() {}

@@ -183,6 +183,12 @@ pub async fn unsorted_digest(unit: &mut Unit<'_>, period: &str) -> Result<bool, 
     Ok(true)
 }
 
+/// A stranger's ticket looks more urgent than when it was listed: it is listed anew.
+pub(super) async fn list_again(unit: &mut Unit<'_>, number: TicketNumber) -> Result<(), StoreError> {
+    let told = jobs::counter(unit.tx, "unsorted_told").await?;
+    jobs::set_counter(unit.tx, "unsorted_told", told.min(number.0 - 1)).await
+}
+
 /// Whether strangers' mail waits to be told.
 pub async fn unsorted_waits(unit: &mut Unit<'_>) -> Result<bool, StoreError> {
     let after = jobs::counter(unit.tx, "unsorted_told").await?;

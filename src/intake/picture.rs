@@ -18,7 +18,7 @@ use crate::store::messages::Message;
 use crate::store::people::Contact;
 use crate::store::tokens::Purpose;
 use crate::store::{StoreError, messages, tickets};
-use crate::words::{Login, TicketNumber};
+use crate::words::{Login, TicketNumber, is_phone};
 
 /// Read inside the transaction of the change, so that it shows what the change made.
 pub struct Picture<'a> {
@@ -231,10 +231,12 @@ impl<'a> Picture<'a> {
         let person = self.client.as_ref().and_then(|client| {
             client.contacts.iter().find(|person| person.email.as_deref() == Some(contact.address.as_str()))
         });
+        // Who has no mail address is known by number.
+        let number = Some(contact.address.clone()).filter(|address| is_phone(address));
         Ok(Some(ContactFacts {
             name: contact.name.clone(),
-            address: Some(contact.address.clone()),
-            phone: person.and_then(|person| person.phone.clone()),
+            address: Some(contact.address.clone()).filter(|_| number.is_none()),
+            phone: number.or_else(|| person.and_then(|person| person.phone.clone())),
             manager: self.client.as_ref().is_some_and(|client| listed(&client.managers)),
             approver: self.client.as_ref().is_some_and(|client| listed(&client.approvers)),
             earlier_tickets: u32::try_from(earlier).unwrap_or(u32::MAX),

@@ -4,6 +4,7 @@ use super::action::{ActError, Action};
 use super::approval;
 use super::case::{Case, Deed, Unit};
 use super::client;
+use super::managers;
 use super::paging;
 use super::process::{Decided, store, store_text};
 use super::quiet;
@@ -23,11 +24,13 @@ pub(super) async fn take(unit: &mut Unit<'_>, ready: &Ready, post: &Post) -> Res
         return Ok(Decided::because(Fate::Refused, "the sender was muted with #spam"));
     }
     let source = &ready.row.source;
-    if let Some(decided) = paging::from_tech(unit, ready, post).await? {
+    if let Some(keyword) = post.keyword
+        && let Some(decided) = asked_of_the_line(unit, ready, post, keyword).await?
+    {
         return Ok(decided);
     }
-    if let Some(keyword) = post.keyword {
-        return asked_of_the_line(unit, ready, keyword).await;
+    if let Some(decided) = paging::from_tech(unit, ready, post).await? {
+        return Ok(decided);
     }
     // What waits for the end of a maintenance and is over by then was none.
     if post.resolved && quiet::over(unit, ready, post).await? {
@@ -75,25 +78,36 @@ pub(super) async fn take(unit: &mut Unit<'_>, ready: &Ready, post: &Post) -> Res
     Ok(decided)
 }
 
-/// STOP, START and HELP are between a person and the line; they make no ticket.
-async fn asked_of_the_line(unit: &mut Unit<'_>, ready: &Ready, keyword: Keyword) -> Result<Decided, ActError> {
+/// STOP, START and HELP are between a person and the line. A "yes" of one who has not stopped, and a "help" in a conversation, are words
+/// like any other.
+async fn asked_of_the_line(
+    unit: &mut Unit<'_>,
+    ready: &Ready,
+    post: &Post,
+    keyword: Keyword,
+) -> Result<Option<Decided>, ActError> {
     let number = ready.sender();
-    // A stranger's wish counts too, so that he is somebody.
-    if keyword != Keyword::Help && !number.is_empty() {
-        client::contact_for(unit, &number, "").await?;
-    }
+    let there = match &post.thread {
+        Some(place) => there(unit, &ready.row.source, place).await?.filter(|there| there.row.status.is_active()),
+        None => None,
+    };
     let why = match keyword {
         Keyword::Stop => {
+            // A stranger's wish counts too, so that he is somebody.
+            client::contact_for(unit, &number, "").await?;
             people::stop_texts(unit.tx, &number, Some(ready.row.arrived_at)).await?;
             "no more text messages go to this number"
         }
-        Keyword::Start => {
+        Keyword::Start if people::has_stopped(unit.tx, &number).await? => {
             people::stop_texts(unit.tx, &number, None).await?;
             "text messages may go to this number again"
         }
-        Keyword::Help => "asked for help, which the line has answered",
+        Keyword::Help if there.is_none() => "asked for help, which the line has answered",
+        Keyword::Start | Keyword::Help => return Ok(None),
     };
-    Ok(Decided::because(Fate::Automatic, why))
+    let Some(there) = there else { return Ok(Some(Decided::because(Fate::Automatic, why))) };
+    store_text(unit, ready, there.row.number, (false, Actor::Desk), Some(why), &ready.new.text).await?;
+    Ok(Some(Decided::on(Fate::Automatic, there.row.number).with_reason(why)))
 }
 
 /// What was said shows only once it is written down how urgent a call was: a ticket that nobody has touched yet goes up.
@@ -106,7 +120,11 @@ async fn raise(unit: &mut Unit<'_>, ready: &Ready, decided: &Decided, before: Pr
     }
     let why = format!("what the caller said: {words}");
     let deed = Deed::by_desk(ready.row.arrived_at, ready.cause());
-    super::act(unit, &deed, number, Action::Prioritise { to, why: Some(why) }).await.map(drop)
+    super::act(unit, &deed, number, Action::Prioritise { to, why: Some(why) }).await?;
+    if row.status == Status::Unsorted {
+        managers::list_again(unit, number).await?;
+    }
+    Ok(())
 }
 
 /// A place that was spoken in before, and its ticket.

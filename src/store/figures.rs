@@ -33,10 +33,10 @@ pub async fn queue(tx: &mut Tx) -> Result<Vec<(String, String, i64)>, StoreError
     .during("count the queue")
 }
 
-/// State and mails.
+/// State and what people are written.
 pub async fn outbox_by_state(tx: &mut Tx) -> Result<Vec<(String, i64)>, StoreError> {
     on!(tx, |conn| sqlx::query_as(
-        "SELECT state, COUNT(*) FROM outbox WHERE channel = 'mail' GROUP BY state ORDER BY state"
+        "SELECT state, COUNT(*) FROM outbox WHERE channel NOT LIKE 'webhook/%' GROUP BY state ORDER BY state"
     )
     .fetch_all(conn)
     .await)

@@ -265,7 +265,8 @@ pub async fn row(tx: &mut Tx, number: TicketNumber) -> Result<Option<Row>, Store
     on!(tx, |conn| sqlx::query_as(
         "SELECT t.number, t.revision, t.subject, t.status, t.priority, t.first_priority, t.category, t.client,
                 t.requester, c.name AS requester_name,
-                (SELECT MIN(a.value) FROM address a WHERE a.contact = t.requester AND a.kind = 'mail') AS requester_address,
+                (SELECT a.value FROM address a WHERE a.contact = t.requester AND a.kind IN ('mail', 'phone')
+                 ORDER BY a.kind, a.value LIMIT 1) AS requester_address,
                 t.assignee, t.source, t.skill, t.tags, t.automatic, t.received_at, t.first_touch_due,
                 t.first_touch_at, t.resolve_due, t.resolved_at, t.merged_into,
                 (SELECT CAST(COALESCE(SUM(e.minutes), 0) AS BIGINT) FROM time_entry e WHERE e.ticket = t.number) AS minutes
