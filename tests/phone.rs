@@ -333,6 +333,16 @@ async fn what_twilio_refuses_is_told_and_what_it_cannot_take_now_comes_later() {
         let told = story.mailed_one_of("undeliverable");
         assert!(told.mail.text.contains("21211") && told.mail.text.contains(JANE), "{}", told.mail.text);
 
+        // Nobody knows whether it arrived: once more after half an hour, because it must arrive.
+        line.twilio.answers(&[(twilio::HANGS_UP, 0)]);
+        story.mail(&assignment.answer(SAM, "The red ones?")).await;
+        assert_eq!(line.twilio.sent().len(), 1);
+        story.advance(TimeDelta::minutes(20)).await;
+        assert!(line.twilio.sent().is_empty());
+        story.advance(TimeDelta::minutes(11)).await;
+        let again = line.twilio.sent();
+        assert!(again.len() == 1 && again[0].1.ends_with("The red ones?"), "{again:?}");
+
         // A wrong token stops the line, and loses nothing.
         line.twilio.answers(&[(401, 20003)]);
         let long = "word ".repeat(400);
