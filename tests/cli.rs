@@ -9,6 +9,7 @@ use deskd::desk::event::{Event, Recorded, RuleHit, Touch, Waiting};
 use deskd::desk::sla::{self, Policy};
 use deskd::desk::ticket::Ticket;
 use deskd::store::inbound::{self, Fate, NewInbound};
+use deskd::store::maintenance::{self, Window};
 use deskd::store::messages::{self, NewMessage};
 use deskd::store::time::{self, NewEntry};
 use deskd::store::{Db, Tx, people, tickets};
@@ -444,4 +445,26 @@ async fn only_a_quarantined_arrival_can_be_tried_again() {
     assert!(firm.says(&["inbound", "retry", "1"]).contains("goes through the door again"));
     assert!(firm.says(&["inbound"]).contains("not yet"));
     assert!(firm.says(&["inbound", "--fate", "not-yet"]).contains("a@b.example"));
+}
+
+#[tokio::test]
+async fn maintenances_are_listed_with_what_runs_now() {
+    let firm = Firm::open("cli_maintenance").await;
+    let none = "No client's alerts are kept quiet; a technician mails `#maintenance KEY 22:00-02:00`.\n";
+    assert_eq!(firm.says(&["maintenance"]), none);
+    let mut tx = firm.db.write().await.unwrap();
+    let client = firm.config.firm.clients[0].key.clone();
+    let window = |starts_at, ends_at| Window { client: client.clone(), starts_at, ends_at, tech: Login("sam".into()) };
+    for (starts_at, ends_at) in
+        [(ago(60), at("2090-01-02 02:00")), (at("2090-01-05 22:00"), at("2090-01-06 02:00")), (ago(90), ago(30))]
+    {
+        maintenance::add(&mut tx, &window(starts_at, ends_at), ago(120)).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let said = firm.says(&["maintenance"]);
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines.len(), 3, "what is over is not shown: {said}");
+    assert!(lines[1].contains("quiet now") && lines[2].contains("planned"), "{said}");
+    let json: serde_json::Value = serde_json::from_str(&firm.says(&["maintenance", "--json"])).unwrap();
+    assert_eq!(json[1]["starts_at"], "2090-01-05T22:00:00Z");
 }

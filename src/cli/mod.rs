@@ -6,6 +6,7 @@ mod events;
 mod hooks;
 mod inbound;
 mod mail;
+mod maintenance;
 mod open;
 mod outbox;
 mod owner;
@@ -69,6 +70,8 @@ enum Command {
     /// Show, retry or drop outgoing mail
     #[command(subcommand)]
     Outbox(outbox::OutboxCommand),
+    /// Show whose alerts are kept quiet, now and later
+    Maintenance(maintenance::MaintenanceArgs),
     /// Try the rules of triage
     #[command(subcommand)]
     Rules(rules::RulesCommand),
@@ -177,6 +180,7 @@ async fn on_desk(opened: &open::Opened, paper: Paper, command: &Command) -> Resu
         Command::Why(args) => why::run(opened, paper, args).await,
         Command::Inbound(args) => inbound::run(opened, paper, args).await,
         Command::Outbox(command) => outbox::run(opened, paper, command).await,
+        Command::Maintenance(args) => maintenance::run(opened, paper, args).await,
         Command::Webhooks(command) => webhooks::run(opened, paper, command).await,
         Command::Rules(rules::RulesCommand::Replay { since, json }) => {
             rules::replay(opened, paper, *since, *json).await

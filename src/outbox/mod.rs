@@ -1,6 +1,7 @@
 //! What is decided but not yet sent: claims rows, sends them, records what came of it, backs off.
 
 pub mod folder;
+mod http;
 pub mod phone;
 pub mod sender;
 pub mod smtp;

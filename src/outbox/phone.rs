@@ -9,7 +9,7 @@ use rustls::ClientConfig;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::SendError;
+use super::{SendError, http};
 
 /// A line that text messages leave by.
 #[derive(Debug)]
@@ -44,12 +44,7 @@ impl Line {
         number: String,
         tls: &Arc<ClientConfig>,
     ) -> Result<Line, reqwest::Error> {
-        let http = reqwest::Client::builder()
-            .use_preconfigured_tls(ClientConfig::clone(tls))
-            .user_agent(concat!("deskd/", env!("CARGO_PKG_VERSION")))
-            .timeout(TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()?;
+        let http = http::client(tls, TIMEOUT)?;
         Ok(Line { channel, api, account, token, number, http })
     }
 
@@ -62,7 +57,7 @@ impl Line {
             self.http.post(url).basic_auth(&self.account, Some(self.token.expose_secret())).form(&form).send().await;
         let server = || self.api.clone();
         let answer = sent.map_err(|error| match error.is_connect() {
-            true => SendError::Unreachable { server: server(), source: io::Error::other(super::webhook::why(&error)) },
+            true => SendError::Unreachable { server: server(), source: io::Error::other(http::why(&error, TIMEOUT)) },
             false => SendError::Uncertain { server: server() },
         })?;
         let status = answer.status();

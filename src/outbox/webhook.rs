@@ -12,7 +12,7 @@ use reqwest::header::CONTENT_TYPE;
 use rustls::ClientConfig;
 use secrecy::SecretString;
 
-use super::SendError;
+use super::{SendError, http};
 use crate::channel::sign;
 
 /// A program that is told what happens.
@@ -40,13 +40,7 @@ impl Endpoint {
         secrets: Vec<SecretString>,
         tls: &Arc<ClientConfig>,
     ) -> Result<Endpoint, reqwest::Error> {
-        let http = reqwest::Client::builder()
-            .use_preconfigured_tls(ClientConfig::clone(tls))
-            .user_agent(concat!("deskd/", env!("CARGO_PKG_VERSION")))
-            .timeout(TIMEOUT)
-            // What is signed for one place is not carried to another.
-            .redirect(reqwest::redirect::Policy::none())
-            .build()?;
+        let http = http::client(tls, TIMEOUT)?;
         let shown = url.split('?').next().unwrap_or_default().to_owned();
         Ok(Endpoint { channel, url, secrets, shown, http })
     }
@@ -67,7 +61,7 @@ impl Endpoint {
             .await;
         let server = || self.shown.clone();
         let answer = sent.map_err(|error| {
-            let source = io::Error::other(why(&error));
+            let source = io::Error::other(http::why(&error, TIMEOUT));
             // A program that takes too long for one delivery would for the others too.
             SendError::Unreachable { server: server(), source }
         })?;
@@ -95,16 +89,4 @@ async fn refusal(status: StatusCode, mut answer: reqwest::Response) -> String {
         "" => status.to_string(),
         said => format!("{status}: {said}"),
     }
-}
-
-/// The innermost reason: the outer ones only say that a request was made.
-pub(super) fn why(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return format!("no answer within {} s", TIMEOUT.as_secs());
-    }
-    let mut innermost: &dyn std::error::Error = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
 }

@@ -6,7 +6,7 @@ use super::{During, StoreError, Tx, on};
 use crate::words::{ClientKey, InboundId, Login};
 
 /// A time in which alerts of a client are kept quiet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow, serde::Serialize)]
 pub struct Window {
     pub client: ClientKey,
     pub starts_at: DateTime<Utc>,
@@ -38,6 +38,17 @@ pub async fn end(tx: &mut Tx, client: &ClientKey, now: DateTime<Utc>) -> Result<
         .await
         .map(|done| done.rows_affected()))
     .during("end a maintenance")
+}
+
+/// What runs at `at` or is planned, the next one first.
+pub async fn planned(tx: &mut Tx, at: DateTime<Utc>) -> Result<Vec<Window>, StoreError> {
+    on!(tx, |conn| sqlx::query_as(
+        "SELECT client, starts_at, ends_at, tech FROM maintenance WHERE ends_at > $1 ORDER BY starts_at, client"
+    )
+    .bind(at)
+    .fetch_all(conn)
+    .await)
+    .during("list maintenances")
 }
 
 /// Until when the client is in maintenance at `at`; `None` when it is not.
