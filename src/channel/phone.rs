@@ -9,8 +9,8 @@ use super::Post;
 use super::mapping::{clean, short};
 use crate::words::e164;
 
-/// What Twilio gives as the caller where the number is withheld: the words ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN and UNAVAILABLE typed
-/// on a telephone's keys.
+/// What stands for the caller where the number is withheld: ANONYMOUS (seen from Twilio), and by the same habit RESTRICTED, BLOCKED,
+/// UNKNOWN and UNAVAILABLE, typed on a telephone's keys.
 const WITHHELD: [&str; 5] = ["+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253"];
 
 /// Words that end text messages from us, and that begin them again, alone in a message.
