@@ -81,11 +81,14 @@ client = "acme"
 name = "pbx"
 auth = "bearer"
 secret = {{ file = "{folder}/plain" }}
-[hook.map]
-id = "/call"
-sender = "+{{{{ caller }}}}"
-subject = "Missed call from +{{{{ caller }}}}"
-text = "{{{{ caller }}}} called {{{{ did }}}} and nobody answered."
+map = {{ id = "/call", sender = "+{{{{ caller }}}}", subject = "Missed call from +{{{{ caller }}}}", text = "{{{{ caller }}}} called" }}
+
+[[hook]]
+name = "nagios"
+kind = "nagios"
+auth = "bearer"
+secret = {{ file = "{folder}/plain" }}
+client = "acme"
 
 [[hook]]
 name = "open"
@@ -442,7 +445,7 @@ fn the_command_line_explains_a_mapping() {
     };
     let (code, text, _) = run(&["hooks", "test", "probe", "alert.json"]);
     assert_eq!(code, Some(0));
-    insta::assert_snapshot!(text.lines().take(17).collect::<Vec<_>>().join("\n"), @r#"
+    insta::assert_snapshot!(text.lines().take(18).collect::<Vec<_>>().join("\n"), @r#"
     fs1: disk
 
       sender       -
@@ -453,6 +456,7 @@ fn the_command_line_explains_a_mapping() {
       priority     /severity                    critical  (P1)
       thread       {{ host }}/{{ check }}       fs1/disk
       resolved     /state                       down  (it is not over)
+      remark       -
       id           /event                       e1
 
       client acme, no person: nobody is acknowledged, P1
@@ -467,7 +471,7 @@ fn the_command_line_explains_a_mapping() {
     assert_eq!((&said["thread"], &said["resolved"]), (&json!("fs1/disk"), &json!(false)));
     let (code, _, told) = run(&["hooks", "test", "nobody", "alert.json"]);
     assert_eq!(code, Some(3));
-    assert!(told.contains("there are shop, probe, alerts, pbx, open"), "{told}");
+    assert!(told.contains("there are shop, probe, alerts, pbx, nagios, open"), "{told}");
     std::fs::write(folder.path().join("bad.json"), "{").unwrap();
     assert_eq!(run(&["hooks", "test", "probe", "bad.json"]).0, Some(4));
 }

@@ -193,6 +193,30 @@ fn nagios_and_icinga_tell_host_service_and_recovery() {
     assert!(told("", "UP", "RECOVERY").resolved);
 }
 
+#[tokio::test]
+async fn a_word_about_an_alert_is_no_alert() {
+    told("alerts_remark", async |story, door| {
+        let tell = async |kind: &str, state: &str| {
+            let data =
+                json!({ "host": "web01", "service": "HTTP", "state": state, "type": kind, "output": "HTTP 503" });
+            assert_eq!(door.tell("nagios", &data).await.0, 200);
+            story.quiet().await;
+        };
+        tell("DOWNTIMESTART", "OK").await;
+        tell("DOWNTIMESTART", "CRITICAL").await;
+        tell("ACKNOWLEDGEMENT", "CRITICAL").await;
+        assert!(story.mailed().is_empty(), "nothing is wrong that anybody was told of");
+        tell("PROBLEM", "CRITICAL").await;
+        let assignment = story.mailed_one("assignment");
+        tell("ACKNOWLEDGEMENT", "CRITICAL").await;
+        assert_eq!(story.messages(TicketNumber(1001)).await.len(), 2, "kept with it");
+        assert_eq!(story.ticket(TicketNumber(1001)).await.status, Status::New);
+        assert!(story.mailed().is_empty() && assignment.to.starts_with("sam@"));
+        story.end().await;
+    })
+    .await;
+}
+
 fn alert(name: &str, severity: &str, status: &str) -> Value {
     json!({
         "status": status, "fingerprint": name, "labels": { "alertname": name, "instance": format!("{name}:9100"), "severity": severity },

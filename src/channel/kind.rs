@@ -190,6 +190,8 @@ pub const KINDS: &[Kind] = &[
             ("priority", "{% if service and state|lower == \"critical\" %}high{% else %}{{ state }}{% endif %}"),
             ("thread", "{{ host }}/{{ service }}"),
             ("resolved", "{% if type|upper == \"RECOVERY\" or state|upper in [\"OK\", \"UP\"] %}recovery{% endif %}"),
+            // Nagios: $NOTIFICATIONTYPE$; Icinga 2 writes the downtimes without an underscore too.
+            ("remark", "{% if type and type|upper not in [\"PROBLEM\", \"RECOVERY\"] %}{{ type }}{% endif %}"),
         ],
         priorities: SEVERITIES,
         resolved_is: &["recovery"],

@@ -13,8 +13,8 @@ use crate::mail::build;
 use crate::words::{Priority, e164, is_phone};
 
 /// The fields of `[hook.map]`, in the order in which they are explained.
-pub const FIELDS: [&str; 9] =
-    ["sender", "sender_name", "subject", "text", "client", "priority", "thread", "resolved", "id"];
+pub const FIELDS: [&str; 10] =
+    ["sender", "sender_name", "subject", "text", "client", "priority", "thread", "resolved", "remark", "id"];
 
 /// Where a field's value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -237,6 +237,7 @@ impl Mapping {
         let (sender, subject, text) = (take("sender").to_lowercase(), take("subject"), take("text"));
         let (name, client, thread) = (take("sender_name"), take("client"), take("thread"));
         let (priority, resolved) = (take("priority"), take("resolved").to_lowercase());
+        let is_remark = !take("remark").is_empty();
         let subject = clean(&subject, false);
         let sender = clean(&sender, false);
         let mut remark = |field: &str, words: String| {
@@ -279,6 +280,7 @@ impl Mapping {
             priority: meant,
             thread: Some(short(clean(&thread, false))).filter(|thread| !thread.is_empty()),
             resolved: over,
+            remark: is_remark,
             missing,
             ..Post::default()
         }

@@ -65,6 +65,8 @@ pub struct Post {
     pub keyword: Option<phone::Keyword>,
     /// It says that the trouble is over.
     pub resolved: bool,
+    /// A machine's word about an alert that is no alert itself: somebody acknowledged it, a downtime began.
+    pub remark: bool,
     /// What the mapping asked for and did not find, in words; such a post becomes an unsorted ticket.
     pub missing: Vec<String>,
 }

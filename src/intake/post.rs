@@ -19,19 +19,10 @@ use crate::store::{StoreError, conversations, maintenance, people};
 use crate::words::{Actor, ClientKey, MessageRow, Priority, Status, TicketNumber};
 
 pub(super) async fn take(unit: &mut Unit<'_>, ready: &Ready, post: &Post) -> Result<Decided, ActError> {
-    let sender = ready.sender();
-    if !sender.is_empty() && unit.is_muted(&sender).await? {
-        return Ok(Decided::because(Fate::Refused, "the sender was muted with #spam"));
-    }
-    let source = &ready.row.source;
-    if let Some(keyword) = post.keyword
-        && let Some(decided) = asked_of_the_line(unit, ready, post, keyword).await?
-    {
+    if let Some(decided) = no_request(unit, ready, post).await? {
         return Ok(decided);
     }
-    if let Some(decided) = paging::from_tech(unit, ready, post).await? {
-        return Ok(decided);
-    }
+    let (sender, source) = (ready.sender(), &ready.row.source);
     // What waits for the end of a maintenance and is over by then was none.
     if post.resolved && quiet::over(unit, ready, post).await? {
         return Ok(Decided::because(Fate::Automatic, "it was over before the maintenance ended"));
@@ -42,6 +33,12 @@ pub(super) async fn take(unit: &mut Unit<'_>, ready: &Ready, post: &Post) -> Res
         Some(place) => there(unit, source, place).await?,
         None => None,
     };
+    if post.remark && !post.resolved && sender.is_empty() {
+        return match there {
+            Some(there) => Ok(one_more(unit, ready, there.row.number).await?.with_reason("a word about the alert")),
+            None => Ok(Decided::because(Fate::Automatic, "a word about an alert of which there is no ticket")),
+        };
+    }
     // Somebody works on it already: one more of the same disturbs nobody.
     let worked_on = there.as_ref().is_some_and(|there| there.row.status.is_active());
     if let Some(client) = machines_client.as_ref().filter(|_| !post.resolved && !worked_on)
@@ -76,6 +73,20 @@ pub(super) async fn take(unit: &mut Unit<'_>, ready: &Ready, post: &Post) -> Res
         conversations::open(unit.tx, source, place, number, ready.row.arrived_at).await?;
     }
     Ok(decided)
+}
+
+/// What is between somebody and the desk itself, and what comes from one who is heard no more.
+async fn no_request(unit: &mut Unit<'_>, ready: &Ready, post: &Post) -> Result<Option<Decided>, ActError> {
+    let sender = ready.sender();
+    if !sender.is_empty() && unit.is_muted(&sender).await? {
+        return Ok(Some(Decided::because(Fate::Refused, "the sender was muted with #spam")));
+    }
+    if let Some(keyword) = post.keyword
+        && let Some(decided) = asked_of_the_line(unit, ready, post, keyword).await?
+    {
+        return Ok(Some(decided));
+    }
+    paging::from_tech(unit, ready, post).await
 }
 
 /// STOP, START and HELP are between a person and the line. A "yes" of one who has not stopped, and a "help" in a conversation, are words
