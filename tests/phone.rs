@@ -378,6 +378,10 @@ async fn an_outage_is_texted_until_somebody_acknowledges_it() {
         story.mail(&mail("Our server is down, nobody can work")).await;
         let assignment = story.mailed().into_iter().rfind(|sent| sent.kind == "assignment").unwrap();
         assert_eq!(assignment.to, "sam@northwind.example");
+        let text = &assignment.mail.text;
+        assert!(text.contains("Environment:\n  | One line (ISP 0800 555 0111, contract 4711)."), "{text}");
+        assert!(text.contains("Runbook: Server down: https://wiki.northwind.example/server-down"), "{text}");
+        assert!(!text.contains("blue folder"), "only what fits: {text}");
         let paged = line.twilio.sent();
         assert_eq!(paged.len(), 1, "{paged:?}");
         assert_eq!(paged[0].0, SAMS);

@@ -22,7 +22,7 @@ use super::webhook::Webhook;
 use super::{Config, Limits, Log, LogFormat, check, clockwork, cron_line, hours, programs, server, triage, value};
 use crate::channel::alert_mail::AlertMail;
 use crate::desk::calendar::Calendar;
-use crate::desk::firm::{Desk, Escalation, Firm, Targets};
+use crate::desk::firm::{Desk, Escalation, Firm, Runbook, Targets};
 use crate::desk::rules::Rules;
 use crate::words::Category;
 
@@ -142,6 +142,7 @@ pub(super) struct Parts<'a> {
     pub alert_mails: Vec<AlertMail>,
     pub webhooks: Vec<Webhook>,
     pub phones: Vec<Phone>,
+    pub runbooks: Vec<Runbook>,
     pub webhook_names: Vec<Found<'a, String>>,
     pub hook_clients: Vec<Found<'a, String>>,
     pub calendars: HashMap<String, Arc<Calendar>>,
@@ -233,6 +234,7 @@ fn firm(head: Head, parts: &Parts<'_>, limits: Limits, targets: [Targets; 4], es
         desks: desks(parts),
         hooks: parts.hooks.iter().map(|hook| hook.hook.clone()).collect(),
         alert_mails: parts.alert_mails.clone(),
+        runbooks: parts.runbooks.clone(),
         phones: parts.phones.iter().map(|phone| phone.phone.clone()).collect(),
         webhooks: parts.webhooks.iter().map(|webhook| webhook.webhook.clone()).collect(),
         techs: parts.techs.iter().map(|entry| entry.tech.clone()).collect(),
@@ -403,6 +405,7 @@ fn parts<'a>(
         alert_mails: vec![],
         webhooks: vec![],
         phones: vec![],
+        runbooks: vec![],
         webhook_names: vec![],
         hook_clients: vec![],
         calendars,

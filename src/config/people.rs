@@ -154,6 +154,7 @@ pub fn client<'a>(section: &Section<'a>, firm_zone: Tz) -> ClientEntry<'a> {
     let default_category = section.parse("default_category", value::category);
     let no_after_hours = section.choice("after_hours", &[("none", true), ("served", false)]).unwrap_or(false);
     let show_sla = section.yes("show_sla", true);
+    let environment = section.text("environment").map(|found| found.value.trim().to_owned());
     let internal = section.yes("internal", false);
     let (retainers, fees) = retainers(section);
     if default_category.as_ref().is_some_and(|found| found.value == Category::Retainer) && !section.has("retainer") {
@@ -180,6 +181,7 @@ pub fn client<'a>(section: &Section<'a>, firm_zone: Tz) -> ClientEntry<'a> {
         default_category: default_category.map(|found| found.value),
         no_after_hours,
         show_sla,
+        environment,
         internal,
         retainers,
     };

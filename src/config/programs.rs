@@ -5,6 +5,7 @@ use super::load::Parts;
 use super::secret::Surroundings;
 use super::section::Section;
 use super::{hook, phone, value, webhook};
+use crate::desk::firm::Runbook;
 
 pub(super) fn programs<'a>(root: &Section<'a>, around: &Surroundings, parts: &mut Parts<'a>) {
     for section in root.tables("hook") {
@@ -20,6 +21,10 @@ pub(super) fn programs<'a>(root: &Section<'a>, around: &Surroundings, parts: &mu
         parts.alert_mails.extend(found);
         parts.hook_clients.extend(client);
     }
+    for section in root.tables("runbook") {
+        parts.hook_clients.extend(section.texts("client"));
+        parts.runbooks.extend(runbook(&section));
+    }
     for section in root.tables("phone") {
         parts.source_names.extend(section.parse("name", value::name));
         parts.phones.extend(phone::phone(&section, around));
@@ -28,6 +33,23 @@ pub(super) fn programs<'a>(root: &Section<'a>, around: &Surroundings, parts: &mu
         parts.webhook_names.extend(section.parse("name", value::name));
         parts.webhooks.extend(webhook::webhook(&section, around));
     }
+}
+
+/// `[[runbook]]`
+fn runbook(section: &Section<'_>) -> Option<Runbook> {
+    let name = section.need("name", "name = \"Internet line down\"");
+    let at = section.need("at", "at = \"https://wiki.northwind.example/line-down\"");
+    let list = |key| section.texts(key).into_iter().map(|found| found.value).collect::<Vec<_>>();
+    let (skills, tags, clients) = (list("skill"), list("tags"), list("client"));
+    if skills.is_empty() && tags.is_empty() && clients.is_empty() {
+        section.notes.wrong(
+            &section.place,
+            "would stand under every ticket",
+            "give skill, tags or client: which tickets it is for",
+        );
+    }
+    section.finish();
+    Some(Runbook { name: name?.value.to_owned(), at: at?.value.to_owned(), skills, tags, clients })
 }
 
 /// What is posted needs a listener.

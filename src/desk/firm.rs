@@ -45,6 +45,8 @@ pub struct Firm {
     pub phones: Vec<Phone>,
     /// Monitoring systems that write mails.
     pub alert_mails: Vec<AlertMail>,
+    /// How recurring trouble is handled.
+    pub runbooks: Vec<Runbook>,
     /// The firm's programs that are told what happens to tickets.
     pub webhooks: Vec<Webhook>,
     pub techs: Vec<Tech>,
@@ -96,6 +98,27 @@ pub struct Hook {
     pub mapping: Mapping,
     /// The sender that it names counts as verified.
     pub trusts_sender: bool,
+}
+
+/// `[[runbook]]`: how a kind of trouble is handled, and where that is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Runbook {
+    pub name: String,
+    /// A web address, or a place in words.
+    pub at: String,
+    /// Of each list that is not empty one must fit.
+    pub skills: Vec<String>,
+    pub tags: Vec<String>,
+    pub clients: Vec<String>,
+}
+
+impl Runbook {
+    pub fn fits(&self, skill: Option<&str>, tags: &[String], client: Option<&ClientKey>) -> bool {
+        let among = |list: &[String], is: &dyn Fn(&String) -> bool| list.is_empty() || list.iter().any(is);
+        among(&self.skills, &|own| Some(own.as_str()) == skill)
+            && among(&self.tags, &|own| tags.contains(own))
+            && among(&self.clients, &|own| client.is_some_and(|key| key.0 == *own))
+    }
 }
 
 /// `[[phone]]`
@@ -155,6 +178,8 @@ pub struct Client {
     pub no_after_hours: bool,
     /// Deadlines may be shown to the client.
     pub show_sla: bool,
+    /// What a tech must know of the client's machines, lines and people, in the firm's own words.
+    pub environment: Option<String>,
     /// Our own firm: logged, never billed.
     pub internal: bool,
     pub retainers: Vec<RetainerTerm>,

@@ -7,7 +7,7 @@ use super::case::{Case, Unit};
 use super::enclosure::{Enclosed, Towards};
 use super::letter;
 use crate::desk::event::ClockKind;
-use crate::desk::firm::{Client, Tech};
+use crate::desk::firm::{Client, Runbook, Tech};
 use crate::desk::sla::{Policy, SlaClock};
 use crate::mail::Mailbox;
 use crate::notice::{
@@ -215,6 +215,8 @@ impl<'a> Picture<'a> {
             recent: self.recent(unit, tech).await?,
             similar: self.similar(unit).await?,
             retainer: retainer(unit, ticket.client.as_ref()).await?,
+            environment: self.client.as_ref().and_then(|client| client.environment.clone()),
+            runbooks: runbooks(unit, case),
             rules: case.ticket.rules.clone(),
             sensitive: ticket.is_sensitive().then(|| self.sensitive(verdict.as_ref())),
             unverified: self.first.as_ref().and_then(|first| first.reason.clone()),
@@ -328,4 +330,14 @@ pub(super) fn mailbox(contact: &Contact) -> Mailbox {
 /// The tech's name, or the login of one who has left.
 pub(super) fn tech_name(unit: &Unit<'_>, login: &Login) -> String {
     unit.firm().tech(login).map_or_else(|| login.to_string(), |tech| tech.name.clone())
+}
+
+/// So many are shown, the first of the config first.
+const RUNBOOKS: usize = 5;
+
+fn runbooks(unit: &Unit<'_>, case: &Case) -> Vec<(String, String)> {
+    let ticket = &case.ticket;
+    let fits = |runbook: &&Runbook| runbook.fits(ticket.skill.as_deref(), &ticket.tags, ticket.client.as_ref());
+    let all = unit.firm().runbooks.iter().filter(fits);
+    all.take(RUNBOOKS).map(|runbook| (runbook.name.clone(), runbook.at.clone())).collect()
 }

@@ -226,6 +226,8 @@ impl Sampler<'_> {
                 note: self.some("DHCP lease ran out; fixed address set on the print server."),
             }],
             retainer: Some(self.retainer()),
+            environment: self.some("Two sites, one line each (ISP 0800 555 0111, contract 4711).\nPrint server: ps1, reachable by VPN only."),
+            runbooks: vec![("Printers".to_owned(), "https://wiki.northwind.example/printers".to_owned())],
             rules: vec![RuleHit {
                 rule: "device down".to_owned(),
                 words: self.list(["printer", "offline"]),

@@ -69,6 +69,10 @@ pub struct AssignmentFacts {
     pub recent: Vec<RecentTicket>,
     pub similar: Vec<SimilarTicket>,
     pub retainer: Option<RetainerFacts>,
+    /// What the firm knows of the client's machines, lines and people.
+    pub environment: Option<String>,
+    /// Name and place of what is written on this kind of trouble.
+    pub runbooks: Vec<(String, String)>,
     /// What decided, and on which words.
     pub rules: Vec<RuleHit>,
     /// Tagged `sensitive`.
@@ -182,6 +186,8 @@ impl AssignmentFacts {
             contact => self.contact.as_ref().map(contact_view),
             recent => recent.collect::<Vec<Value>>(),
             similar => similar.collect::<Vec<Value>>(),
+            environment => &self.environment,
+            runbooks => self.runbooks.iter().map(|(name, at)| context! { name, at }).collect::<Vec<_>>(),
             retainer => self.retainer.as_ref().map(|retainer| retainer.view(words)),
             rules => rules.collect::<Vec<Value>>(),
             sensitive => self.sensitive.as_ref().map(SensitiveFacts::view),

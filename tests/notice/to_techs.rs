@@ -40,6 +40,10 @@ fn assignment_reads_like_this() {
     Contact: Jane Roe, +1 312 555 0100, jane@acme-dental.example, manager, approver
     Earlier tickets: 4
       #1017 Scanner does not mail (resolved, Thu 19 Nov, 14:05)
+    Environment:
+      | Two sites, one line each (ISP 0800 555 0111, contract 4711).
+      | Print server: ps1, reachable by VPN only.
+    Runbook: Printers: https://wiki.northwind.example/printers
     Similar, resolved:
       #871 Label printer offline
       | DHCP lease ran out; fixed address set on the print server.
@@ -88,6 +92,10 @@ fn reassignment_reads_like_this() {
     Contact: Jane Roe, +1 312 555 0100, jane@acme-dental.example, manager, approver
     Earlier tickets: 4
       #1017 Scanner does not mail (resolved, Thu 19 Nov, 14:05)
+    Environment:
+      | Two sites, one line each (ISP 0800 555 0111, contract 4711).
+      | Print server: ps1, reachable by VPN only.
+    Runbook: Printers: https://wiki.northwind.example/printers
     Similar, resolved:
       #871 Label printer offline
       | DHCP lease ran out; fixed address set on the print server.
