@@ -475,21 +475,3 @@ fn the_command_line_explains_a_mapping() {
     std::fs::write(folder.path().join("bad.json"), "{").unwrap();
     assert_eq!(run(&["hooks", "test", "probe", "bad.json"]).0, Some(4));
 }
-
-#[tokio::test]
-async fn a_telephone_system_names_a_caller_by_number() {
-    told("hook_pbx", async |story, door| {
-        let call = |id: &str, caller: &str| json!({ "call": id, "caller": caller, "did": "100" });
-        assert_eq!(door.tell("pbx", &call("1", "13125550100")).await.0, 200);
-        assert_eq!(door.tell("pbx", &call("2", "13125550155")).await.0, 200);
-        assert_eq!(door.tell("pbx", &call("3", "anonymous")).await.0, 200);
-        story.quiet().await;
-        let known = story.ticket(TicketNumber(1001)).await;
-        assert_eq!((known.client.unwrap().0.as_str(), known.requester_name.unwrap().as_str()), ("acme", "Jane Roe"));
-        for unknown in [1002, 1003] {
-            assert_eq!(story.ticket(TicketNumber(unknown)).await.status, Status::Unsorted);
-        }
-        story.end().await;
-    })
-    .await;
-}

@@ -24,6 +24,7 @@ mod disk_full;
 mod docs;
 mod figures;
 mod ground;
+mod hook_callers;
 mod hook_signatures;
 mod hooks;
 mod imap_lies;

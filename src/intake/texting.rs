@@ -5,14 +5,15 @@ use super::letter::ClientLetter;
 use super::picture::Picture;
 use crate::desk::firm::Phone;
 use crate::mail::build::Voice;
-use crate::store::outbox::{self, NewMail};
+use crate::store::outbox::{self, MAIL, NewMail};
 use crate::store::people::Contact;
 use crate::store::{StoreError, messages, people};
 use crate::words::is_phone;
 
 /// A text message to one person.
 pub(super) struct Texted<'a> {
-    line: &'a Phone,
+    /// `None`: the firm has none, so that it fails where mail leaves, and a manager is told.
+    line: Option<&'a Phone>,
     number: String,
 }
 
@@ -30,10 +31,8 @@ pub(super) async fn ways<'f>(
     people: &[Contact],
 ) -> Result<(Vec<Contact>, Vec<Texted<'f>>), StoreError> {
     let lines = &unit.firm().phones;
-    let Some(usual) = lines.first().filter(|_| letter.rendered.short.is_some()) else {
-        return Ok((people.to_vec(), Vec::new()));
-    };
     let place = match &case.first_message {
+        _ if lines.is_empty() => None,
         Some(first) => first.channel.clone().zip(first.place.clone()),
         None => messages::last_place(unit.tx, case.ticket.number).await?,
     };
@@ -45,10 +44,12 @@ pub(super) async fn ways<'f>(
         let has_mail = !is_phone(&person.address);
         match (line, place) {
             (Some(line), Some((_, number))) if !has_mail || !people::has_stopped(unit.tx, number).await? => {
-                texted.push(Texted { line, number: number.clone() });
+                texted.push(Texted { line: Some(line), number: number.clone() });
             }
             _ if has_mail => mailed.push(person.clone()),
-            _ if letter.voice == Voice::Human => texted.push(Texted { line: usual, number: person.address.clone() }),
+            _ if letter.voice == Voice::Human => {
+                texted.push(Texted { line: lines.first(), number: person.address.clone() });
+            }
             _ => {}
         }
     }
@@ -58,7 +59,8 @@ pub(super) async fn ways<'f>(
 /// A row for each part of each message.
 pub(super) fn write(unit: &mut Unit<'_>, case: &Case, letter: &ClientLetter, texted: &[Texted<'_>]) {
     for to in texted {
-        let mut text = letter.rendered.short.clone().unwrap_or_default();
+        let channel = to.line.map_or_else(|| MAIL.to_owned(), Phone::channel);
+        let mut text = letter.rendered.short.clone().unwrap_or_else(|| letter.rendered.text.clone());
         if !letter.files.is_empty() {
             let names: Vec<&str> = letter.files.iter().map(|file| file.name.as_str()).collect();
             text.push_str(&format!(" [+ {}]", names.join(", ")));
@@ -67,8 +69,8 @@ pub(super) fn write(unit: &mut Unit<'_>, case: &Case, letter: &ClientLetter, tex
         for (place, part) in parts.iter().enumerate() {
             let part = if parts.len() > 1 { format!("({}/{}) {part}", place + 1, parts.len()) } else { part.clone() };
             let row = NewMail {
-                channel: to.line.channel().into(),
-                dedupe_key: format!("{}/{}/{}/{place}", letter.key, to.line.channel(), to.number),
+                dedupe_key: format!("{}/{channel}/{}/{place}", letter.key, to.number),
+                channel: channel.clone().into(),
                 class: letter.class,
                 kind: letter.kind,
                 automatic: letter.voice != Voice::Human,

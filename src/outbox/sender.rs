@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::lifecycle::{Progress, Turn};
 use crate::store::outbox::{self as rows, Claimed, MAIL, NEVER, Outcome};
 use crate::store::{Db, StoreError, people};
+use crate::words::is_phone;
 
 /// What the loop of mail is called among the others of the desk.
 pub const TURN: &str = "outbox";
@@ -336,6 +337,11 @@ impl Sender {
     }
 
     async fn try_one(&self, line: &mut Line<'_>, row: &Claimed, in_data: &AtomicBool) -> Result<(), SendError> {
+        if self.channel == MAIL && is_phone(&row.recipient) {
+            let reply =
+                "this person has no mail address, and the config has no line for text messages ([[phone]])".to_owned();
+            return Err(SendError::Never { recipient: row.recipient.clone(), reply });
+        }
         let bytes = self.bytes(row).await.map_err(at_home)?;
         match line {
             // A file is there or it is not: no state in between, and a second attempt finds the first.
