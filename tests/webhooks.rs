@@ -258,11 +258,21 @@ events = ["created", "deleted"]
 name = "crm"
 url = "crm"
 secret = "whsec_in_the_open"
+[[phone]]
+name = "main"
+number = "555 0100"
+account = "me"
+auth_token = { file = "short" }
+api = "http://twilio.northwind.example"
 "#;
     std::fs::write(folder.path().join("deskd.toml"), config.replace("@MORE@", wrong)).unwrap();
     let Err(problems) = deskd::config::load(&folder.path().join("deskd.toml")) else { panic!("it is wrong") };
     let said = problems.to_string();
     for part in [
+        "sends the account's token to twilio.northwind.example in the open",
+        "\"555 0100\" is no telephone number",
+        "\"me\" is no Account SID",
+        "nothing listens for what is posted",
         "sends tickets to crm.northwind.example in the open",
         "leads to no key of Standard Webhooks",
         "\"deleted\" is no event",

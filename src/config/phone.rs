@@ -4,7 +4,7 @@ use secrecy::SecretString;
 
 use super::secret::Surroundings;
 use super::section::Section;
-use super::value;
+use super::{value, webhook};
 use crate::desk::firm;
 use crate::words::Priority;
 
@@ -61,7 +61,8 @@ pub fn phone(section: &Section<'_>, around: &Surroundings) -> Option<Phone> {
         if fits { Ok(text.to_owned()) } else { Err((format!("\"{text}\" is no Account SID"), right.to_owned())) }
     });
     let token = around.secret(section, "auth_token");
-    let api = section.parse("api", value::url).map_or_else(|| API.to_owned(), |found| found.value);
+    let api = webhook::encrypted(section, "api", "the account's token").unwrap_or_else(|| API.to_owned());
+    let api = api.trim_end_matches('/').to_owned();
     let text = |key| section.text(key).map(|found| found.value.to_owned());
     let voicemail = section.yes("voicemail", false);
     let voice = Voice {

@@ -24,7 +24,7 @@ pub fn webhook(section: &Section<'_>, around: &Surroundings) -> Option<Webhook> 
     section.must("name", "name = \"crm\"");
     section.must("url", "url = \"https://crm.northwind.example/deskd\"");
     let name = section.parse("name", value::name);
-    let url = address(section);
+    let url = encrypted(section, "url", "tickets");
     let mut secrets: Vec<SecretString> = around.secret(section, "secret").into_iter().collect();
     // Both sign while the program changes over to the new one.
     if section.has("old_secret") {
@@ -41,9 +41,9 @@ pub fn webhook(section: &Section<'_>, around: &Surroundings) -> Option<Webhook> 
     Some(Webhook { webhook: webhook::Webhook { name: name?.value, of }, url: url?, secrets, ca })
 }
 
-/// Tickets do not travel unencrypted, except on this machine.
-fn address(section: &Section<'_>) -> Option<String> {
-    let found = section.text("url")?;
+/// A web address to which nothing travels unencrypted, except on this machine.
+pub(super) fn encrypted(section: &Section<'_>, key: &'static str, what: &str) -> Option<String> {
+    let found = section.text(key)?;
     let url = reqwest::Url::parse(found.value).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     let Some(host) = url.as_ref().and_then(reqwest::Url::host_str) else {
         let right = "write it like \"https://crm.northwind.example/deskd\"";
@@ -54,7 +54,7 @@ fn address(section: &Section<'_>) -> Option<String> {
     if is_open && !value::is_loopback(host.trim_matches(['[', ']'])) {
         let right =
             "use https:// (ca = \"file.pem\" names an authority of your own); http:// is for 127.0.0.1 and localhost";
-        section.notes.wrong(&found.place, format!("sends tickets to {host} in the open"), right);
+        section.notes.wrong(&found.place, format!("sends {what} to {host} in the open"), right);
         return None;
     }
     Some(found.value.to_owned())
