@@ -211,22 +211,15 @@ pub async fn add(
     .fetch_one(conn)
     .await)
     .during("add a contact")?;
-    add_address(tx, id, address).await?;
+    on!(tx, |conn| sqlx::query("INSERT INTO address (kind, value, contact) VALUES ($1, $2, $3)")
+        .bind(kind_of(address))
+        .bind(address)
+        .bind(id)
+        .execute(conn)
+        .await
+        .map(drop))
+    .during("add an address")?;
     Ok(id)
-}
-
-/// One more address of a contact; where somebody has it already, it stays theirs.
-async fn add_address(tx: &mut Tx, contact: ContactId, address: &str) -> Result<(), StoreError> {
-    on!(tx, |conn| sqlx::query(
-        "INSERT INTO address (kind, value, contact) VALUES ($1, $2, $3) ON CONFLICT (kind, value) DO NOTHING"
-    )
-    .bind(kind_of(address))
-    .bind(address)
-    .bind(contact)
-    .execute(conn)
-    .await
-    .map(drop))
-    .during("add an address")
 }
 
 /// The number asked for no more text messages, or takes that back.
