@@ -37,9 +37,8 @@ pub(super) async fn page(
     for tech in readers {
         let Some(number) = tech.phone.clone().filter(|_| !told.contains(&&tech.login)) else { continue };
         told.push(&tech.login);
-        letter::tech_token(unit, Some(case.ticket.number), tech, Purpose::Internal).await?;
-        let token = tokens::of_tech(unit.tx, case.ticket.number, &tech.login, Purpose::Internal).await?;
-        let code = token.as_deref().and_then(|token| token.get(..CODE)).unwrap_or_default();
+        let address = letter::tech_token(unit, Some(case.ticket.number), tech, Purpose::Internal).await?;
+        let code = address.token.get(..CODE).unwrap_or_default();
         let ticket = picture.ticket(tech);
         let words = unit.office.texts.words(&firm.language);
         let due = picture.answer_due(tech).map(|due| words.moment(unit.now, &due)).unwrap_or_default();

@@ -6,6 +6,18 @@ use sqlx::QueryBuilder;
 use super::{Conn, During, StoreError, Tx, on};
 use crate::words::{OutboxId, TicketNumber};
 
+/// The columns of a `Row`, with what comes after `FROM outbox`.
+macro_rules! select_rows {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, channel, dedupe_key, class, state, kind, automatic, ticket, envelope_from, recipient, message_id, subject,
+                 created_at, next_at, attempts, uncertain_attempts, claimed_by, last_error, sent_at, notified
+             FROM outbox ",
+            $rest
+        )
+    };
+}
+
 pub mod deliveries;
 pub mod held;
 mod making;
@@ -273,14 +285,11 @@ pub async fn next_due(tx: &mut Tx, channel: &str) -> Result<Option<DateTime<Utc>
 
 /// What a manager must still be told, of all but webhooks: refused for good, or uncertain without a further try though it must arrive.
 pub async fn to_be_told(tx: &mut Tx, limit: i64) -> Result<Vec<Row>, StoreError> {
-    on!(tx, |conn| sqlx::query_as(
-        "SELECT id, channel, dedupe_key, class, state, kind, automatic, ticket, envelope_from, recipient, message_id, subject,
-             created_at, next_at, attempts, uncertain_attempts, claimed_by, last_error, sent_at, notified
-         FROM outbox
-         WHERE notified = FALSE AND state IN ('failed', 'uncertain') AND channel NOT LIKE 'webhook/%'
+    on!(tx, |conn| sqlx::query_as(select_rows!(
+        "WHERE notified = FALSE AND state IN ('failed', 'uncertain') AND channel NOT LIKE 'webhook/%'
            AND (state = 'failed' OR (class = 'must_arrive' AND next_at >= $1))
          ORDER BY id LIMIT $2"
-    )
+    ))
     .bind(NEVER)
     .bind(limit)
     .fetch_all(conn)
@@ -302,13 +311,10 @@ pub async fn mark_told(tx: &mut Tx, id: OutboxId) -> Result<(), StoreError> {
 
 /// `deskd outbox list`: what people are written, by mail or text message: what has not left yet and what needs a human; with `all` the latest of every state.
 pub async fn list(tx: &mut Tx, all: bool, limit: i64) -> Result<Vec<Row>, StoreError> {
-    on!(tx, |conn| sqlx::query_as(
-        "SELECT id, channel, dedupe_key, class, state, kind, automatic, ticket, envelope_from, recipient, message_id, subject,
-             created_at, next_at, attempts, uncertain_attempts, claimed_by, last_error, sent_at, notified
-         FROM outbox
-         WHERE channel NOT LIKE 'webhook/%' AND ($1 OR state IN ('queued', 'sending', 'data', 'uncertain', 'failed'))
+    on!(tx, |conn| sqlx::query_as(select_rows!(
+        "WHERE channel NOT LIKE 'webhook/%' AND ($1 OR state IN ('queued', 'sending', 'data', 'uncertain', 'failed'))
          ORDER BY id DESC LIMIT $2"
-    )
+    ))
     .bind(all)
     .bind(limit)
     .fetch_all(conn)
@@ -318,17 +324,9 @@ pub async fn list(tx: &mut Tx, all: bool, limit: i64) -> Result<Vec<Row>, StoreE
 
 /// `deskd outbox show N`.
 pub async fn show(tx: &mut Tx, id: OutboxId) -> Result<Row, StoreError> {
-    let found: Option<Row> = on!(tx, |conn| {
-        sqlx::query_as(
-        "SELECT id, channel, dedupe_key, class, state, kind, automatic, ticket, envelope_from, recipient, message_id, subject,
-             created_at, next_at, attempts, uncertain_attempts, claimed_by, last_error, sent_at, notified
-         FROM outbox WHERE id = $1"
-    )
-    .bind(id)
-    .fetch_optional(conn)
-    .await
-    })
-    .during("read the outbox")?;
+    let found: Option<Row> =
+        on!(tx, |conn| sqlx::query_as(select_rows!("WHERE id = $1")).bind(id).fetch_optional(conn).await)
+            .during("read the outbox")?;
     found.ok_or_else(|| missing(id))
 }
 

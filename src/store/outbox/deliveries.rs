@@ -19,14 +19,11 @@ pub struct GivenUp {
 
 /// `deskd webhooks list`: what has not arrived, the latest first; with `all` also what has.
 pub async fn list(tx: &mut Tx, all: bool, webhook: Option<&str>, limit: i64) -> Result<Vec<Row>, StoreError> {
-    on!(tx, |conn| sqlx::query_as(
-        "SELECT id, channel, dedupe_key, class, state, kind, automatic, ticket, envelope_from, recipient, message_id, subject,
-             created_at, next_at, attempts, uncertain_attempts, claimed_by, last_error, sent_at, notified
-         FROM outbox
-         WHERE channel LIKE 'webhook/%' AND ($1 OR state IN ('queued', 'sending', 'failed'))
+    on!(tx, |conn| sqlx::query_as(select_rows!(
+        "WHERE channel LIKE 'webhook/%' AND ($1 OR state IN ('queued', 'sending', 'failed'))
            AND (CAST($3 AS TEXT) IS NULL OR recipient = $3)
          ORDER BY id DESC LIMIT $2"
-    )
+    ))
     .bind(all)
     .bind(limit)
     .bind(webhook)
