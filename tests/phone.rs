@@ -455,6 +455,9 @@ async fn a_request_that_somebody_typed_in_is_a_ticket_of_the_caller() {
         .await;
         let json: Value = serde_json::from_str(&said).unwrap_or_else(|_| panic!("{code}: {said}"));
         assert_eq!((&json["client"], &json["priority"]), (&Value::from("globex"), &Value::from("P4")));
+        let (code, said) = run(&["--phone", "+13125550198", "--text", "Who are you?"]).await;
+        let unsorted = "#1003 Who are you?: unsorted: nobody knows the sender, and the data names no client\n";
+        assert_eq!((code, said.as_str()), (0, unsorted));
         for (args, code, part) in [
             (&["--phone", "555-0100", "--text", "x"][..], 2, "with + and the country code"),
             (&["--text", "x"], 2, "--phone"),

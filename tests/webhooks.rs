@@ -218,6 +218,9 @@ async fn what_was_given_up_is_told_to_the_managers_once_listed_and_replayed() {
             [&created["message_id"].as_str().unwrap().to_owned()]
         );
         assert_eq!(deskd(&story, &["webhooks", "replay", "999999"]).0, 3);
+        let mail: Vec<Value> = serde_json::from_str(&deskd(&story, &["outbox", "list", "--all", "--json"]).1).unwrap();
+        let (code, said) = deskd(&story, &["webhooks", "replay", &mail[0]["id"].to_string()]);
+        assert!(code == 4 && said.contains("is no delivery to a webhook; `deskd webhooks list --all`"), "{said}");
         let (code, said) = deskd(&story, &["webhooks", "list", "--webhook", "crn"]);
         assert_eq!((code, said.contains("there is no webhook \"crn\"; there are crm")), (3, true), "{said}");
         story.end().await;

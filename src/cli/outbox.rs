@@ -65,7 +65,7 @@ pub async fn run(opened: &Opened, paper: Paper, command: &OutboxCommand) -> Resu
     }
 }
 
-pub(super) fn no_such(error: StoreError) -> Failure {
+fn no_such(error: StoreError) -> Failure {
     match error {
         StoreError::Missing { what } => {
             Failure::Missing(format!("there is no {what}; `deskd outbox list --all` lists what there is"))

@@ -140,7 +140,8 @@ async fn opened_as(opened: &Opened, row: &Listed, json: bool) -> Result<(), Fail
     let who =
         ticket.assignee.as_ref().map_or_else(|| "nobody has it yet".to_owned(), |login| format!("{login} has it"));
     let state = match &row.reason {
-        Some(why) => format!("{} ({})", ticket.status, plain(why)),
+        // It says the status where that is another than usual.
+        Some(why) => plain(why),
         None => format!("{}, {who}", ticket.priority),
     };
     Ok(say(&format!("{number} {}: {state}\n", plain(&ticket.subject)))?)

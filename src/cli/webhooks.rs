@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 
 use super::Failure;
 use super::open::Opened;
-use super::outbox::no_such;
 use super::paper::{Ink, Paper, cut, moment, plain, say, say_json};
+use crate::store::StoreError;
 use crate::store::outbox::{self, Row, State, deliveries};
 use crate::words::OutboxId;
 
@@ -89,6 +89,15 @@ pub async fn run(opened: &Opened, paper: Paper, command: &WebhooksCommand) -> Re
             tx.commit().await?;
             Ok(say(&told(usize::try_from(count).unwrap_or(usize::MAX)))?)
         }
+    }
+}
+
+fn no_such(error: StoreError) -> Failure {
+    const LISTED: &str = "`deskd webhooks list --all` lists what there is";
+    match error {
+        StoreError::Missing { what } => Failure::Missing(format!("there is no {what}; {LISTED}")),
+        StoreError::Refused(why) => Failure::Refused(format!("{why}; {LISTED}")),
+        other => other.into(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Row, missing, refused_unless, show};
+use super::{Row, refused_unless, show};
 use crate::store::{During, StoreError, Tx, on};
 use crate::words::OutboxId;
 
@@ -35,9 +35,12 @@ pub async fn list(tx: &mut Tx, all: bool, webhook: Option<&str>, limit: i64) -> 
 /// `deskd webhooks replay N`: the same bytes under the same id go again, also where they had arrived, with all tries before them.
 pub async fn replay(tx: &mut Tx, id: OutboxId, now: DateTime<Utc>) -> Result<(), StoreError> {
     let row = show(tx, id).await?;
+    if !row.channel.starts_with("webhook/") {
+        return Err(StoreError::Refused(format!("outbox row {} is no delivery to a webhook", id.0)));
+    }
     let hit = on!(tx, |conn| sqlx::query(
         "UPDATE outbox SET state = 'queued', next_at = $2, attempts = 0, sent_at = NULL, notified = $3
-         WHERE id = $1 AND channel LIKE 'webhook/%' AND state IN ('queued', 'failed', 'dropped', 'sent')"
+         WHERE id = $1 AND state IN ('queued', 'failed', 'dropped', 'sent')"
     )
     .bind(id)
     .bind(now)
@@ -46,9 +49,6 @@ pub async fn replay(tx: &mut Tx, id: OutboxId, now: DateTime<Utc>) -> Result<(),
     .await
     .map(|done| done.rows_affected()))
     .during("send a delivery again")?;
-    if !row.channel.starts_with("webhook/") {
-        return Err(missing(id));
-    }
     refused_unless(hit == 1, &row, "sent again")
 }
 
