@@ -280,6 +280,12 @@ fn published_signatures_of_twilio_fit_and_no_byte_of_them_may_turn() {
 async fn stop_is_honoured_and_help_is_answered() {
     told("phone_stop", "", async |story, line| {
         assert!(line.text(JANE, "Help").await.contains("<Message>Northwind IT: "));
+        // A sender with a name instead of a number can be nobody.
+        line.text("MyBank", "Stop").await;
+        story.quiet().await;
+        assert_eq!(story.ticket(TicketNumber(1001)).await.status, Status::Unsorted);
+        assert!(story.ticket(TicketNumber(1001)).await.requester.is_none());
+        story.mailed();
         line.text(JANE, "The projector flickers").await;
         story.quiet().await;
         assert_eq!(line.twilio.sent().len(), 1);
@@ -289,7 +295,7 @@ async fn stop_is_honoured_and_help_is_answered() {
         story.mail(&assignment.answer(SAM, "Try the other cable.")).await;
         assert_eq!(story.mailed_one_of("relay").to, "jane@acme-dental.example", "by mail then");
         assert!(line.twilio.sent().is_empty());
-        let noted = story.messages(TicketNumber(1001)).await;
+        let noted = story.messages(TicketNumber(1002)).await;
         assert!(!noted[1].is_public() && noted[1].reason.as_deref() == Some("no more text messages go to this number"));
         line.text(JANE, "start").await;
         story.quiet().await;

@@ -98,6 +98,10 @@ async fn asked_of_the_line(
     keyword: Keyword,
 ) -> Result<Option<Decided>, ActError> {
     let number = ready.sender();
+    // Nobody can be written to under a name instead of a number.
+    if number.is_empty() {
+        return Ok(None);
+    }
     let there = match &post.thread {
         Some(place) => there(unit, &ready.row.source, place).await?.filter(|there| there.row.status.is_active()),
         None => None,
