@@ -5,8 +5,9 @@ use std::path::Path;
 use deskd::store::Db;
 
 use crate::harness::daemon::{Home, Process};
-use crate::harness::each_url;
+use crate::harness::receiver::{self, Receiver};
 use crate::harness::rows::until;
+use crate::harness::{each_url, look};
 
 const GLOBEX: &str =
     "[[client]]\nkey = \"globex\"\nname = \"Globex\"\ndomains = [\"globex.example\"]\ndefault_category = \"project\"\n";
@@ -110,6 +111,27 @@ async fn what_needs_a_restart_is_named_and_the_old_config_stays() {
         assert_eq!(scene.becomes("first").await, (String::new(), "unsorted".to_owned()));
         assert!(!other.exists());
         scene.process.stop().await;
+        scene.db.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_program_is_told_from_the_reload_on_that_names_it_and_no_more_once_it_is_gone() {
+    each_url("reload_webhook", async |folder, url| {
+        let crm = Receiver::start().await;
+        let mut scene = Scene::set(folder, url).await;
+        scene.becomes("first").await;
+        let webhook = receiver::config("crm", &crm.url, folder, "events = [\"created\"]");
+        scene.reload(&config(url, &format!("{GLOBEX}{webhook}"))).await;
+        scene.becomes("second").await;
+        look::until("the second is told", async || crm.heard("\"second\"")).await;
+        scene.reload(&config(url, GLOBEX)).await;
+        scene.becomes("third").await;
+        scene.process.stop().await;
+        let told: Vec<String> =
+            crm.told().iter().map(|delivery| delivery.json()["data"]["ticket"]["subject"].to_string()).collect();
+        assert_eq!(told, ["\"second\""]);
         scene.db.close().await;
     })
     .await;
