@@ -63,7 +63,7 @@ impl Daemon {
                 "[security] tech_mail = \"token\": a tech's mail is believed without DKIM; anybody who learns a reply address can write as that tech"
             );
         }
-        let doors = Doors::new(&config, &office.borrow().texts);
+        let doors = Doors::new(&config, &office.borrow().texts, &clock);
         let config = channel::Sender::new(Arc::new(config));
         let heartbeats = Heartbeats::default();
         let stop = CancellationToken::new();

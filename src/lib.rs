@@ -1,11 +1,12 @@
 //! deskd: the desk daemon of an IT services firm. ARCHITECTURE.md tells the flow; each module's first line tells what it is in charge of.
 //!
 //! `use` lines point one way (tests/layering.rs enforces it):
-//! `main → cli → daemon → {source, schedule, web} → intake → notice → outbox → store → {desk, money} → words → clock`;
+//! `main → cli → daemon → {source, schedule, web} → intake → notice → outbox → store → {desk, money} → chat → channel → words → clock`;
 //! `mail` and `account` use nothing above `clock` and are open to all; `config` builds what `desk` defines and is imported by `cli` and `daemon` only.
 
 pub mod account;
 pub mod channel;
+pub mod chat;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -16,6 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["outbox"],
     &["store"],
     &["desk", "money"],
+    &["chat"],
     &["channel"],
     &["words"],
     &["account", "mail", "lifecycle"],

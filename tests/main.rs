@@ -12,6 +12,7 @@ mod alert_mails;
 mod authentic;
 mod batch;
 mod calendar;
+mod chat;
 mod cli;
 mod cli_demo;
 mod cli_store;

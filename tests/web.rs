@@ -11,6 +11,7 @@ use deskd::clock::Clock;
 use deskd::intake::{Intake, Keep};
 use deskd::lifecycle::Heartbeats;
 use deskd::store::Db;
+use deskd::web::chat::Chats;
 use deskd::web::health::{Health, Part, Probe};
 use deskd::web::hooks::{Hook, Hooks};
 use deskd::web::metrics::{Figures, Metrics};
@@ -50,10 +51,12 @@ async fn start_with(health: Health, figures: Result<Figures, String>, patience: 
         rate: Arc::default(),
         turns: Turns::default(),
     };
+    let chats =
+        Chats { chats: tokio::sync::watch::channel(Arc::default()).1, intake: intake.clone(), clock: Clock::System };
     let phones =
         Lines { lines: tokio::sync::watch::channel(Arc::default()).1, intake: intake.clone(), clock: Clock::System };
     let hooks = Hooks { hooks: tokio::sync::watch::channel(Arc::new(vec![shop])).1, intake, db, clock: Clock::System };
-    let router = routes(Parts { health, metrics: Metrics { version: "1.2.3", count }, hooks, portal, phones });
+    let router = routes(Parts { health, metrics: Metrics { version: "1.2.3", count }, hooks, portal, phones, chats });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
     let task = tokio::spawn(serve(listener, router, patience, stop.clone()));

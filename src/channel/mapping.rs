@@ -151,7 +151,7 @@ pub(super) fn short(thread: String) -> String {
 }
 
 /// Texts of strangers: no control characters, and NUL least of all.
-pub(super) fn clean(text: &str, lines: bool) -> String {
+pub fn clean(text: &str, lines: bool) -> String {
     let kept = |letter: char| match letter {
         '\n' | '\t' if lines => Some(letter),
         letter if letter.is_control() => (!lines).then_some(' '),

@@ -5,6 +5,7 @@ pub mod delivery;
 pub mod kind;
 pub mod mapping;
 pub mod phone;
+pub mod said;
 pub mod sign;
 pub mod told;
 
@@ -23,6 +24,8 @@ pub enum Form {
     Phone,
     /// `deskd ticket new`: a `told::Told`.
     Told,
+    /// What was said in a chat: a `chat::Kept`.
+    Chat,
 }
 
 impl Form {
@@ -33,12 +36,14 @@ impl Form {
             Form::Portal => "portal",
             Form::Phone => "phone",
             Form::Told => "told",
+            Form::Chat => "chat",
         }
     }
 
     /// `None` for a form that a later version wrote.
     pub fn named(name: &str) -> Option<Form> {
-        [Form::Mail, Form::Hook, Form::Portal, Form::Phone, Form::Told].into_iter().find(|form| form.as_str() == name)
+        let all = [Form::Mail, Form::Hook, Form::Portal, Form::Phone, Form::Told, Form::Chat];
+        all.into_iter().find(|form| form.as_str() == name)
     }
 }
 
@@ -67,6 +72,8 @@ pub struct Post {
     pub resolved: bool,
     /// A machine's word about an alert that is no alert itself: somebody acknowledged it, a downtime began.
     pub remark: bool,
+    /// Said in a chat.
+    pub chat: Option<Box<said::Said>>,
     /// What the mapping asked for and did not find, in words; such a post becomes an unsorted ticket.
     pub missing: Vec<String>,
 }

@@ -142,11 +142,11 @@ fn with_media(data: &Value) -> String {
 }
 
 /// A text message has no subject: its first words are.
-fn beginning(text: &str) -> String {
+pub fn beginning(text: &str) -> String {
     const LONGEST: usize = 60;
     let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.is_empty() {
-        return "Text message".to_owned();
+        return "Message".to_owned();
     }
     if line.chars().count() <= LONGEST {
         return line;

@@ -123,6 +123,19 @@ pub fn twilio(token: &SecretString, url: &str, body: &[u8], given: &str) -> Resu
     fits(hmac::verify(&key, signed.as_bytes(), &mac).is_ok())
 }
 
+/// A secret that the sender shows as it is.
+pub fn secret(secrets: &[SecretString], given: &str) -> Result<(), Refusal> {
+    fits(secrets.iter().any(|secret| same(secret.expose_secret().as_bytes(), given.as_bytes())))
+}
+
+/// `Authorization: HMAC BASE64` of an outgoing webhook of Teams: HMAC-SHA256 over the body, the key in base64.
+/// <https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/add-outgoing-webhook>
+pub fn teams(secrets: &[SecretString], body: &[u8], given: &str) -> Result<(), Refusal> {
+    let mac = BASE64.decode(given.trim().as_bytes()).map_err(|_| Refusal::Malformed("authorization"))?;
+    let keys = secrets.iter().filter_map(|secret| BASE64.decode(secret.expose_secret().as_bytes()).ok());
+    fits(keys.filter(|key| !key.is_empty()).any(|key| verify(&key, body, &mac)))
+}
+
 /// The header field `webhook-signature` of a delivery of ours: one signature a secret.
 pub fn standard_webhooks(secrets: &[SecretString], id: &str, stamp: i64, body: &[u8]) -> String {
     let signed = [id.as_bytes(), b".", stamp.to_string().as_bytes(), b".", body].concat();

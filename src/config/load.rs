@@ -9,6 +9,7 @@ use chrono_tz::Tz;
 use toml::Spanned;
 use toml::de::DeTable;
 
+use super::chat::Chat;
 use super::hook::Hook;
 use super::limits::limits;
 use super::people::{self, ClientEntry, RateEntry, TechEntry};
@@ -142,6 +143,7 @@ pub(super) struct Parts<'a> {
     pub alert_mails: Vec<AlertMail>,
     pub webhooks: Vec<Webhook>,
     pub phones: Vec<Phone>,
+    pub chats: Vec<Chat>,
     pub runbooks: Vec<Runbook>,
     pub webhook_names: Vec<Found<'a, String>>,
     pub hook_clients: Vec<Found<'a, String>>,
@@ -194,7 +196,7 @@ fn build(sources: &[Source], around: &Surroundings, notes: &Notes, mut files: Ve
         rules: Arc::new(rules),
         ..firm(head?, &parts, limits, targets, escalations)
     };
-    let Parts { techs, clients, rates, mailboxes, maildirs, hooks, webhooks, phones, .. } = parts;
+    let Parts { techs, clients, rates, mailboxes, maildirs, hooks, webhooks, phones, chats, .. } = parts;
     Some(Config {
         firm: Arc::new(firm),
         store_url,
@@ -206,6 +208,7 @@ fn build(sources: &[Source], around: &Surroundings, notes: &Notes, mut files: Ve
         hooks,
         webhooks,
         phones,
+        chats,
         out: out?,
         dns: security.dns,
         schedule,
@@ -236,6 +239,7 @@ fn firm(head: Head, parts: &Parts<'_>, limits: Limits, targets: [Targets; 4], es
         alert_mails: parts.alert_mails.clone(),
         runbooks: parts.runbooks.clone(),
         phones: parts.phones.iter().map(|phone| phone.phone.clone()).collect(),
+        chats: parts.chats.iter().map(|chat| chat.chat.clone()).collect(),
         webhooks: parts.webhooks.iter().map(|webhook| webhook.webhook.clone()).collect(),
         techs: parts.techs.iter().map(|entry| entry.tech.clone()).collect(),
         clients: parts.clients.iter().map(|entry| entry.client.clone()).collect(),
@@ -405,6 +409,7 @@ fn parts<'a>(
         alert_mails: vec![],
         webhooks: vec![],
         phones: vec![],
+        chats: vec![],
         runbooks: vec![],
         webhook_names: vec![],
         hook_clients: vec![],

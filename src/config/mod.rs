@@ -1,6 +1,7 @@
 //! The config files: read whole, checked whole, every problem told at once with its line.
 
 mod alert_mail;
+mod chat;
 mod check;
 mod clockwork;
 mod cron_line;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use crate::desk::firm::{Alerts, Firm, Gather};
 use crate::words::Login;
 
+pub use chat::Chat;
 pub use cron_line::{CronLine, Schedule};
 pub use hook::Hook;
 pub use load::{load, load_for, load_with};
@@ -57,6 +59,7 @@ pub struct Config {
     pub maildirs: Vec<Maildir>,
     pub hooks: Vec<Hook>,
     pub phones: Vec<Phone>,
+    pub chats: Vec<Chat>,
     /// Who is told.
     pub webhooks: Vec<Webhook>,
     pub out: Outgoing,

@@ -38,7 +38,7 @@ const API: &str = "https://api.twilio.com";
 const NOTICE: &str = "Please leave a message after the tone. It will be recorded.";
 
 /// `page = ["P1", "P2"]`; none unless given.
-fn priorities(section: &Section<'_>) -> Vec<Priority> {
+pub(super) fn priorities(section: &Section<'_>) -> Vec<Priority> {
     let mut all = Vec::new();
     for found in section.texts("page") {
         match value::priority(&found.value) {

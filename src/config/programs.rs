@@ -1,10 +1,10 @@
-//! The programs and telephone lines that deskd hears of and tells: what they post and mail, and where they are told.
+//! The programs, telephone lines and chats that deskd hears of and tells: what they post and mail, and where they are told.
 
 use super::alert_mail::alert_mail;
 use super::load::Parts;
 use super::secret::Surroundings;
 use super::section::Section;
-use super::{hook, phone, value, webhook};
+use super::{chat, hook, phone, value, webhook};
 use crate::desk::firm::Runbook;
 
 pub(super) fn programs<'a>(root: &Section<'a>, around: &Surroundings, parts: &mut Parts<'a>) {
@@ -28,6 +28,12 @@ pub(super) fn programs<'a>(root: &Section<'a>, around: &Surroundings, parts: &mu
     for section in root.tables("phone") {
         parts.source_names.extend(section.parse("name", value::name));
         parts.phones.extend(phone::phone(&section, around));
+    }
+    for section in root.tables("chat") {
+        parts.source_names.extend(section.parse("name", value::name));
+        let (found, clients) = chat::chat(&section, around);
+        parts.chats.extend(found);
+        parts.hook_clients.extend(clients);
     }
     for section in root.tables("webhook") {
         parts.webhook_names.extend(section.parse("name", value::name));
@@ -54,7 +60,11 @@ fn runbook(section: &Section<'_>) -> Option<Runbook> {
 
 /// What is posted needs a listener.
 pub(super) fn heard<'a>(roots: &[Section<'a>], listens: bool) {
-    let posted = |root: &Section<'a>| [root.tables("hook"), root.tables("phone")].into_iter().flatten();
+    let asks = |section: &Section<'a>| {
+        section.text("kind").is_some_and(|kind| kind.value == "discord") || section.yes("poll", false)
+    };
+    let chats = |root: &Section<'a>| root.tables("chat").into_iter().filter(|section| !asks(section)).collect();
+    let posted = |root: &Section<'a>| [root.tables("hook"), root.tables("phone"), chats(root)].into_iter().flatten();
     if let Some(section) = roots.iter().flat_map(posted).next().filter(|_| !listens) {
         let right = "add [web] with listen = \"127.0.0.1:8025\"";
         section.notes.wrong(&section.place, "nothing listens for what is posted", right);

@@ -1,9 +1,10 @@
-//! What the web listener lets in: hooks, telephone lines, the form. They change with a reload.
+//! What the web listener lets in: hooks, telephone lines, chats, the form. They change with a reload.
 
 use std::sync::Arc;
 
 use tokio::sync::watch::Sender;
 
+use crate::chat::Account;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::intake::Intake;
@@ -11,20 +12,32 @@ use crate::mail::Mailbox;
 use crate::notice::Texts;
 use crate::store::Db;
 use crate::web::hooks::{Hook, Hooks};
-use crate::web::phone;
 use crate::web::portal::{self, Portal};
+use crate::web::{chat, phone};
 
 pub struct Doors {
+    clock: Clock,
     hooks: Sender<Arc<Vec<Hook>>>,
     lines: Sender<Arc<Vec<phone::Line>>>,
+    chats: Sender<Arc<Vec<Arc<Account>>>>,
     portal: Sender<Option<Arc<Portal>>>,
 }
 
+/// What is behind the listener.
+pub struct Served {
+    pub hooks: Hooks,
+    pub form: portal::Door,
+    pub lines: phone::Lines,
+    pub chats: chat::Chats,
+}
+
 impl Doors {
-    pub fn new(config: &Config, texts: &Arc<Texts>) -> Doors {
+    pub fn new(config: &Config, texts: &Arc<Texts>, clock: &Clock) -> Doors {
         Doors {
+            clock: clock.clone(),
             hooks: Sender::new(Arc::new(hooks(config))),
             lines: Sender::new(Arc::new(lines(config))),
+            chats: Sender::new(Arc::new(chats(config, clock))),
             portal: Sender::new(form(config, texts)),
         }
     }
@@ -32,11 +45,12 @@ impl Doors {
     pub fn change(&self, new: &Config, texts: &Arc<Texts>) {
         self.hooks.send_replace(Arc::new(hooks(new)));
         self.lines.send_replace(Arc::new(lines(new)));
+        self.chats.send_replace(Arc::new(chats(new, &self.clock)));
         self.portal.send_replace(form(new, texts));
     }
 
     /// As the listener serves them.
-    pub fn served(&self, intake: &Intake, db: &Db, clock: &Clock) -> (Hooks, portal::Door, phone::Lines) {
+    pub fn served(&self, intake: &Intake, db: &Db, clock: &Clock) -> Served {
         let (intake, clock) = (intake.clone(), clock.clone());
         let form = portal::Door {
             portal: self.portal.subscribe(),
@@ -46,8 +60,15 @@ impl Doors {
             turns: portal::Turns::default(),
         };
         let lines = phone::Lines { lines: self.lines.subscribe(), intake: intake.clone(), clock: clock.clone() };
-        (Hooks { hooks: self.hooks.subscribe(), intake, db: db.clone(), clock }, form, lines)
+        let chats = chat::Chats { chats: self.chats.subscribe(), intake: intake.clone(), clock: clock.clone() };
+        let hooks = Hooks { hooks: self.hooks.subscribe(), intake, db: db.clone(), clock };
+        Served { hooks, form, lines, chats }
     }
+}
+
+/// The chats as the web listener sees them. One that cannot be set up is told by its sender.
+fn chats(config: &Config, clock: &Clock) -> Vec<Arc<Account>> {
+    config.chats.iter().filter_map(|chat| super::wire::account(chat, clock).ok()).collect()
 }
 
 /// The hooks as the web listener sees them.

@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::doors::Served;
 use crate::clock::Clock;
 use crate::intake::{self, Office, Unit};
 use crate::lifecycle::{self, Heartbeats, Progress, chain};
@@ -17,9 +18,7 @@ use crate::source;
 use crate::store::{Db, StoreError, figures, tickets};
 use crate::web::Parts;
 use crate::web::health::{Health, Part, Probe};
-use crate::web::hooks::Hooks;
 use crate::web::metrics::{Count, Figures, Metrics};
-use crate::web::{phone, portal};
 
 /// Shared between the desk's loops and the web listener.
 #[derive(Clone)]
@@ -171,13 +170,7 @@ const AT_REST: &str = "at rest";
 const AT_MOST: Duration = Duration::from_secs(1);
 
 /// What the web part asks.
-pub(super) fn parts(
-    db: &Db,
-    heartbeats: &Heartbeats,
-    state: &DeskState,
-    clock: &Clock,
-    (hooks, portal, phones): (Hooks, portal::Door, phone::Lines),
-) -> Parts {
+pub(super) fn parts(db: &Db, heartbeats: &Heartbeats, state: &DeskState, clock: &Clock, served: Served) -> Parts {
     let database = {
         let db = db.clone();
         move || -> BoxFuture<'static, Part> {
@@ -214,9 +207,10 @@ pub(super) fn parts(
     Parts {
         health: Health { heartbeats: heartbeats.clone(), probes: Arc::new(probes) },
         metrics: Metrics { version: env!("CARGO_PKG_VERSION"), count: counted },
-        hooks,
-        portal,
-        phones,
+        hooks: served.hooks,
+        portal: served.form,
+        phones: served.lines,
+        chats: served.chats,
     }
 }
 

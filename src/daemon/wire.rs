@@ -13,8 +13,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::desk::Desk;
+use super::watch::DeskState;
 use crate::account::oauth::{Grant, OAuthSetup};
 use crate::account::{Login, TokenSource, tls};
+use crate::channel::said::Platform;
+use crate::chat;
 use crate::clock::Clock;
 use crate::config::{self, Auth, Config, Outgoing, Tls};
 use crate::intake::Intake;
@@ -23,8 +26,11 @@ use crate::outbox::sender::{self, Rate, Settings};
 use crate::outbox::smtp::{Security, Smtp, Timeouts};
 use crate::outbox::webhook::Endpoint;
 use crate::outbox::{self, Transport, folder};
+#[cfg(feature = "discord")]
+use crate::source::discord;
 use crate::source::imap::{self, ImapSource};
 use crate::source::maildir::{self, MaildirSource};
+use crate::source::telegram;
 use crate::source::{Backoff, Inside, supervise};
 
 const UNCERTAIN_RETRY: TimeDelta = TimeDelta::minutes(30);
@@ -133,7 +139,7 @@ pub(super) fn sender(
     }
 }
 
-/// A loop for each of the firm's programs and telephone lines, so that one which is away holds up nobody else; begun anew after a reload.
+/// A loop for each of the firm's programs, telephone lines and chats, so that one which is away holds up nobody else; begun anew after a reload.
 pub(super) fn other_ways(desk: &Desk, stop: CancellationToken) -> impl Future<Output = ()> + Send + 'static {
     let (db, owner, clock) = (desk.db.clone(), desk.owner.clone(), desk.clock.clone());
     let mut config = desk.config.clone();
@@ -141,7 +147,8 @@ pub(super) fn other_ways(desk: &Desk, stop: CancellationToken) -> impl Future<Ou
     let announce = |config: &Config, progress: &Progress| {
         let webhooks = config.webhooks.iter().map(|webhook| webhook.webhook.channel());
         let phones = config.phones.iter().map(|phone| phone.phone.channel());
-        webhooks.chain(phones).for_each(|channel| progress.announce(channel));
+        let chats = config.chats.iter().map(|chat| chat.chat.channel());
+        webhooks.chain(phones).chain(chats).for_each(|channel| progress.announce(channel));
     };
     announce(&config.borrow(), &progress);
     async move {
@@ -152,14 +159,15 @@ pub(super) fn other_ways(desk: &Desk, stop: CancellationToken) -> impl Future<Ou
             announce(&now, &progress);
             let webhooks = now.webhooks.iter().map(|webhook| (webhook.webhook.channel(), endpoint(webhook)));
             let phones = now.phones.iter().map(|phone| (phone.phone.channel(), line(phone)));
+            let chats = now.chats.iter().map(|chat| (chat.chat.channel(), room(chat, &clock)));
             let mut lines = BTreeMap::new();
-            for (channel, transport) in webhooks.chain(phones) {
+            for (channel, transport) in webhooks.chain(phones).chain(chats) {
                 match transport {
                     Ok(transport) => {
                         // What gives it work is told by `Progress`.
                         let wake = Arc::new(Notify::new());
                         let health = Arc::new(sender::Health::among(progress.clone()));
-                        if matches!(transport, Transport::Phone(_)) {
+                        if matches!(transport, Transport::Phone(_) | Transport::Chat(_)) {
                             lines.insert(channel, Arc::clone(&health));
                         }
                         let (db, owner, clock) = (db.clone(), owner.clone(), clock.clone());
@@ -191,6 +199,39 @@ fn line(phone: &config::Phone) -> anyhow::Result<Transport> {
     let account = (phone.account.clone(), phone.token.clone());
     let number = phone.phone.number.clone();
     Ok(Transport::Phone(outbox::phone::Line::new(phone.phone.channel(), phone.api.clone(), account, number, &tls)?))
+}
+
+fn room(chat: &config::Chat, clock: &Clock) -> anyhow::Result<Transport> {
+    Ok(Transport::Chat(outbox::chat::Room { channel: chat.chat.channel(), account: account(chat, clock)? }))
+}
+
+/// Our account at a chat platform.
+pub(super) fn account(chat: &config::Chat, clock: &Clock) -> anyhow::Result<Arc<chat::Account>> {
+    let tls = tls::client_config(None)?;
+    let tokens = if chat.chat.platform == Platform::Teams && !chat.app.is_empty() {
+        let setup = OAuthSetup {
+            account: chat.chat.name.clone(),
+            token_url: chat.login.clone(),
+            client_id: chat.app.clone(),
+            client_secret: Some(chat.token.clone()),
+            scope: Some(chat::TEAMS_SCOPE.to_owned()),
+            grant: Grant::ClientCredentials,
+        };
+        Some(TokenSource::new(setup, &tls, clock.clone()).context("no token for Teams")?)
+    } else {
+        None
+    };
+    let setup = chat::Setup {
+        name: chat.chat.name.clone(),
+        platform: chat.chat.platform,
+        api: chat.api.clone(),
+        token: chat.token.clone(),
+        secrets: chat.secrets.clone(),
+        app: chat.app.clone(),
+        tokens,
+        keys_url: chat.keys.clone(),
+    };
+    Ok(Arc::new(chat::Account::new(setup, &tls)?))
 }
 
 /// A reload, or the end.
@@ -241,10 +282,42 @@ pub(super) fn sources(desk: &Desk, door: Intake, stop: CancellationToken) -> imp
                 let source = MaildirSource::new(settings);
                 tasks.spawn(supervise(source, inside.clone(), Backoff::default(), health, this.clone()));
             }
+            for chat in &now.chats {
+                match account(chat, &inside.clock) {
+                    Ok(account) => listen(&mut tasks, chat, account, (&inside, &state, &this)),
+                    Err(error) => tracing::error!("chat {} cannot be used: {error:#}", chat.chat.name),
+                }
+            }
             changed(&mut config, &stop).await;
             this.cancel();
             while tasks.join_next().await.is_some() {}
         }
+    }
+}
+
+/// Files of one message in a chat, bytes in all.
+const CHAT_FILES: u64 = 10 * 1024 * 1024;
+
+/// Where the platform has to be asked: what others post comes by the web listener.
+fn listen(
+    tasks: &mut JoinSet<()>,
+    chat: &config::Chat,
+    account: Arc<chat::Account>,
+    (inside, state, stop): (&Inside, &DeskState, &CancellationToken),
+) {
+    let health = || state.source(&chat.chat.name);
+    match chat.chat.platform {
+        #[cfg(feature = "discord")]
+        Platform::Discord => {
+            let settings = discord::Settings { cap: CHAT_FILES, sweep: Duration::from_secs(600) };
+            let source = discord::DiscordSource::new(account, settings);
+            tasks.spawn(supervise(source, inside.clone(), Backoff::default(), health(), stop.clone()));
+        }
+        Platform::Telegram if chat.polls => {
+            let source = telegram::TelegramSource::new(account, CHAT_FILES);
+            tasks.spawn(supervise(source, inside.clone(), Backoff::default(), health(), stop.clone()));
+        }
+        _ => {}
     }
 }
 

@@ -12,6 +12,7 @@ use super::rules::Rules;
 use super::webhook::Webhook;
 use crate::channel::alert_mail::AlertMail;
 use crate::channel::mapping::Mapping;
+use crate::channel::said::{Platform, Said};
 use crate::words::{Category, ClientKey, Login, Minutes, Money, Priority};
 
 /// Everything here comes from the config files; nothing changes while a snapshot is in use.
@@ -43,6 +44,8 @@ pub struct Firm {
     pub hooks: Vec<Hook>,
     /// Telephone lines, for calls and text messages.
     pub phones: Vec<Phone>,
+    /// Where people chat with us.
+    pub chats: Vec<Chat>,
     /// Monitoring systems that write mails.
     pub alert_mails: Vec<AlertMail>,
     /// How recurring trouble is handled.
@@ -136,6 +139,36 @@ impl Phone {
     /// Its channel in the outbox.
     pub fn channel(&self) -> String {
         format!("phone/{}", self.name)
+    }
+}
+
+/// `[[chat]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chat {
+    /// Its source name, and a part of its addresses.
+    pub name: String,
+    pub platform: Platform,
+    /// Whose a room, a server or a team is.
+    pub clients: HashMap<String, ClientKey>,
+    /// Rooms of the technicians; urgent tickets are told in the first.
+    pub internal: Vec<String>,
+    /// Tickets of these priorities are told there.
+    pub pages: Vec<Priority>,
+}
+
+impl Chat {
+    /// Its channel in the outbox.
+    pub fn channel(&self) -> String {
+        format!("chat/{}", self.name)
+    }
+
+    /// Whose room it is; the narrowest that is named counts.
+    pub fn client_of(&self, said: &Said) -> Option<&ClientKey> {
+        said.rooms.iter().find_map(|room| self.clients.get(room))
+    }
+
+    pub fn is_internal(&self, said: &Said) -> bool {
+        said.rooms.iter().any(|room| self.internal.contains(room))
     }
 }
 
@@ -288,6 +321,10 @@ impl Firm {
         let called = called.trim().to_lowercase();
         let by_key = self.clients.iter().find(|client| client.key.0.to_lowercase() == called);
         by_key.or_else(|| self.clients.iter().find(|client| client.name.trim().to_lowercase() == called))
+    }
+
+    pub fn chat(&self, name: &str) -> Option<&Chat> {
+        self.chats.iter().find(|chat| chat.name == name)
     }
 
     pub fn hook(&self, name: &str) -> Option<&Hook> {

@@ -45,6 +45,7 @@ pub(super) async fn ask(
         rendered,
         message_id: letter::message_id(unit, &token),
         files: Vec::new(),
+        by_mail: false,
     };
     letter::to_client(unit, case, picture, letter, &[contact]).await
 }

@@ -9,7 +9,7 @@ use super::memo::Memo;
 use super::tell::Tell;
 use crate::desk::assign::Load;
 use crate::desk::event::{Event, Recorded, RuleHit, Waiting};
-use crate::desk::firm::Firm;
+use crate::desk::firm::{Chat, Firm};
 use crate::desk::sla::{self, Policy, SlaClock};
 use crate::desk::ticket::Ticket;
 use crate::mail::Mail;
@@ -37,6 +37,15 @@ pub struct Unit<'a> {
     pub(super) memo: Memo,
     /// What each tech was written lately, by address; read once a batch and counted on.
     pub(super) flows: HashMap<String, Flow>,
+    /// A tech speaks among technicians in a chat: receipts are said there.
+    pub(super) spoken: Option<Spoken>,
+}
+
+/// A place of a chat.
+#[derive(Debug, Clone)]
+pub(super) struct Spoken {
+    pub chat: Chat,
+    pub place: String,
 }
 
 /// Who did it, when it counts as done, and what brought it about.
@@ -85,7 +94,7 @@ const CLOSE_AFTER: TimeDelta = TimeDelta::days(7);
 
 impl<'a> Unit<'a> {
     pub fn new(tx: &'a mut Tx, office: &'a Office, now: DateTime<Utc>) -> Unit<'a> {
-        Unit { tx, office, now, loads: None, memo: Memo::default(), flows: HashMap::new() }
+        Unit { tx, office, now, loads: None, memo: Memo::default(), flows: HashMap::new(), spoken: None }
     }
 
     pub fn firm(&self) -> &'a Firm {

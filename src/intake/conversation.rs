@@ -106,6 +106,7 @@ pub(super) async fn answered(
         rendered,
         message_id: answer.message_id.clone(),
         files: answer.enclosed.files.clone(),
+        by_mail: false,
     };
     let people: Vec<_> = picture
         .client_people()
@@ -144,6 +145,7 @@ pub(super) async fn resolved(
         rendered,
         message_id: letter::client_message_id(unit, case).await?,
         files: Vec::new(),
+        by_mail: false,
     };
     letter::to_client(unit, case, picture, letter, &picture.client_people()).await
 }

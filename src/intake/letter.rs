@@ -27,6 +27,8 @@ pub(super) struct ClientLetter {
     pub rendered: Rendered,
     pub message_id: String,
     pub files: Vec<Attachment>,
+    /// By mail wherever the client spoke last: the other way failed.
+    pub by_mail: bool,
 }
 
 /// A text for one tech.
@@ -75,7 +77,7 @@ pub(super) fn desk_of<'a>(unit: &Unit<'a>, case: Option<&Case>) -> Option<&'a De
     own.or_else(|| firm.desks.first())
 }
 
-fn desk_address(unit: &Unit<'_>, case: Option<&Case>) -> String {
+pub(super) fn desk_address(unit: &Unit<'_>, case: Option<&Case>) -> String {
     desk_of(unit, case).map_or_else(|| format!("support@{}", unit.firm().domain), |desk| desk.address.clone())
 }
 

@@ -17,7 +17,7 @@ use crate::store::outbox::held::Flow;
 use crate::store::people::{self, Contact};
 use crate::store::tickets::{self, Recent};
 use crate::store::{Db, StoreError, inbound, jobs, outbox, time};
-use crate::words::{ClientKey, ContactId, InboundId, Minutes, TicketNumber, is_phone};
+use crate::words::{ClientKey, ContactId, InboundId, Minutes, TicketNumber, is_mail};
 
 #[derive(Debug, Default)]
 pub struct Memo {
@@ -223,10 +223,16 @@ impl Unit<'_> {
 
     /// With the mail address that the contact wrote from, where it wrote in this batch; by telephone only where it has no mail.
     pub(super) async fn contact(&mut self, id: ContactId) -> Result<Option<Contact>, StoreError> {
-        match self.memo.contacts.values().find(|contact| contact.id == id && !is_phone(&contact.address)) {
+        match self.memo.contacts.values().find(|contact| contact.id == id && is_mail(&contact.address)) {
             Some(contact) => Ok(Some(contact.clone())),
             None => people::one(self.tx, id).await,
         }
+    }
+
+    /// Two of them turned out to be one.
+    pub(super) fn forget_contacts(&mut self) {
+        self.memo.contacts.clear();
+        self.memo.earlier.clear();
     }
 
     /// A contact's tickets before this one.

@@ -229,6 +229,7 @@ async fn speak(
         .chain(&orders.ready.mail.cc)
         .map(|mailbox| mailbox.address.to_lowercase())
         .filter(|address| people.contains(address))
+        .chain(heard_there(unit, case, orders.ready).await?)
         .collect();
     let message_id = letter::client_message_id(unit, case).await?;
     let message = keep(unit, case, deed, orders, (relay.text(), Some(&message_id))).await?;
@@ -249,6 +250,15 @@ async fn speak(
         reached,
     }));
     Ok(true)
+}
+
+/// The requester, where the tech speaks in the very place in which the requester spoke last.
+async fn heard_there(unit: &mut Unit<'_>, case: &Case, ready: &Ready) -> Result<Option<String>, StoreError> {
+    let Some(here) = ready.place() else { return Ok(None) };
+    let last = messages::last_place(unit.tx, case.ticket.number).await?;
+    let there = last.is_some_and(|(channel, place)| here == (channel.as_str(), place.as_str()));
+    let Some(requester) = case.ticket.requester.filter(|_| there) else { return Ok(None) };
+    Ok(people::one(unit.tx, requester).await?.map(|contact| contact.address))
 }
 
 async fn client_addresses(unit: &mut Unit<'_>, case: &Case) -> Result<Vec<String>, StoreError> {

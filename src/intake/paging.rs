@@ -8,12 +8,14 @@ use super::letter;
 use super::picture::Picture;
 use super::process::{Decided, store};
 use super::read::Ready;
+use super::texting;
 use crate::channel::Post;
+use crate::chat;
 use crate::desk::firm::{Phone, Tech};
 use crate::store::inbound::Fate;
 use crate::store::outbox::{self, Class, NewMail};
 use crate::store::tokens::{self, Purpose};
-use crate::store::{StoreError, tickets};
+use crate::store::{StoreError, links, tickets};
 use crate::words::{Actor, Login, TicketNumber};
 
 /// So many letters of the tech's own token for the ticket show that who acknowledges has read the message: 30 bits.
@@ -29,6 +31,7 @@ pub(super) async fn page(
     (techs, why): (&[Tech], &str),
     key: &str,
 ) -> Result<(), StoreError> {
+    in_chat(unit, case, picture, (techs, why), key).await?;
     let firm = unit.firm();
     let Some(line) = firm.phones.iter().find(|line| line.pages.contains(&case.ticket.priority)) else { return Ok(()) };
     let mut readers: Vec<&Tech> = techs.iter().collect();
@@ -61,6 +64,56 @@ pub(super) async fn page(
         );
         let key = format!("page/{key}/{}", tech.login);
         text_to(unit, line, Some(case.ticket.number), (number, text), ("page", Class::MustArrive, key));
+    }
+    Ok(())
+}
+
+/// The same in the technicians' room of each chat, once; an escalation is told there whatever the priority. Its thread is the ticket's.
+async fn in_chat(
+    unit: &mut Unit<'_>,
+    case: &Case,
+    picture: &Picture<'_>,
+    (techs, why): (&[Tech], &str),
+    key: &str,
+) -> Result<(), StoreError> {
+    let firm = unit.firm();
+    for chat in &firm.chats {
+        let Some(room) = chat.internal.first() else { continue };
+        if why != "escalation" && !chat.pages.contains(&case.ticket.priority) {
+            continue;
+        }
+        let mut called = Vec::new();
+        for tech in techs.iter().chain(firm.techs.iter().filter(|tech| tech.on_call && why != "assigned")) {
+            let author = links::author(unit.tx, &chat.name, &tech.login).await?;
+            let mention = author.and_then(|author| chat::mention(chat.platform, &author));
+            called.extend(mention.filter(|mention| !called.contains(mention)));
+        }
+        let Some(reader) = techs.first().or(firm.techs.first()) else { continue };
+        let ticket = picture.ticket(reader);
+        let words = unit.office.texts.words(&firm.language);
+        let due = picture.answer_due(reader).map(|due| words.moment(unit.now, &due)).unwrap_or_default();
+        let subject: String = case.ticket.subject.chars().take(SUBJECT).collect();
+        let text = words.fill(
+            "chat",
+            &format!("page_{why}"),
+            &[
+                ("priority", case.ticket.priority.as_str()),
+                ("ticket", &case.ticket.number.to_string()),
+                ("client", ticket.client_name.as_deref().unwrap_or("?")),
+                ("subject", &subject),
+                ("due", &due),
+                ("tech", ticket.assignee_name.as_deref().unwrap_or_default()),
+            ],
+        );
+        called.push(text);
+        let key = format!("page/{key}");
+        texting::say(
+            unit,
+            (chat, room),
+            ("page", Class::MustArrive, &key),
+            Some(case.ticket.number),
+            &called.join(" "),
+        );
     }
     Ok(())
 }

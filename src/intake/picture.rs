@@ -18,7 +18,7 @@ use crate::store::messages::Message;
 use crate::store::people::Contact;
 use crate::store::tokens::Purpose;
 use crate::store::{StoreError, messages, tickets};
-use crate::words::{Login, TicketNumber, is_phone};
+use crate::words::{Login, TicketNumber, is_phone, shown};
 
 /// Read inside the transaction of the change, so that it shows what the change made.
 pub struct Picture<'a> {
@@ -96,7 +96,7 @@ impl<'a> Picture<'a> {
             status: ticket.status,
             category: ticket.category,
             requester_name: self.requester.as_ref().map(|contact| contact.name.clone()).filter(|name| !name.is_empty()),
-            requester_address: self.requester.as_ref().map(|contact| contact.address.clone()),
+            requester_address: self.requester.as_ref().map(|contact| shown(&contact.address).to_owned()),
             assignee_name: self.assignee_name.clone(),
             received_at: ticket.received_at.with_timezone(&reader.time_zone),
             locked: ticket.is_sensitive() && !ticket.cleared,
@@ -237,7 +237,7 @@ impl<'a> Picture<'a> {
         let number = Some(contact.address.clone()).filter(|address| is_phone(address));
         Ok(Some(ContactFacts {
             name: contact.name.clone(),
-            address: Some(contact.address.clone()).filter(|_| number.is_none()),
+            address: Some(shown(&contact.address).to_owned()).filter(|_| number.is_none()),
             phone: number.or_else(|| person.and_then(|person| person.phone.clone())),
             manager: self.client.as_ref().is_some_and(|client| listed(&client.managers)),
             approver: self.client.as_ref().is_some_and(|client| listed(&client.approvers)),

@@ -64,7 +64,10 @@ pub(super) async fn process(unit: &mut Unit<'_>, ready: &Ready) -> Result<Decide
 
 async fn decide(unit: &mut Unit<'_>, ready: &Ready) -> Result<Decided, ActError> {
     if let Some(post) = &ready.post {
-        return super::post::take(unit, ready, post).await;
+        return match &post.chat {
+            Some(said) => Box::pin(super::chat::take(unit, ready, post, said)).await,
+            None => super::post::take(unit, ready, post).await,
+        };
     }
     let same = unit.same_content(ready.row.id, &ready.mail.content_hash).await?;
     if let Some((earlier, ticket)) = same {

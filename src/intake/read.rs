@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use crate::channel::delivery::Delivery;
+use crate::channel::mapping;
+use crate::channel::said::Platform;
 use crate::channel::told::Told;
 use crate::channel::{Form, Post, phone};
+use crate::chat::{self, Kept};
 use crate::desk::firm::Firm;
 use crate::desk::rules::Verdict;
 use crate::mail::automatic::{self, Kind, Sign};
@@ -49,10 +52,43 @@ pub fn read(mut row: Unprocessed, firm: &Firm) -> Result<Ready, Unreadable> {
     match Form::named(&row.form) {
         Some(Form::Mail | Form::Portal) => Ok(read_mail(row, raw)),
         Some(form @ (Form::Hook | Form::Phone | Form::Told)) => Ok(read_post(row, form, &raw, firm)),
+        Some(Form::Chat) => Ok(read_chat(row, &raw)),
         None => {
             let other = format!("form \"{}\" is of a later version of deskd", row.form);
             Err(Unreadable(std::io::Error::other(other)))
         }
+    }
+}
+
+/// What was said in a chat, as if it were a mail with what was sent along.
+fn read_chat(row: Unprocessed, raw: &[u8]) -> Ready {
+    let kept = serde_json::from_slice::<Kept>(raw);
+    let said = kept.as_ref().ok().and_then(|kept| chat::said(Platform::named(&kept.platform)?, &kept.event));
+    let unread = said.is_none().then(|| "what the chat told cannot be read".to_owned());
+    let kept = kept.unwrap_or_else(|_| Kept::new(Platform::Discord, serde_json::Value::Null));
+    let post = said.map(|said| chat_post(&row.source, said, &kept)).unwrap_or_default();
+    let mut ready = as_mail(row, post, "said in chat");
+    ready.shortened = unread;
+    Arc::make_mut(&mut ready.mail).attachments = kept.attachments();
+    ready
+}
+
+fn chat_post(source: &str, mut said: crate::channel::said::Said, kept: &Kept) -> Post {
+    said.text = mapping::clean(&said.text, true);
+    said.author_name = mapping::clean(&said.author_name, false);
+    let mut text = said.text.clone();
+    for missed in &kept.missed {
+        text.push_str(&format!("\n\n[{}: {}]", mapping::clean(&missed.name, false), missed.why));
+    }
+    Post {
+        origin: format!("chat {source}"),
+        sender: crate::words::in_chat(source, &said.author),
+        sender_name: said.author_name.clone(),
+        subject: phone::beginning(&said.text),
+        text: text.trim().to_owned(),
+        place: Some(said.place.clone()).filter(|place| !place.is_empty()),
+        chat: Some(Box::new(said)),
+        ..Post::default()
     }
 }
 
@@ -65,6 +101,15 @@ fn read_post(row: Unprocessed, form: Form, raw: &[u8], firm: &Firm) -> Ready {
         },
         form => delivered(&row, form, raw, firm),
     };
+    let why = match form {
+        Form::Told => "typed in at the command line",
+        Form::Phone => "posted to line",
+        _ => "posted to hook",
+    };
+    Ready { shortened: unusable, ..as_mail(row, post, why) }
+}
+
+fn as_mail(row: Unprocessed, post: Post, why: &str) -> Ready {
     let from =
         (!post.sender.is_empty()).then(|| Mailbox { name: post.sender_name.clone(), address: post.sender.clone() });
     let mail = Mail {
@@ -78,15 +123,10 @@ fn read_post(row: Unprocessed, form: Form, raw: &[u8], firm: &Firm) -> Ready {
         ..Mail::default()
     };
     let kind = if post.sender.is_empty() { Kind::Generated } else { Kind::Human };
-    let why = match form {
-        Form::Told => "typed in at the command line".to_owned(),
-        Form::Phone => format!("posted to line {}", row.source),
-        _ => format!("posted to hook {}", row.source),
-    };
     let sign = Sign {
         kind,
         may_answer: kind == Kind::Human,
-        why,
+        why: format!("{why} {}", row.source),
         failed: Vec::new(),
         status: None,
         hard: None,
@@ -100,7 +140,7 @@ fn read_post(row: Unprocessed, form: Form, raw: &[u8], firm: &Firm) -> Ready {
         sign,
         verdict: None,
         triage: None,
-        shortened: unusable,
+        shortened: None,
         post: Some(Arc::new(post)),
         row,
     }

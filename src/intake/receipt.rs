@@ -7,6 +7,7 @@ use super::letter::{self, TechAddress, TechLetter};
 use super::orders::{Done, DoneLine, Refused};
 use super::picture;
 use super::read::Ready;
+use super::texting;
 use crate::desk::directive::VERBS;
 use crate::desk::firm::Tech;
 use crate::mail::picture::without_labels;
@@ -45,6 +46,11 @@ async fn send(
     address: &TechAddress,
     (kind, key, rendered): (&'static str, String, Rendered),
 ) -> Result<(), StoreError> {
+    if let (Some(there), Some(short)) = (unit.spoken.clone(), &rendered.short) {
+        let ticket = case.map(|case| case.ticket.number);
+        texting::say(unit, (&there.chat, &there.place), (kind, Class::Once, &key), ticket, short);
+        return Ok(());
+    }
     let letter = TechLetter { kind, class: Class::Once, key, rendered, files: Vec::new() };
     letter::to_tech(unit, case, tech, address, letter).await
 }

@@ -140,7 +140,7 @@ pub(super) async fn on_ticket(
 }
 
 /// A reply to a list: each line names its ticket; all of them together or none.
-async fn digest(unit: &mut Unit<'_>, ready: &Ready, tech: &Tech) -> Result<Decided, ActError> {
+pub(super) async fn digest(unit: &mut Unit<'_>, ready: &Ready, tech: &Tech) -> Result<Decided, ActError> {
     let context = directive::Context { now: ready.row.arrived_at, zone: tech.time_zone, may_name_tickets: true };
     let reading = directive::read(&ready.new.text, &context);
     unit.tx.deed().await?;

@@ -167,6 +167,7 @@ async fn acknowledge(
         rendered,
         message_id,
         files: Vec::new(),
+        by_mail: false,
     };
     letter::to_client(unit, case, picture, letter, std::slice::from_ref(to)).await
 }
@@ -353,6 +354,7 @@ async fn automatic_to_client(
         rendered,
         message_id: letter::client_message_id(unit, case).await?,
         files: Vec::new(),
+        by_mail: false,
     };
     letter::to_client(unit, case, picture, letter, &[to]).await
 }

@@ -1,28 +1,59 @@
-//! Text messages to clients: who is written to by the telephone line instead of by mail, and the rows of the outbox for it.
+//! Text messages and chat to clients: who is answered there instead of by mail, and the rows of the outbox for it.
 
 use super::case::{Case, Unit};
-use super::letter::ClientLetter;
+use super::letter::{self, ClientLetter};
 use super::picture::Picture;
-use crate::desk::firm::Phone;
+use crate::desk::firm::{Chat, Phone};
 use crate::mail::build::Voice;
-use crate::store::outbox::{self, MAIL, NewMail};
+use crate::store::outbox::{self, Class, MAIL, NewMail};
 use crate::store::people::Contact;
 use crate::store::{StoreError, messages, people};
-use crate::words::is_phone;
+use crate::words::{TicketNumber, is_mail, is_phone};
 
-/// A text message to one person.
+/// By what somebody is answered.
+#[derive(Debug, Clone, Copy)]
+enum Way<'a> {
+    Phone(&'a Phone),
+    Chat(&'a Chat),
+    /// The firm has none any more, so that it fails where mail leaves, and a manager is told.
+    None,
+}
+
+/// A message to one place.
 pub(super) struct Texted<'a> {
-    /// `None`: the firm has none, so that it fails where mail leaves, and a manager is told.
-    line: Option<&'a Phone>,
-    number: String,
+    way: Way<'a>,
+    place: String,
 }
 
 /// Twilio refuses more than 1,600 characters in one message; the rest is for the counter before them.
 /// <https://www.twilio.com/docs/messaging/api/message-resource>
 const LONGEST: usize = 1_500;
 
-/// Who gets a mail, and who a text message: the requester goes on where he last spoke; who has no mail address is texted, but only in a
-/// human's words unless he wrote by text message himself.
+impl<'a> Way<'a> {
+    fn named(unit: &Unit<'a>, name: &str) -> Way<'a> {
+        let firm = unit.firm();
+        let phone = firm.phones.iter().find(|line| line.name == name).map(Way::Phone);
+        phone.or_else(|| firm.chat(name).map(Way::Chat)).unwrap_or(Way::None)
+    }
+
+    fn channel(self) -> String {
+        match self {
+            Way::Phone(line) => line.channel(),
+            Way::Chat(chat) => chat.channel(),
+            Way::None => MAIL.to_owned(),
+        }
+    }
+
+    fn longest(self) -> usize {
+        match self {
+            Way::Chat(chat) => chat.platform.longest(),
+            Way::Phone(_) | Way::None => LONGEST,
+        }
+    }
+}
+
+/// Who gets a mail, and who is answered elsewhere: the requester goes on where he last spoke; who has no mail address is texted, but only
+/// in a human's words unless he wrote by text message himself.
 pub(super) async fn ways<'f>(
     unit: &mut Unit<'f>,
     case: &Case,
@@ -30,25 +61,31 @@ pub(super) async fn ways<'f>(
     letter: &ClientLetter,
     people: &[Contact],
 ) -> Result<(Vec<Contact>, Vec<Texted<'f>>), StoreError> {
-    let lines = &unit.firm().phones;
+    let firm = unit.firm();
     let place = match &case.first_message {
-        _ if lines.is_empty() => None,
+        _ if (firm.phones.is_empty() && firm.chats.is_empty()) || letter.by_mail => None,
         Some(first) => first.channel.clone().zip(first.place.clone()),
         None => messages::last_place(unit.tx, case.ticket.number).await?,
     };
     let requester = picture.requester.as_ref().map(|contact| contact.id);
-    let (mut mailed, mut texted) = (Vec::new(), Vec::new());
+    let (mut mailed, mut texted) = (Vec::new(), Vec::<Texted<'_>>::new());
     for person in people {
         let place = place.as_ref().filter(|_| Some(person.id) == requester);
-        let line = place.and_then(|(channel, _)| lines.iter().find(|line| line.name == *channel));
-        let has_mail = !is_phone(&person.address);
-        match (line, place) {
-            (Some(line), Some((_, number))) if !has_mail || !people::has_stopped(unit.tx, number).await? => {
-                texted.push(Texted { line: Some(line), number: number.clone() });
+        let way = place.map_or(Way::None, |(channel, _)| Way::named(unit, channel));
+        let has_mail = is_mail(&person.address);
+        match (way, place) {
+            (Way::Chat(_), Some((_, place))) => texted.push(Texted { way, place: place.clone() }),
+            (Way::Phone(_), Some((_, number))) if !has_mail || !people::has_stopped(unit.tx, number).await? => {
+                texted.push(Texted { way, place: number.clone() });
             }
             _ if has_mail => mailed.push(person.clone()),
-            _ if letter.voice == Voice::Human => {
-                texted.push(Texted { line: lines.first(), number: person.address.clone() });
+            _ if letter.voice == Voice::Human && is_phone(&person.address) => {
+                let way = firm.phones.first().map_or(Way::None, Way::Phone);
+                texted.push(Texted { way, place: person.address.clone() });
+            }
+            // Who is known by a name in a chat alone reads what is said in the requester's room.
+            _ if letter.voice == Voice::Human && Some(person.id) == requester => {
+                texted.push(Texted { way: Way::None, place: person.address.clone() });
             }
             _ => {}
         }
@@ -59,42 +96,83 @@ pub(super) async fn ways<'f>(
 /// A row for each part of each message.
 pub(super) fn write(unit: &mut Unit<'_>, case: &Case, letter: &ClientLetter, texted: &[Texted<'_>]) {
     for to in texted {
-        let channel = to.line.map_or_else(|| MAIL.to_owned(), Phone::channel);
         let mut text = letter.rendered.short.clone().unwrap_or_else(|| letter.rendered.text.clone());
         if !letter.files.is_empty() {
             let names: Vec<&str> = letter.files.iter().map(|file| file.name.as_str()).collect();
             text.push_str(&format!(" [+ {}]", names.join(", ")));
         }
-        let parts = parts(&text);
-        for (place, part) in parts.iter().enumerate() {
-            let part = if parts.len() > 1 { format!("({}/{}) {part}", place + 1, parts.len()) } else { part.clone() };
-            let row = NewMail {
-                dedupe_key: format!("{}/{channel}/{}/{place}", letter.key, to.number),
-                channel: channel.clone().into(),
-                class: letter.class,
-                kind: letter.kind,
-                automatic: letter.voice != Voice::Human,
-                ticket: Some(case.ticket.number),
-                envelope_from: None,
-                recipient: to.number.clone(),
-                message_id: format!("{}/{place}", letter.message_id),
-                subject: letter.rendered.subject.clone(),
-                content: part.into_bytes().into(),
-                next_at: unit.now,
-            };
-            outbox::insert(unit.tx, row, unit.now);
-        }
+        let words = Words {
+            kind: letter.kind,
+            class: letter.class,
+            key: &letter.key,
+            message_id: &letter.message_id,
+            automatic: letter.voice != Voice::Human,
+            ticket: Some(case.ticket.number),
+            subject: &letter.rendered.subject,
+            text: &text,
+        };
+        put(unit, to, &words);
         if letter.voice != Voice::Human {
-            unit.note_automatic(&to.number);
+            unit.note_automatic(&to.place);
         }
     }
 }
 
+/// What is said, and as what.
+struct Words<'w> {
+    kind: &'static str,
+    class: Class,
+    key: &'w str,
+    message_id: &'w str,
+    automatic: bool,
+    ticket: Option<TicketNumber>,
+    subject: &'w str,
+    text: &'w str,
+}
+
+fn put(unit: &mut Unit<'_>, to: &Texted<'_>, words: &Words<'_>) {
+    let channel = to.way.channel();
+    let parts = parts(words.text, to.way.longest());
+    for (place, part) in parts.iter().enumerate() {
+        let part = if parts.len() > 1 { format!("({}/{}) {part}", place + 1, parts.len()) } else { part.clone() };
+        let row = NewMail {
+            dedupe_key: format!("{}/{channel}/{}/{place}", words.key, to.place),
+            channel: channel.clone().into(),
+            class: words.class,
+            kind: words.kind,
+            automatic: words.automatic,
+            ticket: words.ticket,
+            envelope_from: None,
+            recipient: to.place.clone(),
+            message_id: format!("{}/{place}", words.message_id),
+            subject: words.subject.to_owned(),
+            content: part.into_bytes().into(),
+            next_at: unit.now,
+        };
+        outbox::insert(unit.tx, row, unit.now);
+    }
+}
+
+/// Something of deskd's own, said in a chat.
+pub(super) fn say(
+    unit: &mut Unit<'_>,
+    (chat, place): (&Chat, &str),
+    (kind, class, key): (&'static str, Class, &str),
+    ticket: Option<TicketNumber>,
+    text: &str,
+) {
+    let to = Texted { way: Way::Chat(chat), place: place.to_owned() };
+    let message_id = format!("{}@{}", letter::new_token(), unit.firm().domain);
+    let subject: String = text.lines().next().unwrap_or_default().chars().take(80).collect();
+    let words = Words { kind, class, key, message_id: &message_id, automatic: true, ticket, subject: &subject, text };
+    put(unit, &to, &words);
+}
+
 /// In pieces that one message holds, cut between words.
-fn parts(text: &str) -> Vec<String> {
+fn parts(text: &str, longest: usize) -> Vec<String> {
     let mut parts = Vec::new();
     let mut rest = text.trim();
-    while let Some((end, _)) = rest.char_indices().nth(LONGEST) {
+    while let Some((end, _)) = rest.char_indices().nth(longest) {
         let cut = rest[..end].rfind(char::is_whitespace).filter(|cut| *cut > 0).unwrap_or(end);
         parts.push(rest[..cut].trim_end().to_owned());
         rest = rest[cut..].trim_start();

@@ -13,6 +13,8 @@ pub mod parse;
 pub mod picture;
 pub mod reply;
 
+pub(crate) use parse::names::safe as safe_name;
+
 /// A person or program with an address, as a header names it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Mailbox {

@@ -85,6 +85,27 @@ pub struct ApprovalFacts {
     pub request: String,
 }
 
+/// A code that shows that somebody in a chat is the person of an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkCodeFacts {
+    pub firm: String,
+    pub code: String,
+    /// The chat's name in the config.
+    pub chat: String,
+    /// What who asked is called there.
+    pub who: String,
+}
+
+impl Notice for LinkCodeFacts {
+    fn name(&self) -> &'static str {
+        "link_code"
+    }
+
+    fn view(&self, _: &Words) -> Value {
+        context! { firm => &self.firm, code => &self.code, chat => &self.chat, who => &self.who }
+    }
+}
+
 impl Notice for AcknowledgementFacts {
     fn name(&self) -> &'static str {
         "acknowledgement"
@@ -214,5 +235,10 @@ pub fn closed_notice(texts: &Texts, language: &str, facts: &ClosedNoticeFacts) -
 
 /// To an approver of the client: may we? A plain "ok" says yes.
 pub fn approval(texts: &Texts, language: &str, facts: &ApprovalFacts) -> Rendered {
+    texts.render(language, facts)
+}
+
+/// To the address that somebody in a chat says is theirs.
+pub fn link_code(texts: &Texts, language: &str, facts: &LinkCodeFacts) -> Rendered {
     texts.render(language, facts)
 }

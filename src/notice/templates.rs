@@ -4,7 +4,7 @@
 pub(super) const WORDS: &str = include_str!("../../config/texts/en.toml");
 
 /// Name and source of each template; the first ones are parts that the others share.
-pub(super) static BUILT_IN: [(&str, &str); 94] = [
+pub(super) static BUILT_IN: [(&str, &str); 100] = [
     ("base.html", include_str!("../../config/templates/en/base.html")),
     ("base_client.html", include_str!("../../config/templates/en/base_client.html")),
     ("base_tech.html", include_str!("../../config/templates/en/base_tech.html")),
@@ -39,6 +39,9 @@ pub(super) static BUILT_IN: [(&str, &str); 94] = [
     ("closed_notice.txt", include_str!("../../config/templates/en/closed_notice.txt")),
     ("closed_notice.html", include_str!("../../config/templates/en/closed_notice.html")),
     ("closed_notice.sms", include_str!("../../config/templates/en/closed_notice.sms")),
+    ("link_code.subject", include_str!("../../config/templates/en/link_code.subject")),
+    ("link_code.txt", include_str!("../../config/templates/en/link_code.txt")),
+    ("link_code.html", include_str!("../../config/templates/en/link_code.html")),
     ("assignment.subject", include_str!("../../config/templates/en/assignment.subject")),
     ("assignment.txt", include_str!("../../config/templates/en/assignment.txt")),
     ("assignment.html", include_str!("../../config/templates/en/assignment.html")),
@@ -57,9 +60,11 @@ pub(super) static BUILT_IN: [(&str, &str); 94] = [
     ("receipt.subject", include_str!("../../config/templates/en/receipt.subject")),
     ("receipt.txt", include_str!("../../config/templates/en/receipt.txt")),
     ("receipt.html", include_str!("../../config/templates/en/receipt.html")),
+    ("receipt.sms", include_str!("../../config/templates/en/receipt.sms")),
     ("not_sent.subject", include_str!("../../config/templates/en/not_sent.subject")),
     ("not_sent.txt", include_str!("../../config/templates/en/not_sent.txt")),
     ("not_sent.html", include_str!("../../config/templates/en/not_sent.html")),
+    ("not_sent.sms", include_str!("../../config/templates/en/not_sent.sms")),
     ("not_sent_reminder.subject", include_str!("../../config/templates/en/not_sent_reminder.subject")),
     ("not_sent_reminder.txt", include_str!("../../config/templates/en/not_sent_reminder.txt")),
     ("not_sent_reminder.html", include_str!("../../config/templates/en/not_sent_reminder.html")),
@@ -72,6 +77,7 @@ pub(super) static BUILT_IN: [(&str, &str); 94] = [
     ("help.subject", include_str!("../../config/templates/en/help.subject")),
     ("help.txt", include_str!("../../config/templates/en/help.txt")),
     ("help.html", include_str!("../../config/templates/en/help.html")),
+    ("help.sms", include_str!("../../config/templates/en/help.sms")),
     ("unsorted_digest.subject", include_str!("../../config/templates/en/unsorted_digest.subject")),
     ("unsorted_digest.txt", include_str!("../../config/templates/en/unsorted_digest.txt")),
     ("unsorted_digest.html", include_str!("../../config/templates/en/unsorted_digest.html")),

@@ -198,7 +198,7 @@ impl Language {
 
     fn render(&self, name: &str, view: &Value) -> Result<Rendered, minijinja::Error> {
         let part = |kind: &str| self.templates.get_template(&format!("{name}.{kind}"))?.render(view);
-        // Only what goes to clients has one.
+        // Only what may be said outside mail has one.
         let short = match self.templates.get_template(&format!("{name}.sms")) {
             Ok(template) => Some(tidy(&template.render(view)?).trim_end().to_owned()),
             Err(_) => None,

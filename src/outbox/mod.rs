@@ -1,6 +1,8 @@
 //! What is decided but not yet sent: claims rows, sends them, records what came of it, backs off.
 
+pub mod chat;
 pub mod folder;
+pub mod health;
 mod http;
 pub mod phone;
 pub mod sender;
@@ -18,6 +20,9 @@ pub enum SendError {
     /// Like `Later`, for every mail in hand: there is no server to talk to.
     #[error("cannot reach {server}: {source}")]
     Unreachable { server: String, source: std::io::Error },
+    /// Again after that.
+    #[error("{server} takes no more messages for {} s", .after.as_secs())]
+    TooFast { server: String, after: std::time::Duration },
     #[error("{recipient} was refused for good: {reply}")]
     Never { recipient: String, reply: String },
     #[error("{server} went away after the body of the mail")]
@@ -33,6 +38,7 @@ pub enum Transport {
     Folder(folder::Folder),
     Webhook(webhook::Endpoint),
     Phone(phone::Line),
+    Chat(chat::Room),
 }
 
 impl Transport {
@@ -42,6 +48,7 @@ impl Transport {
             Transport::Smtp(_) | Transport::Folder(_) => MAIL.to_owned(),
             Transport::Webhook(endpoint) => endpoint.channel.clone(),
             Transport::Phone(line) => line.channel.clone(),
+            Transport::Chat(room) => room.channel.clone(),
         }
     }
 }

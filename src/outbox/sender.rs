@@ -7,19 +7,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Serialize;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub use super::health::{Health, Snapshot, Stopped};
 use super::smtp::Session;
 use super::webhook::Endpoint;
-use super::{Class, SendError, Transport, UNCERTAIN_RETRIES, phone};
+use super::{Class, SendError, Transport, UNCERTAIN_RETRIES, chat, phone};
+use crate::chat::Posted;
 use crate::clock::Clock;
-use crate::lifecycle::{Progress, Turn};
+use crate::lifecycle::Turn;
 use crate::store::outbox::{self as rows, Claimed, MAIL, NEVER, Outcome};
-use crate::store::{Db, StoreError, people};
-use crate::words::is_phone;
+use crate::store::{Db, StoreError, conversations, people};
+use crate::words::is_mail;
 
 /// What the loop of mail is called among the others of the desk.
 pub const TURN: &str = "outbox";
@@ -65,54 +66,6 @@ impl FromStr for Rate {
         };
         let mails = mails.trim().parse().ok().filter(|mails| *mails > 0).ok_or_else(wrong)?;
         Ok(Rate { mails, per: Duration::from_secs(seconds) })
-    }
-}
-
-/// How the sender does, for /readyz, metrics and the watchdog.
-#[derive(Debug, Default)]
-pub struct Health {
-    snapshot: watch::Sender<Snapshot>,
-    progress: Progress,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Snapshot {
-    /// When the loop last came round.
-    pub beat: Option<DateTime<Utc>>,
-    /// The server refuses our account: nothing is sent before `until`.
-    pub paused: Option<Stopped>,
-    pub unreachable: Option<Stopped>,
-    pub sent: u64,
-    pub later: u64,
-    pub failed: u64,
-    pub uncertain: u64,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Stopped {
-    pub since: DateTime<Utc>,
-    pub until: DateTime<Utc>,
-    pub times: u32,
-    pub why: String,
-}
-
-impl Health {
-    /// The loop takes its turns with the others of `progress`.
-    pub fn among(progress: Progress) -> Health {
-        Health { progress, ..Health::default() }
-    }
-
-    pub fn snapshot(&self) -> Snapshot {
-        self.snapshot.borrow().clone()
-    }
-
-    /// Sees every change: each round of the loop, and each outcome once its row is written.
-    pub fn subscribe(&self) -> watch::Receiver<Snapshot> {
-        self.snapshot.subscribe()
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Snapshot)) {
-        self.snapshot.send_modify(change);
     }
 }
 
@@ -198,6 +151,7 @@ enum Line<'a> {
     Folder(&'a super::folder::Folder),
     Webhook(&'a Endpoint),
     Phone(&'a phone::Line),
+    Chat(&'a chat::Room),
 }
 
 impl Sender {
@@ -259,6 +213,7 @@ impl Sender {
             Transport::Folder(folder) => Ok(Line::Folder(folder)),
             Transport::Webhook(endpoint) => Ok(Line::Webhook(endpoint)),
             Transport::Phone(line) => Ok(Line::Phone(line)),
+            Transport::Chat(room) => Ok(Line::Chat(room)),
         };
         let mut line = match opened {
             Ok(line) => line,
@@ -268,7 +223,7 @@ impl Sender {
             }
         };
         // Whether a program can be reached shows with the first delivery.
-        let mut shows_later = matches!(line, Line::Webhook(_) | Line::Phone(_));
+        let mut shows_later = matches!(line, Line::Webhook(_) | Line::Phone(_) | Line::Chat(_));
         if !shows_later {
             self.reached().await;
         }
@@ -337,9 +292,9 @@ impl Sender {
     }
 
     async fn try_one(&self, line: &mut Line<'_>, row: &Claimed, in_data: &AtomicBool) -> Result<(), SendError> {
-        if self.channel == MAIL && is_phone(&row.recipient) {
+        if self.channel == MAIL && !is_mail(&row.recipient) {
             let reply =
-                "this person has no mail address, and the config has no line for text messages ([[phone]])".to_owned();
+                "this person has no mail address, and no [[phone]] or [[chat]] of the config reaches them".to_owned();
             return Err(SendError::Never { recipient: row.recipient.clone(), reply });
         }
         let bytes = self.bytes(row).await.map_err(at_home)?;
@@ -356,6 +311,13 @@ impl Sender {
                 self.mark_data(row).await.map_err(at_home)?;
                 in_data.store(true, Ordering::Relaxed);
                 line.send(&row.recipient, &bytes).await
+            }
+            Line::Chat(room) => {
+                self.mark_data(row).await.map_err(at_home)?;
+                in_data.store(true, Ordering::Relaxed);
+                let posted = room.send(&row.recipient, &bytes, &row.message_id).await?;
+                self.remember(row, &posted).await;
+                Ok(())
             }
             Line::Smtp(session) => {
                 session.offer(row.envelope_from.as_deref(), &row.recipient, &bytes).await?;
@@ -374,6 +336,21 @@ impl Sender {
         let bytes = rows::bytes(&mut tx, row.id).await?;
         tx.rollback().await?;
         Ok(bytes)
+    }
+
+    /// What is answered to our message belongs to its ticket. A message that is there is sent, whether or not this can be noted.
+    async fn remember(&self, row: &Claimed, posted: &Posted) {
+        let noted = async {
+            let mut tx = self.db.write().await?;
+            if let Some(ticket) = rows::show(&mut tx, row.id).await?.ticket {
+                let name = self.channel.strip_prefix("chat/").unwrap_or(&self.channel);
+                conversations::said(&mut tx, name, (&posted.message, &posted.place), ticket, self.clock.now()).await?;
+            }
+            tx.commit().await
+        };
+        if let Err(error) = noted.await {
+            tracing::warn!(%error, outbox.id = row.id.0, "answers to message {} may open another ticket: {error}", row.id.0);
+        }
     }
 
     async fn has_stopped(&self, number: &str) -> Result<bool, StoreError> {
@@ -396,6 +373,9 @@ impl Sender {
                 Some(at) => Outcome::Later { at, why },
                 None => Outcome::Failed { why: format!("given up after 48 hours: {why}") },
             },
+            SendError::TooFast { after, .. } => {
+                Outcome::Later { at: now + TimeDelta::from_std(*after).unwrap_or(TimeDelta::minutes(1)), why }
+            }
             SendError::Never { .. } => Outcome::Failed { why },
             SendError::Uncertain { .. } => {
                 let again = row.class == Class::MustArrive && row.uncertain_attempts < UNCERTAIN_RETRIES;

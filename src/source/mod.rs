@@ -12,9 +12,12 @@ use crate::lifecycle::Progress;
 use crate::store::{Db, StoreError};
 
 mod batch;
+#[cfg(feature = "discord")]
+pub mod discord;
 mod health;
 pub mod imap;
 pub mod maildir;
+pub mod telegram;
 
 pub use health::{Health, Snapshot};
 

@@ -28,6 +28,37 @@ pub async fn open(
     .during("open a conversation")
 }
 
+/// A message of ours about a ticket is there: what answers it, and what is said in its thread, belongs to the ticket. A place that is a
+/// ticket's already stays so.
+pub async fn said(
+    tx: &mut Tx,
+    channel: &str,
+    (message, place): (&str, &str),
+    ticket: TicketNumber,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    for place in [message_key(message).as_str(), place] {
+        on!(tx, |conn| sqlx::query(
+            "INSERT INTO conversation (channel, place, ticket, opened_at, last_at) VALUES ($1, $2, $3, $4, $4)
+             ON CONFLICT (channel, place) DO NOTHING"
+        )
+        .bind(channel)
+        .bind(place)
+        .bind(ticket)
+        .bind(now)
+        .execute(conn)
+        .await
+        .map(drop))
+        .during("note where a ticket is talked about")?;
+    }
+    Ok(())
+}
+
+/// The place of a message of a chat, so that an answer to it finds its ticket.
+pub fn message_key(id: &str) -> String {
+    format!("m/{id}")
+}
+
 /// Somebody of the client's spoke here at `now`; an earlier moment changes nothing.
 pub async fn touch(tx: &mut Tx, channel: &str, place: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
     on!(tx, |conn| sqlx::query(

@@ -17,6 +17,7 @@ pub mod figures;
 pub mod inbound;
 pub mod jobs;
 pub mod lease;
+pub mod links;
 pub mod maintenance;
 pub mod messages;
 pub mod outbox;

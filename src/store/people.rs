@@ -8,7 +8,7 @@ use sqlx::QueryBuilder;
 use super::pending::{any_of, lists};
 use super::{During, StoreError, Tx, on};
 use crate::desk::firm::Firm;
-use crate::words::{ClientKey, ContactId, is_phone};
+use crate::words::{ClientKey, ContactId, is_chat, is_phone};
 
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Contact {
@@ -129,7 +129,7 @@ async fn mirror_contact(tx: &mut Tx, client: &ClientKey, name: &str, addresses: 
 }
 
 /// What the config says goes before what the daemon found: a number that called before it was in the config was a contact of its own.
-async fn give_address(tx: &mut Tx, contact: ContactId, address: &str) -> Result<(), StoreError> {
+pub async fn give_address(tx: &mut Tx, contact: ContactId, address: &str) -> Result<(), StoreError> {
     on!(tx, |conn| sqlx::query(
         "INSERT INTO address (kind, value, contact) VALUES ($1, $2, $3)
          ON CONFLICT (kind, value) DO UPDATE SET contact = EXCLUDED.contact"
@@ -145,10 +145,14 @@ async fn give_address(tx: &mut Tx, contact: ContactId, address: &str) -> Result<
 
 /// Which kind of address this is in the table.
 fn kind_of(address: &str) -> &'static str {
-    if is_phone(address) { "phone" } else { "mail" }
+    match address {
+        address if is_phone(address) => "phone",
+        address if is_chat(address) => "chat",
+        _ => "mail",
+    }
 }
 
-/// The contact with this mail address (lower case) or telephone number (E.164), if there is one.
+/// The contact with this mail address (lower case), telephone number (E.164) or name in a chat, if there is one.
 pub async fn by_address(tx: &mut Tx, address: &str) -> Result<Option<Contact>, StoreError> {
     on!(tx, |conn| sqlx::query_as(
         "SELECT c.id, c.client, c.name, a.value AS address, a.verified_at
@@ -185,7 +189,8 @@ pub async fn one(tx: &mut Tx, id: ContactId) -> Result<Option<Contact>, StoreErr
     on!(tx, |conn| sqlx::query_as(
         "SELECT c.id, c.client, c.name, a.value AS address, a.verified_at
          FROM contact c JOIN address a ON a.contact = c.id
-         WHERE c.id = $1 ORDER BY CASE a.kind WHEN 'mail' THEN 0 ELSE 1 END, a.value LIMIT 1"
+         WHERE c.id = (SELECT COALESCE(merged_into, id) FROM contact WHERE id = $1)
+         ORDER BY CASE a.kind WHEN 'mail' THEN 0 ELSE 1 END, a.value LIMIT 1"
     )
     .bind(id)
     .fetch_optional(conn)

@@ -11,6 +11,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
+pub mod chat;
 mod guarded;
 pub mod health;
 pub mod hooks;
@@ -35,6 +36,7 @@ pub struct Parts {
     pub hooks: hooks::Hooks,
     pub portal: portal::Door,
     pub phones: phone::Lines,
+    pub chats: chat::Chats,
 }
 
 /// Everything that is served, on one listener.
@@ -47,6 +49,7 @@ pub fn routes(parts: Parts) -> Router {
         .merge(hooks::routes(parts.hooks))
         .merge(portal::routes(parts.portal))
         .merge(phone::routes(parts.phones))
+        .merge(chat::routes(parts.chats))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER))
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .layer(SetResponseHeaderLayer::if_not_present(

@@ -1,5 +1,6 @@
 //! The words of the trade that every layer shares (DESIGN.md section 1): ids, priority, category, status, minutes, money.
 
+mod address;
 mod category;
 mod ids;
 mod measure;
@@ -7,10 +8,11 @@ mod phone;
 mod priority;
 mod status;
 
+pub use address::{in_chat, is_chat, is_mail, is_phone, shown};
 pub use category::Category;
 pub use ids::{Actor, ClientKey, ContactId, InboundId, Login, MessageRow, OutboxId, TicketNumber};
 pub use measure::{Currency, Minutes, Money};
-pub use phone::{e164, is_phone};
+pub use phone::e164;
 pub use priority::Priority;
 pub use status::Status;
 

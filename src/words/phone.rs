@@ -9,8 +9,3 @@ pub fn e164(text: &str) -> Option<String> {
     let fits = (7..=15).contains(&digits.len()) && !digits.starts_with('0');
     (fits && digits.bytes().all(|digit| digit.is_ascii_digit())).then(|| format!("+{digits}"))
 }
-
-/// Whether an address of a contact is a telephone number.
-pub fn is_phone(address: &str) -> bool {
-    address.starts_with('+') && !address.contains('@')
-}

@@ -6,6 +6,7 @@ use std::sync::Once;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 
+pub mod chat;
 pub mod daemon;
 pub mod desk;
 pub mod disk_postgres;

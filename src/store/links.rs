@@ -1,0 +1,177 @@
+//! Who is who in a chat: codes mailed to an address, and what a code typed back joins.
+
+use chrono::{DateTime, Utc};
+
+use super::{During, StoreError, Tx, on};
+use crate::words::{ContactId, Login, TicketNumber, is_mail};
+
+/// A code that waits to be typed.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Code {
+    pub id: i64,
+    /// Lower case.
+    pub address: String,
+    pub code: String,
+}
+
+/// Wrong guesses at one code; then it is none any more.
+const GUESSES: i64 = 5;
+
+pub async fn issue(
+    tx: &mut Tx,
+    (channel, author): (&str, &str),
+    address: &str,
+    code: &str,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    on!(tx, |conn| sqlx::query(
+        "INSERT INTO link_code (channel, author, address, code, created_at) VALUES ($1, $2, $3, $4, $5)"
+    )
+    .bind(channel)
+    .bind(author)
+    .bind(address)
+    .bind(code)
+    .bind(now)
+    .execute(conn)
+    .await
+    .map(drop))
+    .during("issue a code")
+}
+
+/// The codes that somebody may still type.
+pub async fn waiting(
+    tx: &mut Tx,
+    (channel, author): (&str, &str),
+    since: DateTime<Utc>,
+) -> Result<Vec<Code>, StoreError> {
+    on!(tx, |conn| sqlx::query_as(
+        "SELECT id, address, code FROM link_code
+         WHERE channel = $1 AND author = $2 AND created_at >= $3 AND used_at IS NULL AND wrong < $4 ORDER BY id"
+    )
+    .bind(channel)
+    .bind(author)
+    .bind(since)
+    .bind(GUESSES)
+    .fetch_all(conn)
+    .await)
+    .during("look for codes")
+}
+
+/// How many codes were issued since then: for this person, and for this address.
+pub async fn issued(
+    tx: &mut Tx,
+    (channel, author): (&str, &str),
+    address: &str,
+    since: DateTime<Utc>,
+) -> Result<(i64, i64), StoreError> {
+    on!(tx, |conn| sqlx::query_as(
+        "SELECT (SELECT COUNT(*) FROM link_code WHERE channel = $1 AND author = $2 AND created_at >= $4),
+                (SELECT COUNT(*) FROM link_code WHERE address = $3 AND created_at >= $4)"
+    )
+    .bind(channel)
+    .bind(author)
+    .bind(address)
+    .bind(since)
+    .fetch_one(conn)
+    .await)
+    .during("count codes")
+}
+
+/// A guess that fits none of them.
+pub async fn wrong(tx: &mut Tx, (channel, author): (&str, &str)) -> Result<(), StoreError> {
+    on!(tx, |conn| sqlx::query(
+        "UPDATE link_code SET wrong = wrong + 1 WHERE channel = $1 AND author = $2 AND used_at IS NULL"
+    )
+    .bind(channel)
+    .bind(author)
+    .execute(conn)
+    .await
+    .map(drop))
+    .during("count a wrong code")
+}
+
+pub async fn used(tx: &mut Tx, id: i64, now: DateTime<Utc>) -> Result<(), StoreError> {
+    on!(tx, |conn| sqlx::query("UPDATE link_code SET used_at = $2 WHERE id = $1")
+        .bind(id)
+        .bind(now)
+        .execute(conn)
+        .await
+        .map(drop))
+    .during("use a code")
+}
+
+/// The tech who is called so in a chat.
+pub async fn tech(tx: &mut Tx, channel: &str, author: &str) -> Result<Option<Login>, StoreError> {
+    on!(tx, |conn| sqlx::query_scalar("SELECT tech FROM tech_identity WHERE channel = $1 AND value = $2")
+        .bind(channel)
+        .bind(author)
+        .fetch_optional(conn)
+        .await)
+    .during("look for a tech of a chat")
+}
+
+/// What a tech is called in a chat.
+pub async fn author(tx: &mut Tx, channel: &str, tech: &Login) -> Result<Option<String>, StoreError> {
+    on!(tx, |conn| sqlx::query_scalar(
+        "SELECT value FROM tech_identity WHERE channel = $1 AND tech = $2 ORDER BY linked_at DESC LIMIT 1"
+    )
+    .bind(channel)
+    .bind(tech)
+    .fetch_optional(conn)
+    .await)
+    .during("look what a tech is called in a chat")
+}
+
+pub async fn link_tech(
+    tx: &mut Tx,
+    (channel, author): (&str, &str),
+    tech: &Login,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    on!(tx, |conn| sqlx::query(
+        "INSERT INTO tech_identity (channel, value, tech, linked_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (channel, value) DO UPDATE SET tech = EXCLUDED.tech, linked_at = EXCLUDED.linked_at"
+    )
+    .bind(channel)
+    .bind(author)
+    .bind(tech)
+    .bind(now)
+    .execute(conn)
+    .await
+    .map(drop))
+    .during("link a tech")
+}
+
+/// Gives `from` up for `into`: its addresses are the other's, and whoever looks for it finds the other.
+pub async fn merge(tx: &mut Tx, from: ContactId, into: ContactId) -> Result<(), StoreError> {
+    for sql in [
+        "UPDATE address SET contact = $2 WHERE contact = $1",
+        "UPDATE contact SET merged_into = $2 WHERE id = $1 OR merged_into = $1",
+    ] {
+        on!(tx, |conn| sqlx::query(sql).bind(from).bind(into).execute(conn).await.map(drop))
+            .during("merge two contacts")?;
+    }
+    Ok(())
+}
+
+/// Whether somebody has another address of this kind beside: a contact that mail reaches is never given up for another.
+pub async fn has_mail(tx: &mut Tx, contact: ContactId) -> Result<bool, StoreError> {
+    let all: Vec<String> = on!(tx, |conn| sqlx::query_scalar("SELECT value FROM address WHERE contact = $1")
+        .bind(contact)
+        .fetch_all(conn)
+        .await)
+    .during("read a contact's addresses")?;
+    Ok(all.iter().any(|address| is_mail(address)))
+}
+
+/// The tickets of a contact that are not over.
+pub async fn tickets_of(tx: &mut Tx, contact: ContactId) -> Result<Vec<TicketNumber>, StoreError> {
+    on!(tx, |conn| sqlx::query_scalar(
+        "SELECT number FROM ticket
+         WHERE requester = $1 AND merged_into IS NULL AND status NOT IN ('closed', 'spam') ORDER BY number"
+    )
+    .bind(contact)
+    .fetch_all(conn)
+    .await)
+    .during("list a contact's tickets")
+}

@@ -1,0 +1,490 @@
+//! Chat: requests, answers, threads, techs and links, on each platform over the real listener, against a platform that checks what it is told.
+
+use chrono::TimeDelta;
+use deskd::channel::said::Platform;
+use deskd::words::{Priority, Status, TicketNumber};
+use serde_json::{Value, json};
+
+use crate::harness::chat::{Chat, In, SECRET};
+use crate::harness::story::{Sent, Story};
+
+const SAM: &str = "Sam Ortiz <sam@northwind.example>";
+const FIRST: TicketNumber = TicketNumber(1001);
+const POSTING: [Platform; 4] = [Platform::Slack, Platform::Telegram, Platform::Mattermost, Platform::Teams];
+
+async fn told(platform: Platform, name: &str, more: &str, story: impl AsyncFn(Story, Chat)) {
+    let begin = async |url: String| {
+        let folder = crate::harness::scratch("chat");
+        let chat = Chat::start(platform).await;
+        let config = chat.config(folder.path(), more);
+        (Story::begin_with(url, &config).await, chat)
+    };
+    let (on_sqlite, chat) = begin("sqlite:deskd.db".to_owned()).await;
+    story(on_sqlite, chat).await;
+    if let Some(database) = crate::harness::postgres::bare(&format!("{name}_{}", platform.as_str())).await {
+        let (on_postgres, chat) = begin(database.url.clone()).await;
+        story(on_postgres, chat).await;
+        database.remove().await;
+    }
+}
+
+/// Time passes, for both.
+async fn later(story: &Story, chat: &Chat, by: TimeDelta) {
+    chat.passed(by);
+    story.advance(by).await;
+}
+
+fn kinds(mailed: &[Sent]) -> Vec<String> {
+    let mut all: Vec<String> = mailed.iter().map(|sent| format!("{} to {}", sent.kind, sent.to)).collect();
+    all.sort();
+    all
+}
+
+/// The whole story of the main job: the client stays in the chat, the tech in the inbox.
+async fn whole_story(story: Story, chat: Chat) {
+    assert_eq!(chat.say("jane", &In::Acme, "The front desk printer is out of order").await, 200);
+    story.quiet().await;
+    let ticket = story.ticket(FIRST).await;
+    assert_eq!((ticket.client.as_ref().unwrap().0.as_str(), ticket.source.as_str()), ("acme", "talk"));
+    assert_eq!(ticket.subject, "The front desk printer is out of order");
+    let mailed = story.mailed();
+    assert_eq!(kinds(&mailed), ["assignment to sam@northwind.example"]);
+    let acknowledged = chat.said_one();
+    assert_eq!(acknowledged.room, chat.room(&In::Acme));
+    assert!(acknowledged.text.starts_with("Northwind IT: we have your request, #1001."), "{}", acknowledged.text);
+
+    later(&story, &chat, TimeDelta::minutes(5)).await;
+    story.mail(&mailed[0].answer(SAM, "I am on my way, Jane.\n\n#time 10m")).await;
+    let answered = chat.said_one();
+    assert_eq!(answered.text, "Sam Ortiz, Northwind IT (#1001): I am on my way, Jane.");
+    assert_eq!((&answered.room, &answered.thread), (&acknowledged.room, &acknowledged.thread), "in the same thread");
+    assert!(story.ticket(FIRST).await.first_touch_at.is_some());
+    assert_eq!(kinds(&story.mailed()), ["receipt to sam@northwind.example"]);
+
+    assert_eq!(chat.say("jane", &In::Thread(answered.clone()), "Thank you! The side door is open.").await, 200);
+    story.quiet().await;
+    let further = story.mailed_one("client_message");
+    assert!(further.mail.text.contains("The side door is open."), "{}", further.mail.text);
+    story.mail(&further.answer(SAM, "New drum, prints again.\n\n#done 20m")).await;
+    let done = chat.said_one();
+    assert_eq!(
+        done.text,
+        "Sam Ortiz, Northwind IT (#1001): New drum, prints again. Your request is resolved. If it is not, just reply."
+    );
+    assert_eq!(story.ticket(FIRST).await.status, Status::Resolved);
+    assert_eq!(chat.say("jane", &In::Thread(done), "It is jammed again").await, 200);
+    story.quiet().await;
+    assert_eq!(story.ticket(FIRST).await.status, Status::Open);
+    story.end().await;
+}
+
+#[tokio::test]
+async fn who_writes_in_slack_is_answered_there_while_the_tech_stays_in_the_inbox() {
+    told(Platform::Slack, "chat_story", "", whole_story).await;
+}
+
+#[tokio::test]
+async fn who_writes_in_telegram_is_answered_there_while_the_tech_stays_in_the_inbox() {
+    told(Platform::Telegram, "chat_story", "", whole_story).await;
+}
+
+#[tokio::test]
+async fn who_writes_in_mattermost_is_answered_there_while_the_tech_stays_in_the_inbox() {
+    told(Platform::Mattermost, "chat_story", "", whole_story).await;
+}
+
+#[tokio::test]
+async fn who_writes_in_teams_is_answered_there_while_the_tech_stays_in_the_inbox() {
+    told(Platform::Teams, "chat_story", "", whole_story).await;
+}
+
+#[tokio::test]
+async fn a_request_in_several_messages_is_one_ticket_and_a_later_one_another() {
+    told(Platform::Slack, "chat_breath", "", async |story, chat| {
+        chat.say("jane", &In::Acme, "Good morning").await;
+        story.quiet().await;
+        chat.say("jane", &In::Acme, "the server is down").await;
+        chat.say("tom", &In::Acme, "My keyboard has a broken key").await;
+        story.quiet().await;
+        let words: Vec<String> = story.messages(FIRST).await.into_iter().map(|message| message.text).collect();
+        assert_eq!(words, ["Good morning", "the server is down"]);
+        assert_eq!(story.ticket(TicketNumber(1002)).await.subject, "My keyboard has a broken key", "another person");
+        let first = chat.said().remove(0);
+        let mailed = story.mailed();
+        let assignment = mailed.iter().find(|sent| sent.kind == "assignment").unwrap();
+        story.mail(&assignment.answer(SAM, "Looking.")).await;
+        let answered = chat.said_one();
+        assert_eq!(answered.thread, first.thread, "the first message's thread, not the second's");
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_said_in_a_room_of_no_client_is_a_request_only_where_it_is_said_to_us() {
+    told(Platform::Slack, "chat_elsewhere", "", async |story, chat| {
+        chat.say("jane", &In::Elsewhere, "Who wants lunch?").await;
+        story.quiet().await;
+        assert!(chat.said().is_empty() && story.mailed().is_empty());
+        chat.say("jane", &In::Elsewhere, "<@U0BOT> the wifi is slow &amp; <https://x.example|this page> too").await;
+        story.quiet().await;
+        let ticket = story.ticket(FIRST).await;
+        assert_eq!(
+            (ticket.status, ticket.subject.as_str()),
+            (Status::Unsorted, "the wifi is slow & this page (https://x.example) too")
+        );
+        story.end().await;
+    })
+    .await;
+}
+
+/// Asks for a code, and types what came by mail.
+async fn linked(story: &Story, chat: &Chat, who: &str, address: &str) {
+    chat.say(who, &In::Direct, &format!("link {address}")).await;
+    story.quiet().await;
+    assert!(chat.said_one().text.contains("a code is on its way"));
+    let code = story.mailed_one("link_code");
+    assert_eq!(code.to, address);
+    let code = code.mail.subject.split(' ').next().unwrap().to_owned();
+    chat.say(who, &In::Direct, &code).await;
+    story.quiet().await;
+    assert!(chat.said_one().text.starts_with("Done: here you are"));
+}
+
+#[tokio::test]
+async fn a_code_by_mail_makes_one_person_of_chat_and_address() {
+    told(Platform::Slack, "chat_link", "", async |story, chat| {
+        chat.say("jane", &In::Direct, "My screen flickers").await;
+        story.quiet().await;
+        assert_eq!(story.ticket(FIRST).await.status, Status::Unsorted, "nobody knows her yet");
+        story.mailed();
+        chat.said();
+        linked(&story, &chat, "jane", "jane@acme-dental.example").await;
+        let ticket = story.ticket(FIRST).await;
+        assert_eq!(ticket.client.unwrap().0, "acme", "what she wrote before is hers now");
+        let by_mail = "From: Jane Roe <jane@acme-dental.example>\r\nTo: support@northwind.example\r\nSubject: Scanner\r\n\r\nIt beeps.\r\n";
+        let mailed = story.mail(by_mail).await.ticket.unwrap();
+        assert_eq!(story.ticket(mailed).await.requester, story.ticket(FIRST).await.requester, "one person");
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_code_is_of_use_only_to_who_asked_for_it_and_only_a_few_times() {
+    told(Platform::Slack, "chat_codes", "", async |story, chat| {
+        chat.say("eve", &In::Direct, "link sam@northwind.example").await;
+        story.quiet().await;
+        let code = story.mailed_one("link_code").mail.subject.split(' ').next().unwrap().to_owned();
+        chat.said();
+        // Somebody else who has read it.
+        chat.say("mal", &In::Direct, &code).await;
+        story.quiet().await;
+        assert!(!chat.said().iter().any(|said| said.text.starts_with("Done")));
+        for _ in 0..5 {
+            chat.say("eve", &In::Direct, "abcd2345").await;
+            story.quiet().await;
+            assert!(chat.said_one().text.contains("does not fit"));
+        }
+        chat.say("eve", &In::Direct, &code).await;
+        story.quiet().await;
+        assert!(!chat.said().iter().any(|said| said.text.starts_with("Done")), "five guesses were enough");
+        // Who is not known gets no mail, and the same words.
+        story.mailed();
+        chat.say("eve", &In::Direct, "link nobody@nowhere.example").await;
+        story.quiet().await;
+        assert!(chat.said_one().text.contains("a code is on its way"));
+        assert!(story.mailed().is_empty());
+        for _ in 0..4 {
+            chat.say("eve", &In::Direct, "link jane@acme-dental.example").await;
+            story.quiet().await;
+        }
+        assert_eq!(story.mailed().len(), 2, "three an hour, one of them Sam's");
+        // Half an hour later a code is too old.
+        later(&story, &chat, TimeDelta::hours(2)).await;
+        chat.said();
+        story.mailed();
+        chat.say("eve", &In::Direct, "link jane@acme-dental.example").await;
+        story.quiet().await;
+        let late = story.mailed_one("link_code").mail.subject.split(' ').next().unwrap().to_owned();
+        later(&story, &chat, TimeDelta::minutes(31)).await;
+        chat.said();
+        chat.say("eve", &In::Direct, &late).await;
+        story.quiet().await;
+        assert!(!chat.said().iter().any(|said| said.text.starts_with("Done")));
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_linked_tech_works_in_the_tickets_thread_and_in_the_technicians_room() {
+    told(Platform::Slack, "chat_tech", "", async |story, chat| {
+        linked(&story, &chat, "sam", "sam@northwind.example").await;
+        chat.say("jane", &In::Acme, "The front desk printer is out of order").await;
+        story.quiet().await;
+        let acknowledged = chat.said_one();
+        story.mailed();
+        later(&story, &chat, TimeDelta::minutes(3)).await;
+        chat.say("sam", &In::Thread(acknowledged.clone()), "On my way.\n\n#time 10m").await;
+        story.quiet().await;
+        let ticket = story.ticket(FIRST).await;
+        assert_eq!(ticket.first_touch_at, Some(story.now()));
+        assert!(chat.said().is_empty(), "everybody there has read it");
+        assert_eq!(
+            kinds(&story.mailed()),
+            ["receipt to sam@northwind.example"],
+            "the receipt is nothing for the client"
+        );
+        let messages = story.messages(FIRST).await;
+        assert_eq!((messages[1].text.as_str(), messages[1].is_public()), ("On my way.", true));
+
+        chat.say("sam", &In::Techs, "#1001 time 15m\n#1001 done").await;
+        story.quiet().await;
+        let receipt = chat.said();
+        let ours = receipt.iter().find(|said| said.room == chat.room(&In::Techs)).unwrap();
+        assert!(ours.text.contains("#1001") && ours.text.contains("resolved"), "{}", ours.text);
+        assert!(story.mailed().is_empty(), "told where it was asked");
+        assert_eq!(story.ticket(FIRST).await.status, Status::Resolved);
+
+        chat.say("sam", &In::Techs, "#1001 time 2").await;
+        story.quiet().await;
+        assert!(chat.said_one().text.starts_with("NOT DONE"), "a bare number is refused there too");
+        // Somebody who only calls himself so is nobody.
+        chat.say("eve", &In::Techs, "#1001 spam").await;
+        story.quiet().await;
+        assert!(chat.said().is_empty());
+        assert_eq!(story.ticket(FIRST).await.status, Status::Resolved);
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn outages_and_escalations_are_told_in_the_technicians_room_whose_thread_is_the_tickets() {
+    told(Platform::Slack, "chat_page", "", async |story, chat| {
+        linked(&story, &chat, "sam", "sam@northwind.example").await;
+        chat.say("jane", &In::Acme, "The server is down, nobody can work").await;
+        story.quiet().await;
+        assert_eq!(story.ticket(FIRST).await.priority, Priority::P1);
+        let said = chat.said();
+        let page = said.iter().find(|said| said.room == chat.room(&In::Techs)).unwrap().clone();
+        assert!(page.text.starts_with("<@U0SAM> P1 #1001 Acme Dental: The server is down"), "{}", page.text);
+        chat.say("sam", &In::Thread(page.clone()), "#ack").await;
+        story.quiet().await;
+        assert_eq!(chat.said_one().thread, page.thread, "the receipt stands below it");
+        later(&story, &chat, TimeDelta::minutes(20)).await;
+        let said = chat.said();
+        let escalated = said.iter().filter(|said| said.text.contains("OVERDUE P1 #1001")).count();
+        assert_eq!(escalated, 1, "{said:?}");
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn changes_are_told_and_what_is_taken_back_is_noted() {
+    told(Platform::Slack, "chat_changes", "", async |story, chat| {
+        let event = chat.event("jane", &In::Acme, "The file server at Acme is down");
+        chat.post(&event).await;
+        story.quiet().await;
+        story.mailed();
+        let ts = event["event"]["ts"].clone();
+        let changed = |subtype: &str, message: Value| {
+            json!({ "type": "event_callback", "team_id": "T1", "event": { "type": "message", "subtype": subtype, "channel": chat.room(&In::Acme),
+                "channel_type": "channel", "ts": "1772463700.000001", "event_ts": "1772463700.000001", "message": message,
+                "previous_message": event["event"] } })
+        };
+        let slower = json!({ "type": "message", "user": "U0JANE", "text": "The file server at Acme is slow", "ts": ts });
+        chat.post(&changed("message_changed", slower.clone())).await;
+        chat.post(&changed("message_changed", slower)).await;
+        // A link was looked up: the words are the same.
+        chat.post(&changed("message_changed", event["event"].clone())).await;
+        story.quiet().await;
+        let told = story.mailed_one("client_message");
+        assert!(told.mail.text.contains("(changed afterwards) The file server at Acme is slow"), "{}", told.mail.text);
+        chat.post(&changed("message_deleted", Value::Null)).await;
+        story.quiet().await;
+        assert!(story.mailed().is_empty());
+        let last = story.messages(FIRST).await.pop().unwrap();
+        assert_eq!((last.is_public(), last.reason.as_deref()), (false, Some("the message was taken back")));
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn files_come_along() {
+    told(Platform::Slack, "chat_files", "", async |story, chat| {
+        let mut event = chat.event("jane", &In::Acme, "This is what the printer shows");
+        event["event"]["subtype"] = "file_share".into();
+        event["event"]["files"] = json!([
+            { "name": "photo.png", "mimetype": "image/png", "size": 17, "url_private_download": format!("{}/files/photo.png", chat.api) },
+            { "name": "film.mp4", "mimetype": "video/mp4", "size": 99_000_000, "url_private_download": format!("{}/files/film.mp4", chat.api) },
+            { "name": "evil", "mimetype": "text/plain", "size": 5, "url_private_download": "http://127.0.0.1:1/metadata" },
+        ]);
+        chat.post(&event).await;
+        story.quiet().await;
+        let mail = story.mailed_one("assignment").mail;
+        assert_eq!(mail.attachments.iter().map(|file| (file.name.as_str(), file.bytes.as_slice())).collect::<Vec<_>>(), [("photo.png", b"\x89PNG of the photo".as_slice())]);
+        for words in ["[film.mp4: it is too large", "[evil: it lies where deskd fetches nothing"] {
+            assert!(mail.text.contains(words), "{}", mail.text);
+        }
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_command_opens_a_ticket_and_its_answers_begin_a_thread() {
+    told(Platform::Slack, "chat_command", "", async |story, chat| {
+        let room = chat.room(&In::Acme);
+        let body = format!("command=%2Fticket&text=The+wifi+is+slow&user_id=U0JANE&user_name=jane&channel_id={room}&team_id=T1&trigger_id=13.37");
+        let mut fields = chat.fields(&body);
+        fields.push(("content-type", "application/x-www-form-urlencoded".to_owned()));
+        let url = format!("http://127.0.0.1:{}/chat/talk", chat.port);
+        let mut request = reqwest::Client::new().post(url).body(body);
+        for (name, value) in fields {
+            request = request.header(name, value);
+        }
+        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        assert_eq!(answer["text"], "Taken. The answer follows here.");
+        story.quiet().await;
+        let acknowledged = chat.said_one();
+        assert_eq!((&acknowledged.room, &acknowledged.thread), (&room, &acknowledged.id), "it begins one");
+        story.mailed();
+        chat.say("jane", &In::Thread(acknowledged), "On all laptops").await;
+        story.quiet().await;
+        assert_eq!(story.messages(FIRST).await.len(), 2);
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_post_that_the_platform_did_not_sign_is_refused_and_the_same_one_a_hundred_times_is_one_ticket() {
+    for platform in POSTING {
+        told(platform, "chat_signed", "", async |story, chat| {
+            let event = chat.event("jane", &In::Acme, "The wifi is slow");
+            let mut forged = event.clone();
+            let body = event.to_string();
+            let fields: Vec<(&'static str, String)> = match platform {
+                Platform::Mattermost => {
+                    forged["token"] = SECRET.replacen('c', "d", 1).into();
+                    Vec::new()
+                }
+                Platform::Telegram => vec![("x-telegram-bot-api-secret-token", SECRET.replacen('c', "d", 1))],
+                Platform::Teams => {
+                    let other = |claims: Value| vec![("authorization", format!("Bearer {}", chat.token(&claims)))];
+                    for claims in [
+                        json!({ "aud": "another bot" }),
+                        json!({ "iss": "https://evil.example" }),
+                        json!({ "exp": 1_772_463_600 - 400 }),
+                        json!({ "nbf": 1_772_463_600 + 400 }),
+                        json!({ "serviceurl": "https://evil.example/" }),
+                    ] {
+                        assert_eq!(chat.post_with(&body, &other(claims.clone())).await.0, 401, "{claims}");
+                    }
+                    let token = chat.token(&json!({}));
+                    let (rest, signature) = token.rsplit_once('.').unwrap();
+                    let flipped = if signature.starts_with('A') { "B" } else { "A" };
+                    vec![("authorization", format!("Bearer {rest}.{flipped}{}", &signature[1..]))]
+                }
+                _ => {
+                    let mut fields = chat.fields(&body);
+                    let last = if fields[1].1.ends_with('0') { "1" } else { "0" };
+                    let end = fields[1].1.len() - 1;
+                    fields[1].1.replace_range(end.., last);
+                    fields
+                }
+            };
+            assert_eq!(chat.post_with(&forged.to_string(), &fields).await.0, 401, "{platform:?}");
+            if platform != Platform::Mattermost {
+                assert_eq!(chat.post_with(&body, &[]).await.0, 401, "{platform:?}");
+            }
+            let posts = (0..100).map(|_| chat.post(&event));
+            let statuses = futures_util::future::join_all(posts).await;
+            assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
+            story.quiet().await;
+            assert_eq!(chat.said().len(), 1, "{platform:?}");
+            let mut tx = story.daemon.db.read().await.unwrap();
+            assert_eq!(deskd::store::inbound::list(&mut tx, None, 10).await.unwrap().len(), 1);
+            drop(tx);
+            story.end().await;
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn what_the_platform_does_not_take_waits_fails_or_stands_still() {
+    told(Platform::Slack, "chat_refusals", "", async |story, chat| {
+        chat.say("jane", &In::Acme, "The wifi is slow").await;
+        story.quiet().await;
+        chat.said();
+        let assignment = story.mailed_one("assignment");
+        chat.answers(&[(429, json!({ "ok": false, "error": "ratelimited" }))]);
+        story.mail(&assignment.answer(SAM, "First answer.")).await;
+        assert!(chat.said().is_empty());
+        later(&story, &chat, TimeDelta::seconds(6)).await;
+        assert!(
+            chat.said_one().text.ends_with("First answer."),
+            "again after what Retry-After says, here nothing: 5 s"
+        );
+
+        chat.answers(&[(200, json!({ "ok": false, "error": "token_revoked" }))]);
+        story.mail(&assignment.answer(SAM, "Second answer.")).await;
+        assert!(chat.said().is_empty());
+        later(&story, &chat, TimeDelta::minutes(2)).await;
+        assert!(chat.said_one().text.ends_with("Second answer."));
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_long_answer_comes_in_parts_that_the_platform_takes() {
+    for platform in POSTING {
+        told(platform, "chat_long", "", async |story, chat| {
+            chat.say("jane", &In::Acme, "How do I set up the phone?").await;
+            story.quiet().await;
+            chat.said();
+            let assignment = story.mailed_one("assignment");
+            let long: String = (0..9_000).map(|number| format!("step{number} ")).collect();
+            story.mail(&assignment.answer(SAM, &format!("{long}\n\n<!channel> @channel & done"))).await;
+            let parts = chat.said();
+            let whole: String =
+                parts.iter().map(|said| said.text.split_once(") ").unwrap().1).collect::<Vec<_>>().join(" ");
+            assert!(parts.len() > 1 && whole.contains("step0 ") && whole.contains("step8999"), "{platform:?}");
+            story.end().await;
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn telegram_is_asked_where_nothing_can_be_posted_to_us() {
+    told(Platform::Telegram, "chat_poll", "poll = true", async |story, chat| {
+        let mut event = chat.event("jane", &In::Direct, "");
+        event["message"]["text"] = Value::Null;
+        event["message"]["caption"] = "This is what the printer shows".into();
+        event["message"]["photo"] =
+            json!([{ "file_id": "small", "file_size": 1 }, { "file_id": "large", "file_size": 16 }]);
+        chat.update(event);
+        let start = chat.event("tom", &In::Direct, "/start");
+        chat.update(start);
+        story.decided("the hello", |row| row.source_key == "704/100002").await;
+        story.quiet().await;
+        let message = story.messages(FIRST).await.remove(0);
+        assert_eq!(
+            (message.text.as_str(), message.attachments[0].name.as_str()),
+            ("This is what the printer shows", "photo.jpg")
+        );
+        assert!(
+            chat.said_one().text.starts_with("This is the desk of Northwind IT."),
+            "how it works, to who says /start"
+        );
+        story.end().await;
+    })
+    .await;
+}

@@ -1,0 +1,456 @@
+//! The chat platforms on loopback: each posts what people say, signed as the platform signs, and takes what deskd says, within the limits
+//! that the platform documents.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
+use deskd::channel::said::Platform;
+use ring::hmac;
+use ring::rsa::PublicKeyComponents;
+use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+pub const TOKEN: &str = "xoxb-our-token";
+/// Base64, as Teams wants the secret of an outgoing webhook.
+pub const SECRET: &str = "c2VjcmV0IG9mIGEgY2hhdA==";
+pub const APP: &str = "00000000-0000-4000-8000-00000000b0b0";
+/// Unix time of `story::MORNING`.
+const MORNING: i64 = 1_772_463_600;
+
+/// A message of deskd's, as it was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    pub room: String,
+    /// Empty where it begins one.
+    pub thread: String,
+    pub text: String,
+    /// The platform's id of it.
+    pub id: String,
+}
+
+struct Inner {
+    platform: Platform,
+    said: Mutex<Vec<Said>>,
+    /// Status and body for the next messages; taken as usual once there are none left.
+    answers: Mutex<VecDeque<(u16, Value)>>,
+    /// Telegram: what waits for getUpdates.
+    updates: Mutex<Vec<Value>>,
+    fresh: Notify,
+    count: AtomicI64,
+    /// Seconds since the morning.
+    passed: AtomicI64,
+    /// Root of a message, by its id: Mattermost's REST tells it.
+    roots: Mutex<Vec<(String, Value)>>,
+    key: Option<(RsaKeyPair, Value)>,
+}
+
+#[derive(Clone)]
+pub struct Chat {
+    pub api: String,
+    pub platform: Platform,
+    pub port: u16,
+    inner: Arc<Inner>,
+}
+
+/// Where somebody speaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum In {
+    /// Acme's room.
+    Acme,
+    /// A room that is no client's.
+    Elsewhere,
+    /// The technicians' room.
+    Techs,
+    /// With the bot alone.
+    Direct,
+    /// In the thread that this message of deskd's is in, or in answer to it.
+    Thread(Said),
+}
+
+impl Chat {
+    pub async fn start(platform: Platform) -> Chat {
+        super::ring();
+        let key = (platform == Platform::Teams).then(rsa_key);
+        let inner = Arc::new(Inner {
+            platform,
+            said: Mutex::default(),
+            answers: Mutex::default(),
+            updates: Mutex::default(),
+            fresh: Notify::new(),
+            count: AtomicI64::new(0),
+            passed: AtomicI64::new(0),
+            roots: Mutex::default(),
+            key,
+        });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let api = format!("http://{}", listener.local_addr().unwrap());
+        let app = Router::new().fallback(take).with_state(Arc::clone(&inner));
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Chat { api, platform, port: super::free_port(), inner }
+    }
+
+    /// A `[[chat]]` with its secrets in `folder`, and the listener.
+    pub fn config(&self, folder: &Path, more: &str) -> String {
+        std::fs::write(folder.join("token"), TOKEN).unwrap();
+        std::fs::write(folder.join("secret"), SECRET).unwrap();
+        let (kind, api, folder) = (self.platform.as_str(), &self.api, folder.display());
+        let own = match self.platform {
+            Platform::Teams => format!("app = \"{APP}\"\nlogin = \"{api}/login\"\nkeys = \"{api}/keys\"\n"),
+            _ => format!("api = \"{api}\"\n"),
+        };
+        format!(
+            "[web]\nlisten = \"127.0.0.1:{}\"\n[[chat]]\nname = \"talk\"\nkind = \"{kind}\"\n{own}token = {{ file = \"{folder}/token\" }}\n\
+             secret = {{ file = \"{folder}/secret\" }}\ninternal = [\"{}\"]\nclients = {{ \"{}\" = \"acme\" }}\n{more}\n",
+            self.port,
+            self.room(&In::Techs),
+            self.room(&In::Acme),
+        )
+    }
+
+    pub fn answers(&self, answers: &[(u16, Value)]) {
+        *self.inner.answers.lock().unwrap() = answers.iter().cloned().collect();
+    }
+
+    /// What deskd said since the last look.
+    pub fn said(&self) -> Vec<Said> {
+        std::mem::take(&mut *self.inner.said.lock().unwrap())
+    }
+
+    /// The only thing that deskd said since the last look.
+    #[track_caller]
+    pub fn said_one(&self) -> Said {
+        let mut all = self.said();
+        assert_eq!(all.len(), 1, "{all:?}");
+        all.remove(0)
+    }
+
+    /// The platform's clock goes on; the story's is the story's.
+    pub fn passed(&self, by: chrono::TimeDelta) {
+        self.inner.passed.fetch_add(by.num_seconds(), Ordering::Relaxed);
+    }
+
+    fn now(&self) -> i64 {
+        MORNING + self.inner.passed.load(Ordering::Relaxed)
+    }
+
+    fn next(&self) -> i64 {
+        self.inner.count.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub fn room(&self, place: &In) -> String {
+        let number = match place {
+            In::Acme => 1,
+            In::Elsewhere => 2,
+            In::Techs => 3,
+            In::Direct => 4,
+            In::Thread(said) => return said.room.clone(),
+        };
+        match (self.platform, place) {
+            (Platform::Slack, In::Direct) => "D000000004".to_owned(),
+            (Platform::Slack, _) => format!("C00000000{number}"),
+            (Platform::Telegram, In::Direct) => "704".to_owned(),
+            (Platform::Telegram, _) => format!("-10020{number}"),
+            (Platform::Mattermost, _) => format!("{}{number}", "a".repeat(25)),
+            (Platform::Teams, In::Direct) => "a:1direct".to_owned(),
+            (Platform::Teams, _) => format!("19:room{number}@thread.tacv2"),
+            (Platform::Discord, _) => format!("90000000000000001{number}"),
+        }
+    }
+
+    /// The platform's id of a person.
+    pub fn person(&self, name: &str) -> String {
+        match self.platform {
+            Platform::Telegram => {
+                if name == "jane" {
+                    "704".to_owned()
+                } else {
+                    format!("{}", 9000 + name.len())
+                }
+            }
+            Platform::Slack => format!("U0{}", name.to_uppercase()),
+            _ => format!("id{name}"),
+        }
+    }
+
+    /// Somebody says something: what the platform posts for it.
+    pub fn event(&self, who: &str, place: &In, text: &str) -> Value {
+        let (number, author, room) = (self.next(), self.person(who), self.room(place));
+        match self.platform {
+            Platform::Slack => {
+                let ts = format!("{}.{number:06}", self.now());
+                let kind = if *place == In::Direct { "im" } else { "channel" };
+                let mut event = json!({ "type": "message", "channel": room, "user": author, "text": text, "ts": ts,
+                    "event_ts": ts, "channel_type": kind });
+                if let In::Thread(said) = place {
+                    event["thread_ts"] = said.thread.clone().into();
+                    event["channel_type"] = if said.room.starts_with('D') { "im" } else { "channel" }.into();
+                }
+                json!({ "type": "event_callback", "team_id": "T1", "event_id": format!("Ev{number}"), "event": event,
+                    "authorizations": [{ "user_id": "U0BOT" }] })
+            }
+            Platform::Telegram => {
+                let private = room == "704";
+                let mut message = json!({ "message_id": 100_000 + number, "date": self.now(), "text": text,
+                    "chat": { "id": room.parse::<i64>().unwrap(), "type": if private { "private" } else { "group" } },
+                    "from": { "id": author.parse::<i64>().unwrap(), "is_bot": false, "first_name": who } });
+                if let In::Thread(said) = place {
+                    message["reply_to_message"] = json!({ "message_id": said.id.parse::<i64>().unwrap() });
+                }
+                json!({ "update_id": number, "message": message })
+            }
+            Platform::Mattermost => {
+                let post = format!("post{number:022}");
+                let root = if let In::Thread(said) = place { said.thread.as_str() } else { "" };
+                self.inner.roots.lock().unwrap().push((post.clone(), json!({ "id": post, "root_id": root })));
+                json!({ "token": SECRET, "team_id": "team1", "channel_id": room, "user_id": author, "user_name": who,
+                    "post_id": post, "text": text, "timestamp": self.now() * 1000, "trigger_word": "" })
+            }
+            Platform::Teams => {
+                let kind = if *place == In::Direct { "personal" } else { "channel" };
+                let id = (self.now() * 1000 + number).to_string();
+                let conversation = match place {
+                    In::Direct => room.clone(),
+                    In::Thread(said) if said.room.starts_with("a:") => said.room.clone(),
+                    In::Thread(said) => format!("{room};messageid={}", said.thread),
+                    _ => format!("{room};messageid={id}"),
+                };
+                json!({ "type": "message", "id": id, "timestamp": chrono::DateTime::from_timestamp(self.now(), 0).unwrap().to_rfc3339(), "channelId": "msteams",
+                    "serviceUrl": format!("{}/", self.api), "textFormat": "plain", "text": format!("<at>Desk</at> {text}"),
+                    "from": { "id": format!("29:{who}"), "aadObjectId": author, "name": who },
+                    "recipient": { "id": "28:bot", "name": "Desk" },
+                    "conversation": { "id": conversation, "conversationType": kind, "tenantId": "tenant1" },
+                    "entities": [{ "type": "mention", "text": "<at>Desk</at>", "mentioned": { "id": "28:bot" } }] })
+            }
+            Platform::Discord => panic!("Discord has a harness of its own"),
+        }
+    }
+
+    pub async fn say(&self, who: &str, place: &In, text: &str) -> u16 {
+        self.post(&self.event(who, place, text)).await
+    }
+
+    /// Posts an event as the platform does; gives the status.
+    pub async fn post(&self, event: &Value) -> u16 {
+        let body = event.to_string();
+        let fields = self.fields(&body);
+        self.post_with(&body, &fields).await.0
+    }
+
+    pub async fn post_with(&self, body: &str, fields: &[(&'static str, String)]) -> (u16, Value) {
+        let url = format!("http://127.0.0.1:{}/chat/talk", self.port);
+        let mut request =
+            reqwest::Client::new().post(url).header("content-type", "application/json").body(body.to_owned());
+        for (name, value) in fields {
+            request = request.header(*name, value);
+        }
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap_or_default())
+    }
+
+    /// What shows that a post is the platform's, at `story::self.now()`.
+    pub fn fields(&self, body: &str) -> Vec<(&'static str, String)> {
+        match self.platform {
+            Platform::Slack => {
+                let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
+                let mac = hmac::sign(&key, format!("v0:{}:{body}", self.now()).as_bytes());
+                vec![
+                    ("x-slack-request-timestamp", self.now().to_string()),
+                    ("x-slack-signature", format!("v0={}", HEXLOWER.encode(mac.as_ref()))),
+                ]
+            }
+            Platform::Telegram => vec![("x-telegram-bot-api-secret-token", SECRET.to_owned())],
+            Platform::Teams => vec![("authorization", format!("Bearer {}", self.token(&json!({}))))],
+            Platform::Mattermost | Platform::Discord => Vec::new(),
+        }
+    }
+
+    /// A token of the Bot Framework; `other` overrides claims.
+    pub fn token(&self, other: &Value) -> String {
+        let mut claims = json!({ "iss": "https://api.botframework.com", "aud": APP, "nbf": self.now() - 60, "exp": self.now() + 3600,
+            "serviceurl": format!("{}/", self.api) });
+        for (name, value) in other.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        let head = json!({ "alg": "RS256", "typ": "JWT", "kid": "key1" });
+        let part = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
+        let signed = format!("{}.{}", part(&head), part(&claims));
+        let (pair, _) = self.inner.key.as_ref().unwrap();
+        let mut mac = vec![0; pair.public().modulus_len()];
+        pair.sign(&RSA_PKCS1_SHA256, &ring::rand::SystemRandom::new(), signed.as_bytes(), &mut mac).unwrap();
+        format!("{signed}.{}", BASE64URL_NOPAD.encode(&mac))
+    }
+
+    /// `Authorization` of an outgoing webhook of Teams.
+    pub fn hmac(body: &str) -> String {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &BASE64.decode(SECRET.as_bytes()).unwrap());
+        format!("HMAC {}", BASE64.encode(hmac::sign(&key, body.as_bytes()).as_ref()))
+    }
+
+    /// Telegram: somebody says something, and it waits to be asked for.
+    pub fn update(&self, update: Value) {
+        self.inner.updates.lock().unwrap().push(update);
+        self.inner.fresh.notify_waiters();
+    }
+}
+
+/// A key made now, and its public half as a JWK (RFC 7517).
+fn rsa_key() -> (RsaKeyPair, Value) {
+    let made = std::process::Command::new("openssl").args(["genrsa", "-traditional", "2048"]).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let pem = String::from_utf8(made.stdout).unwrap();
+    let body: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+    let pair = RsaKeyPair::from_der(&BASE64.decode(body.as_bytes()).unwrap()).unwrap();
+    let public: PublicKeyComponents<Vec<u8>> = pair.public().into();
+    let jwk = json!({ "kty": "RSA", "use": "sig", "kid": "key1", "n": BASE64URL_NOPAD.encode(&public.n),
+        "e": BASE64URL_NOPAD.encode(&public.e) });
+    (pair, jwk)
+}
+
+async fn take(State(inner): State<Arc<Inner>>, method: Method, uri: Uri, fields: HeaderMap, body: Bytes) -> Response {
+    let data: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let bearer = fields.get("authorization").and_then(|field| field.to_str().ok()).unwrap_or_default().to_owned();
+    match inner.platform {
+        Platform::Slack => slack(&inner, uri.path(), &bearer, &data),
+        Platform::Telegram => telegram(&inner, uri.path(), &data).await,
+        Platform::Mattermost => mattermost(&inner, &method, uri.path(), &bearer, &data),
+        Platform::Teams => teams(&inner, uri.path(), &bearer, &body, &data),
+        Platform::Discord => unreachable!(),
+    }
+}
+
+fn answer(status: u16, body: Value) -> Response {
+    (StatusCode::from_u16(status).unwrap(), axum::Json(body)).into_response()
+}
+
+/// Takes a message, unless the test wants another answer.
+fn spoken(inner: &Inner, said: Said, taken: Value) -> Response {
+    let wanted = inner.answers.lock().unwrap().pop_front();
+    if let Some((status, body)) = wanted {
+        return answer(status, body);
+    }
+    inner.said.lock().unwrap().push(said);
+    answer(if inner.platform == Platform::Mattermost { 201 } else { 200 }, taken)
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn slack(inner: &Inner, path: &str, bearer: &str, data: &Value) -> Response {
+    if bearer != format!("Bearer {TOKEN}") {
+        return answer(200, json!({ "ok": false, "error": "invalid_auth" }));
+    }
+    if path == "/files/photo.png" {
+        return (StatusCode::OK, b"\x89PNG of the photo".to_vec()).into_response();
+    }
+    assert_eq!(path, "/chat.postMessage");
+    let text = text_of(&data["text"]);
+    // https://docs.slack.dev/reference/methods/chat.postMessage: 4,000 characters are the advice, 40,000 the limit.
+    assert!(!text.is_empty() && text.chars().count() <= 4000, "{} characters", text.chars().count());
+    assert!(!text.replace("&lt;", "").contains("<!"), "calls everybody: {text}");
+    let number = inner.count.fetch_add(1, Ordering::Relaxed) + 1;
+    let (channel, ts) = (text_of(&data["channel"]), format!("{MORNING}.{number:06}"));
+    let thread = text_of(&data["thread_ts"]);
+    let root = if thread.is_empty() { ts.clone() } else { thread };
+    let said = Said { room: channel.clone(), thread: root, text, id: ts.clone() };
+    spoken(inner, said, json!({ "ok": true, "channel": channel, "ts": ts }))
+}
+
+async fn telegram(inner: &Inner, path: &str, data: &Value) -> Response {
+    if let Some(file) = path.strip_prefix(&format!("/file/bot{TOKEN}/")) {
+        assert_eq!(file, "photos/file_1.jpg");
+        return (StatusCode::OK, b"\xff\xd8 of the photo".to_vec()).into_response();
+    }
+    let Some(method) = path.strip_prefix(&format!("/bot{TOKEN}/")) else {
+        return answer(404, json!({ "ok": false, "error_code": 404, "description": "Not Found" }));
+    };
+    match method {
+        "getFile" => answer(200, json!({ "ok": true, "result": { "file_path": "photos/file_1.jpg" } })),
+        "getUpdates" => loop {
+            let fresh = inner.fresh.notified();
+            let offset = data["offset"].as_i64().unwrap();
+            let due: Vec<Value> = {
+                let mut all = inner.updates.lock().unwrap();
+                // What lies before the offset is confirmed, and gone.
+                all.retain(|update| update["update_id"].as_i64().unwrap() >= offset);
+                all.clone()
+            };
+            if !due.is_empty() {
+                return answer(200, json!({ "ok": true, "result": due }));
+            }
+            fresh.await;
+        },
+        "sendMessage" => {
+            let text = text_of(&data["text"]);
+            assert!(!text.is_empty() && text.chars().count() <= 4096, "{} characters", text.chars().count());
+            assert!(data["parse_mode"].is_null());
+            let chat = data["chat_id"].as_i64().unwrap();
+            let id = inner.count.fetch_add(1, Ordering::Relaxed) + 200_001;
+            let thread = data.pointer("/reply_parameters/message_id").map(ToString::to_string).unwrap_or_default();
+            let said = Said { room: chat.to_string(), thread, text, id: id.to_string() };
+            let kind = if chat > 0 { "private" } else { "group" };
+            spoken(
+                inner,
+                said,
+                json!({ "ok": true, "result": { "message_id": id, "chat": { "id": chat, "type": kind } } }),
+            )
+        }
+        other => panic!("{other} was asked for"),
+    }
+}
+
+fn mattermost(inner: &Inner, method: &Method, path: &str, bearer: &str, data: &Value) -> Response {
+    if bearer != format!("Bearer {TOKEN}") {
+        return answer(401, json!({ "message": "Invalid or expired session" }));
+    }
+    if let Some(post) = path.strip_prefix("/api/v4/posts/").filter(|_| *method == Method::GET) {
+        let roots = inner.roots.lock().unwrap();
+        return match roots.iter().find(|(id, _)| id == post) {
+            Some((_, found)) => answer(200, found.clone()),
+            None => answer(404, json!({})),
+        };
+    }
+    if path.starts_with("/api/v4/files/") {
+        return (StatusCode::OK, b"\x89PNG of the photo".to_vec()).into_response();
+    }
+    assert_eq!(path, "/api/v4/posts");
+    let text = text_of(&data["message"]);
+    assert!(!text.is_empty() && text.chars().count() <= 16_383, "{} characters", text.chars().count());
+    assert!(!text.contains("@channel") && !text.contains("@all"), "calls everybody: {text}");
+    let number = inner.count.fetch_add(1, Ordering::Relaxed) + 1;
+    let (room, id, root) = (text_of(&data["channel_id"]), format!("ours{number:022}"), text_of(&data["root_id"]));
+    let thread = if root.is_empty() { id.clone() } else { root };
+    spoken(inner, Said { room, thread, text, id: id.clone() }, json!({ "id": id }))
+}
+
+fn teams(inner: &Inner, path: &str, bearer: &str, body: &[u8], data: &Value) -> Response {
+    match path {
+        "/keys" => return answer(200, json!({ "keys": [inner.key.as_ref().unwrap().1] })),
+        "/login" => {
+            let form = String::from_utf8_lossy(body).into_owned();
+            assert!(form.contains("api.botframework.com") && form.contains(&format!("client_id={APP}")), "{form}");
+            return answer(200, json!({ "access_token": "granted", "expires_in": 3600, "token_type": "Bearer" }));
+        }
+        _ => {}
+    }
+    assert_eq!(bearer, "Bearer granted");
+    let rest = path.strip_prefix("/v3/conversations/").unwrap().strip_suffix("/activities").unwrap();
+    let conversation = reqwest::Url::parse(&format!("x:?c={rest}")).unwrap();
+    let conversation = conversation.query_pairs().next().unwrap().1.into_owned();
+    let text = text_of(&data["text"]);
+    assert!(!text.is_empty() && text.len() <= 28_000, "{} bytes", text.len());
+    assert_eq!((data["type"].as_str(), data["textFormat"].as_str()), (Some("message"), Some("plain")));
+    let (room, thread) = conversation.split_once(";messageid=").unwrap_or((&conversation, ""));
+    let number = inner.count.fetch_add(1, Ordering::Relaxed) + 1;
+    let id = (MORNING * 1000 + number).to_string();
+    spoken(inner, Said { room: room.to_owned(), thread: thread.to_owned(), text, id: id.clone() }, json!({ "id": id }))
+}
