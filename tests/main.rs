@@ -21,6 +21,7 @@ mod cursor;
 mod database_away;
 mod desk_restart;
 mod directive;
+mod discord;
 mod disk_full;
 mod docs;
 mod figures;

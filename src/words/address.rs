@@ -17,9 +17,9 @@ pub fn is_mail(address: &str) -> bool {
     !is_phone(address) && !is_chat(address)
 }
 
-/// The address of the person whom the platform calls `id` in the chat of that name.
+/// The address of the person whom the platform calls `id` in the chat of that name; lower case, as all addresses are.
 pub fn in_chat(chat: &str, id: &str) -> String {
-    format!("{CHAT}{chat}/{id}")
+    format!("{CHAT}{chat}/{id}").to_lowercase()
 }
 
 /// As people are shown it: without the word that only sets it apart from others.

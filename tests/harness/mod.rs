@@ -9,6 +9,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 pub mod chat;
 pub mod daemon;
 pub mod desk;
+pub mod discord;
 pub mod disk_postgres;
 pub mod dns;
 pub mod dovecot;
