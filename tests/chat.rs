@@ -5,14 +5,13 @@ use deskd::channel::said::Platform;
 use deskd::words::{Priority, Status, TicketNumber};
 use serde_json::{Value, json};
 
-use crate::harness::chat::{Chat, In, SECRET};
+use crate::harness::chat::{Chat, In};
 use crate::harness::story::{Sent, Story};
 
-const SAM: &str = "Sam Ortiz <sam@northwind.example>";
-const FIRST: TicketNumber = TicketNumber(1001);
-const POSTING: [Platform; 4] = [Platform::Slack, Platform::Telegram, Platform::Mattermost, Platform::Teams];
+pub const SAM: &str = "Sam Ortiz <sam@northwind.example>";
+pub const FIRST: TicketNumber = TicketNumber(1001);
 
-async fn told(platform: Platform, name: &str, more: &str, story: impl AsyncFn(Story, Chat)) {
+pub async fn told(platform: Platform, name: &str, more: &str, story: impl AsyncFn(Story, Chat)) {
     let begin = async |url: String| {
         let folder = crate::harness::scratch("chat");
         let chat = Chat::start(platform).await;
@@ -29,7 +28,7 @@ async fn told(platform: Platform, name: &str, more: &str, story: impl AsyncFn(St
 }
 
 /// Time passes, for both.
-async fn later(story: &Story, chat: &Chat, by: TimeDelta) {
+pub async fn later(story: &Story, chat: &Chat, by: TimeDelta) {
     chat.passed(by);
     story.advance(by).await;
 }
@@ -314,176 +313,33 @@ async fn changes_are_told_and_what_is_taken_back_is_noted() {
 }
 
 #[tokio::test]
-async fn files_come_along() {
-    told(Platform::Slack, "chat_files", "", async |story, chat| {
-        let mut event = chat.event("jane", &In::Acme, "This is what the printer shows");
-        event["event"]["subtype"] = "file_share".into();
-        event["event"]["files"] = json!([
-            { "name": "photo.png", "mimetype": "image/png", "size": 17, "url_private_download": format!("{}/files/photo.png", chat.api) },
-            { "name": "film.mp4", "mimetype": "video/mp4", "size": 99_000_000, "url_private_download": format!("{}/files/film.mp4", chat.api) },
-            { "name": "evil", "mimetype": "text/plain", "size": 5, "url_private_download": "http://127.0.0.1:1/metadata" },
-        ]);
-        chat.post(&event).await;
-        story.quiet().await;
-        let mail = story.mailed_one("assignment").mail;
-        assert_eq!(mail.attachments.iter().map(|file| (file.name.as_str(), file.bytes.as_slice())).collect::<Vec<_>>(), [("photo.png", b"\x89PNG of the photo".as_slice())]);
-        for words in ["[film.mp4: it is too large", "[evil: it lies where deskd fetches nothing"] {
-            assert!(mail.text.contains(words), "{}", mail.text);
-        }
-        story.end().await;
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_command_opens_a_ticket_and_its_answers_begin_a_thread() {
-    told(Platform::Slack, "chat_command", "", async |story, chat| {
-        let room = chat.room(&In::Acme);
-        let body = format!("command=%2Fticket&text=The+wifi+is+slow&user_id=U0JANE&user_name=jane&channel_id={room}&team_id=T1&trigger_id=13.37");
-        let mut fields = chat.fields(&body);
-        fields.push(("content-type", "application/x-www-form-urlencoded".to_owned()));
-        let url = format!("http://127.0.0.1:{}/chat/talk", chat.port);
-        let mut request = reqwest::Client::new().post(url).body(body);
-        for (name, value) in fields {
-            request = request.header(name, value);
-        }
-        let answer: Value = request.send().await.unwrap().json().await.unwrap();
-        assert_eq!(answer["text"], "Taken. The answer follows here.");
-        story.quiet().await;
-        let acknowledged = chat.said_one();
-        assert_eq!((&acknowledged.room, &acknowledged.thread), (&room, &acknowledged.id), "it begins one");
-        story.mailed();
-        chat.say("jane", &In::Thread(acknowledged), "On all laptops").await;
-        story.quiet().await;
-        assert_eq!(story.messages(FIRST).await.len(), 2);
-        story.end().await;
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_post_that_the_platform_did_not_sign_is_refused_and_the_same_one_a_hundred_times_is_one_ticket() {
-    for platform in POSTING {
-        told(platform, "chat_signed", "", async |story, chat| {
-            let event = chat.event("jane", &In::Acme, "The wifi is slow");
-            let mut forged = event.clone();
-            let body = event.to_string();
-            let fields: Vec<(&'static str, String)> = match platform {
-                Platform::Mattermost => {
-                    forged["token"] = SECRET.replacen('c', "d", 1).into();
-                    Vec::new()
-                }
-                Platform::Telegram => vec![("x-telegram-bot-api-secret-token", SECRET.replacen('c', "d", 1))],
-                Platform::Teams => {
-                    let other = |claims: Value| vec![("authorization", format!("Bearer {}", chat.token(&claims)))];
-                    for claims in [
-                        json!({ "aud": "another bot" }),
-                        json!({ "iss": "https://evil.example" }),
-                        json!({ "exp": 1_772_463_600 - 400 }),
-                        json!({ "nbf": 1_772_463_600 + 400 }),
-                        json!({ "serviceurl": "https://evil.example/" }),
-                    ] {
-                        assert_eq!(chat.post_with(&body, &other(claims.clone())).await.0, 401, "{claims}");
-                    }
-                    let token = chat.token(&json!({}));
-                    let (rest, signature) = token.rsplit_once('.').unwrap();
-                    let flipped = if signature.starts_with('A') { "B" } else { "A" };
-                    vec![("authorization", format!("Bearer {rest}.{flipped}{}", &signature[1..]))]
-                }
-                _ => {
-                    let mut fields = chat.fields(&body);
-                    let last = if fields[1].1.ends_with('0') { "1" } else { "0" };
-                    let end = fields[1].1.len() - 1;
-                    fields[1].1.replace_range(end.., last);
-                    fields
-                }
-            };
-            assert_eq!(chat.post_with(&forged.to_string(), &fields).await.0, 401, "{platform:?}");
-            if platform != Platform::Mattermost {
-                assert_eq!(chat.post_with(&body, &[]).await.0, 401, "{platform:?}");
-            }
-            let posts = (0..100).map(|_| chat.post(&event));
-            let statuses = futures_util::future::join_all(posts).await;
-            assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
-            story.quiet().await;
-            assert_eq!(chat.said().len(), 1, "{platform:?}");
-            let mut tx = story.daemon.db.read().await.unwrap();
-            assert_eq!(deskd::store::inbound::list(&mut tx, None, 10).await.unwrap().len(), 1);
-            drop(tx);
-            story.end().await;
-        })
-        .await;
-    }
-}
-
-#[tokio::test]
-async fn what_the_platform_does_not_take_waits_fails_or_stands_still() {
-    told(Platform::Slack, "chat_refusals", "", async |story, chat| {
+async fn what_cannot_be_said_where_the_client_spoke_last_goes_by_mail_and_the_tech_is_told() {
+    told(Platform::Slack, "chat_instead", "", async |story, chat| {
+        linked(&story, &chat, "jane", "jane@acme-dental.example").await;
         chat.say("jane", &In::Acme, "The wifi is slow").await;
         story.quiet().await;
         chat.said();
         let assignment = story.mailed_one("assignment");
-        chat.answers(&[(429, json!({ "ok": false, "error": "ratelimited" }))]);
-        story.mail(&assignment.answer(SAM, "First answer.")).await;
-        assert!(chat.said().is_empty());
-        later(&story, &chat, TimeDelta::seconds(6)).await;
-        assert!(
-            chat.said_one().text.ends_with("First answer."),
-            "again after what Retry-After says, here nothing: 5 s"
-        );
-
-        chat.answers(&[(200, json!({ "ok": false, "error": "token_revoked" }))]);
-        story.mail(&assignment.answer(SAM, "Second answer.")).await;
-        assert!(chat.said().is_empty());
-        later(&story, &chat, TimeDelta::minutes(2)).await;
-        assert!(chat.said_one().text.ends_with("Second answer."));
-        story.end().await;
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_long_answer_comes_in_parts_that_the_platform_takes() {
-    for platform in POSTING {
-        told(platform, "chat_long", "", async |story, chat| {
-            chat.say("jane", &In::Acme, "How do I set up the phone?").await;
-            story.quiet().await;
-            chat.said();
-            let assignment = story.mailed_one("assignment");
-            let long: String = (0..9_000).map(|number| format!("step{number} ")).collect();
-            story.mail(&assignment.answer(SAM, &format!("{long}\n\n<!channel> @channel & done"))).await;
-            let parts = chat.said();
-            let whole: String =
-                parts.iter().map(|said| said.text.split_once(") ").unwrap().1).collect::<Vec<_>>().join(" ");
-            assert!(parts.len() > 1 && whole.contains("step0 ") && whole.contains("step8999"), "{platform:?}");
-            story.end().await;
-        })
-        .await;
-    }
-}
-
-#[tokio::test]
-async fn telegram_is_asked_where_nothing_can_be_posted_to_us() {
-    told(Platform::Telegram, "chat_poll", "poll = true", async |story, chat| {
-        let mut event = chat.event("jane", &In::Direct, "");
-        event["message"]["text"] = Value::Null;
-        event["message"]["caption"] = "This is what the printer shows".into();
-        event["message"]["photo"] =
-            json!([{ "file_id": "small", "file_size": 1 }, { "file_id": "large", "file_size": 16 }]);
-        chat.update(event);
-        let start = chat.event("tom", &In::Direct, "/start");
-        chat.update(start);
-        story.decided("the hello", |row| row.source_key == "704/100002").await;
+        chat.answers(&[(200, json!({ "ok": false, "error": "channel_is_archived" }))]);
+        story.mail(&assignment.answer(SAM, "A new access point is ordered.")).await;
         story.quiet().await;
-        let message = story.messages(FIRST).await.remove(0);
+        let mailed = story.mailed();
+        let told: Vec<String> = kinds(&mailed).into_iter().filter(|kind| !kind.starts_with("receipt")).collect();
         assert_eq!(
-            (message.text.as_str(), message.attachments[0].name.as_str()),
-            ("This is what the printer shows", "photo.jpg")
+            told,
+            [
+                "relay to jane@acme-dental.example",
+                "undeliverable to mia@northwind.example",
+                "undeliverable to sam@northwind.example"
+            ]
         );
-        assert!(
-            chat.said_one().text.starts_with("This is the desk of Northwind IT."),
-            "how it works, to who says /start"
-        );
+        let relay = mailed.iter().find(|sent| sent.kind == "relay").unwrap();
+        assert!(relay.mail.text.contains("A new access point is ordered."), "{}", relay.mail.text);
+        let to_sam = mailed.iter().find(|sent| sent.kind == "undeliverable" && sent.to.starts_with("sam")).unwrap();
+        assert!(to_sam.mail.text.contains("goes to the client by mail"), "{}", to_sam.mail.text);
+        // She goes on there, in the same ticket.
+        story.mail(&relay.answer("Jane Roe <jane@acme-dental.example>", "Thank you")).await;
+        assert_eq!(story.messages(FIRST).await.last().unwrap().text, "Thank you");
         story.end().await;
     })
     .await;

@@ -73,6 +73,9 @@ fn beside_the_example(config: &str) -> TempDir {
         ("credentials/shop-hook-old", "whsec_c2V2ZW4="),
         ("credentials/crm-webhook", "whsec_ZWlnaHQ="),
         ("credentials/twilio", "ten"),
+        ("credentials/slack-bot", "eleven"),
+        ("credentials/slack-signing", "twelve"),
+        ("credentials/slack-command", "thirteen"),
         ("credentials/crm-webhook-old", "whsec_bmluZQ=="),
     ])
 }
@@ -249,7 +252,7 @@ fn a_broken_config_is_told_whole_with_the_line_of_every_key() {
     let folder = folder(&[("deskd.toml", BROKEN), ("clients/all.toml", BROKEN_CLIENT)]);
     insta::assert_snapshot!(told(&folder), @r#"
     deskd.toml:1: priority.P2: has no targets; add [priority.P2] with first_touch and resolve
-    deskd.toml:2: colour: is no key of this section; known here: alert_mail, calendar, client, escalation, firm, hook, include, limits, log, mailbox, maildir, oauth, phone, priority, rate, rule, rules, runbook, schedule, security, smtp, state_dir, store, tech, templates, web, webhook, words
+    deskd.toml:2: colour: is no key of this section; known here: alert_mail, calendar, chat, client, escalation, firm, hook, include, limits, log, mailbox, maildir, oauth, phone, priority, rate, rule, rules, runbook, schedule, security, smtp, state_dir, store, tech, templates, web, webhook, words
     deskd.toml:5: firm.time_zone: "America/Chigaco" is no time zone; did you mean "America/Chicago" or "Asia/Chita"?
     deskd.toml:6: firm.domain: "support@northwind.example" is more than a domain; write "northwind.example"
     deskd.toml:7: firm.url: "desk.northwind.example" is no web address; write it like "https://desk.northwind.example"

@@ -10,7 +10,8 @@ mod to_managers;
 mod to_techs;
 
 const MARKER: &str = "Please write above this line";
-const CLIENT: [&str; 6] = ["acknowledgement", "approval", "relay", "resolution", "waiting_reminder", "closed_notice"];
+const CLIENT: [&str; 7] =
+    ["acknowledgement", "approval", "relay", "resolution", "waiting_reminder", "closed_notice", "link_code"];
 
 fn texts() -> Texts {
     Texts::load(None, MARKER).unwrap()

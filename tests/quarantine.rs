@@ -317,3 +317,36 @@ async fn a_mail_that_makes_deskd_panic_is_tried_twice_and_set_aside_and_those_of
     })
     .await;
 }
+
+/// A kill leaves arrivals of any form behind; each is read in a child before it is read in the daemon.
+#[test]
+fn what_came_by_any_door_is_read_by_the_child() {
+    for form in Form::ALL {
+        let raw = match form {
+            Form::Mail | Form::Portal => mail("1", "The printer is jammed"),
+            Form::Hook => "content-type: application/json\r\n\r\n{\"subject\": \"The printer is jammed\"}".to_owned(),
+            Form::Phone => {
+                "content-type: application/x-www-form-urlencoded\r\n\r\nMessageSid=SM1&From=%2B13125550100&Body=The+printer+is+jammed"
+                    .to_owned()
+            }
+            Form::Told => serde_json::json!({ "from": "jane@acme-dental.example", "name": "Jane", "client": null, "subject": "Printer",
+                    "text": "The printer is jammed", "priority": null })
+                .to_string(),
+            Form::Chat => {
+                let message = serde_json::json!({ "message": { "message_id": 1, "date": 0, "chat": { "id": 1, "type": "group" },
+                    "from": { "id": 1, "first_name": "Jane" }, "text": "The printer is jammed" } });
+                serde_json::json!({ "platform": "telegram", "event": message }).to_string()
+            }
+        };
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_deskd"))
+            .args(["mail", "read", "--form", form.as_str(), "-"])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), raw.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && text.contains("The printer is jammed"), "{form:?}: {text}");
+    }
+}

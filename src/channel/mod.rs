@@ -40,10 +40,11 @@ impl Form {
         }
     }
 
+    pub const ALL: [Form; 6] = [Form::Mail, Form::Hook, Form::Portal, Form::Phone, Form::Told, Form::Chat];
+
     /// `None` for a form that a later version wrote.
     pub fn named(name: &str) -> Option<Form> {
-        let all = [Form::Mail, Form::Hook, Form::Portal, Form::Phone, Form::Told, Form::Chat];
-        all.into_iter().find(|form| form.as_str() == name)
+        Form::ALL.into_iter().find(|form| form.as_str() == name)
     }
 }
 

@@ -4,8 +4,12 @@ use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::channel::said::{Linked, Platform};
+use super::said;
+use crate::channel::mapping::clean;
+use crate::channel::said::{Linked, Platform, Said};
+use crate::channel::{Post, phone};
 use crate::mail::{Attachment, safe_name};
+use crate::words::in_chat;
 
 /// As it lies in `inbound.raw`, as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,5 +66,34 @@ impl File {
         let kind = linked.content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let content_type = if kind.contains('/') { kind } else { "application/octet-stream".to_owned() };
         File { name: linked.name.clone(), content_type, data: BASE64.encode(bytes) }
+    }
+}
+
+/// What kept bytes say, with the files that came along; else why nobody can tell.
+pub fn kept_post(source: &str, raw: &[u8]) -> Result<(Post, Vec<Attachment>), String> {
+    let kept: Kept =
+        serde_json::from_slice(raw).map_err(|error| format!("what the chat told cannot be read: {error}"))?;
+    let platform = Platform::named(&kept.platform);
+    let platform = platform.ok_or_else(|| format!("\"{}\" is a chat of a later version of deskd", kept.platform))?;
+    let said = said(platform, &kept.event).ok_or("nobody says anything in what the chat told")?;
+    Ok((post(source, said, &kept), kept.attachments()))
+}
+
+fn post(source: &str, mut said: Said, kept: &Kept) -> Post {
+    said.text = clean(&said.text, true);
+    said.author_name = clean(&said.author_name, false);
+    let mut text = said.text.clone();
+    for missed in &kept.missed {
+        text.push_str(&format!("\n\n[{}: {}]", clean(&missed.name, false), missed.why));
+    }
+    Post {
+        origin: format!("chat {source}"),
+        sender: in_chat(source, &said.author),
+        sender_name: said.author_name.clone(),
+        subject: phone::beginning(&said.text),
+        text: text.trim().to_owned(),
+        place: Some(said.place.clone()).filter(|place| !place.is_empty()),
+        chat: Some(Box::new(said)),
+        ..Post::default()
     }
 }

@@ -23,7 +23,7 @@ mod slack;
 mod teams;
 pub mod telegram;
 
-pub use kept::{File, Kept, Missed};
+pub use kept::{File, Kept, Missed, kept_post};
 pub use teams::TOKEN_SCOPE as TEAMS_SCOPE;
 
 /// Our account at a platform, and how it is reached.

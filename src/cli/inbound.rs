@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::open::Opened;
 use super::paper::{Ink, Paper, cut, moment, plain, say, say_bytes, say_json};
-use super::{Failure, hooks, mail};
+use super::{Failure, mail};
 use crate::channel::Form;
 use crate::store::inbound::{self, Listed};
 use crate::words::InboundId;
@@ -134,10 +134,11 @@ async fn show(opened: &Opened, id: i64, raw: bool) -> Result<(), Failure> {
     }
     field("attempts", &row.attempts.to_string());
     let mapping = || opened.config.firm.hook(&row.source).map(|hook| hook.mapping.clone()).unwrap_or_default();
-    text.push_str(&match Form::named(&kept.form) {
-        Some(Form::Hook) => format!("\n{}", hooks::read(&mapping(), &row.source, bytes)?),
-        _ => mail::read(bytes, Some(opened.zone))?,
-    });
+    let form = Form::named(&kept.form).unwrap_or_default();
+    if form == Form::Hook {
+        text.push('\n');
+    }
+    text.push_str(&mail::read_as(form, (&mapping(), &row.source), bytes, Some(opened.zone))?);
     Ok(say(&text)?)
 }
 

@@ -8,12 +8,18 @@ use std::process::ExitCode;
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::Failure;
 use super::paper::{moment, person, plain, plain_lines, say};
+use crate::channel::delivery::Delivery;
 use crate::channel::mapping::Mapping;
-use crate::mail::{Mail, automatic, guard, parse, reply};
+use crate::channel::told::Told;
+use crate::channel::{Form, Post, phone};
+use crate::chat;
+use crate::mail::{Attachment, Mail, automatic, guard, parse, reply};
+use crate::words::shown;
 
 #[derive(Debug, Subcommand)]
 pub enum MailCommand {
@@ -26,30 +32,68 @@ pub enum MailCommand {
         /// Say nothing: only the exit code tells whether it could be read
         #[arg(long)]
         quiet: bool,
-        /// How the bytes are read: a mail, or what `deskd inbound show N --raw` gives of a delivery to a webhook
-        #[arg(long, value_enum, default_value_t = FormArg::Mail)]
-        form: FormArg,
+        /// How the bytes are read: as a mail, or as what `deskd inbound show N --raw` gives of something else
+        #[arg(long, value_parser = PossibleValuesParser::new(Form::ALL.map(Form::as_str)).map(|word| Form::named(&word).unwrap_or_default()), default_value = "mail")]
+        form: Form,
     },
-}
-
-/// `channel::Form` on the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum FormArg {
-    Mail,
-    Hook,
 }
 
 pub fn run(command: MailCommand) -> Result<ExitCode, Failure> {
     let MailCommand::Read { file, quiet, form } = command;
     let raw = bytes_of(&file)?;
-    let text = match form {
-        FormArg::Mail => read(raw, None)?,
-        FormArg::Hook => super::hooks::read(&Mapping::default(), "hook", raw)?,
-    };
+    let text = read_as(form, (&Mapping::default(), form.as_str()), raw, None)?;
     if !quiet {
         say(&text)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What deskd reads in an arrival, in words. `mapping` is for a delivery to the hook of that name.
+pub fn read_as(
+    form: Form,
+    (mapping, source): (&Mapping, &str),
+    raw: Vec<u8>,
+    zone: Option<Tz>,
+) -> Result<String, Failure> {
+    let source = source.to_owned();
+    match form {
+        Form::Mail | Form::Portal => read(raw, zone),
+        Form::Hook => super::hooks::read(mapping, &source, raw),
+        Form::Phone => apart(move || match Delivery::from_bytes(&raw).and_then(|delivery| delivery.data()) {
+            Ok(data) => posted(&phone::post(&source, &data), &[]),
+            Err(error) => format!("unreadable: {error}\n"),
+        }),
+        Form::Told => apart(move || match serde_json::from_slice::<Told>(&raw) {
+            Ok(told) => posted(&told.post(), &[]),
+            Err(error) => format!("unreadable: {error}\n"),
+        }),
+        Form::Chat => apart(move || match chat::kept_post(&source, &raw) {
+            Ok((post, files)) => posted(&post, &files),
+            Err(why) => format!("unreadable: {why}\n"),
+        }),
+    }
+}
+
+/// What came by another door, in words.
+fn posted(post: &Post, files: &[Attachment]) -> String {
+    let mut text = String::new();
+    let mut field = |name: &str, value: &str| {
+        let _ = writeln!(text, "{}", format!("{name:<13} {}", plain(value)).trim_end());
+    };
+    field("from", &person(&post.sender_name, shown(&post.sender)));
+    field("by", &post.origin);
+    field("subject", &post.subject);
+    if let Some(said) = &post.chat {
+        field("room", &said.rooms.join(", "));
+    }
+    if let Some(place) = &post.place {
+        field("answered at", place);
+    }
+    for file in files {
+        field("attachment", &format!("{} ({}, {} bytes)", file.name, file.content_type, file.bytes.len()));
+    }
+    let _ = writeln!(text, "\ntext:\n{}", plain_lines(&post.text).trim_end());
+    text
 }
 
 /// A mail from a file, or from standard input (`-`).

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::case::Unit;
+use super::instead;
 use super::letter::{self, TechLetter};
 use crate::desk::firm::Tech;
 use crate::notice::{
@@ -95,6 +96,7 @@ pub async fn undeliverable(unit: &mut Unit<'_>) -> Result<u64, StoreError> {
     for row in failed {
         let key = format!("undeliverable/{}", row.id.0);
         if row.kind != "undeliverable" {
+            let by_mail = instead::by_mail(unit, &row).await?;
             to_all(unit, ("undeliverable", Class::MustArrive, &key), Purpose::Digest, |unit, manager, _| {
                 let facts = UndeliverableFacts {
                     now: unit.now,
@@ -106,6 +108,8 @@ pub async fn undeliverable(unit: &mut Unit<'_>) -> Result<u64, StoreError> {
                     attempts: u32::try_from(row.attempts).unwrap_or(0),
                     first_tried_at: row.created_at.with_timezone(&manager.time_zone),
                     to_client: unit.firm().tech_by_address(&row.recipient).is_none(),
+                    channel: instead::channel(&row),
+                    by_mail,
                 };
                 notice::undeliverable(&unit.office.texts, &unit.firm().language, &facts)
             })

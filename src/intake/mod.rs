@@ -15,6 +15,7 @@ mod door;
 mod enclosure;
 mod fire;
 mod gather;
+mod instead;
 mod letter;
 mod link;
 mod maintain;

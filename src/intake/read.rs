@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use crate::channel::delivery::Delivery;
-use crate::channel::mapping;
-use crate::channel::said::Platform;
 use crate::channel::told::Told;
 use crate::channel::{Form, Post, phone};
-use crate::chat::{self, Kept};
+use crate::chat;
 use crate::desk::firm::Firm;
 use crate::desk::rules::Verdict;
 use crate::mail::automatic::{self, Kind, Sign};
@@ -62,34 +60,14 @@ pub fn read(mut row: Unprocessed, firm: &Firm) -> Result<Ready, Unreadable> {
 
 /// What was said in a chat, as if it were a mail with what was sent along.
 fn read_chat(row: Unprocessed, raw: &[u8]) -> Ready {
-    let kept = serde_json::from_slice::<Kept>(raw);
-    let said = kept.as_ref().ok().and_then(|kept| chat::said(Platform::named(&kept.platform)?, &kept.event));
-    let unread = said.is_none().then(|| "what the chat told cannot be read".to_owned());
-    let kept = kept.unwrap_or_else(|_| Kept::new(Platform::Discord, serde_json::Value::Null));
-    let post = said.map(|said| chat_post(&row.source, said, &kept)).unwrap_or_default();
+    let (post, files, unread) = match chat::kept_post(&row.source, raw) {
+        Ok((post, files)) => (post, files, None),
+        Err(why) => (Post::default(), Vec::new(), Some(why)),
+    };
     let mut ready = as_mail(row, post, "said in chat");
     ready.shortened = unread;
-    Arc::make_mut(&mut ready.mail).attachments = kept.attachments();
+    Arc::make_mut(&mut ready.mail).attachments = files;
     ready
-}
-
-fn chat_post(source: &str, mut said: crate::channel::said::Said, kept: &Kept) -> Post {
-    said.text = mapping::clean(&said.text, true);
-    said.author_name = mapping::clean(&said.author_name, false);
-    let mut text = said.text.clone();
-    for missed in &kept.missed {
-        text.push_str(&format!("\n\n[{}: {}]", mapping::clean(&missed.name, false), missed.why));
-    }
-    Post {
-        origin: format!("chat {source}"),
-        sender: crate::words::in_chat(source, &said.author),
-        sender_name: said.author_name.clone(),
-        subject: phone::beginning(&said.text),
-        text: text.trim().to_owned(),
-        place: Some(said.place.clone()).filter(|place| !place.is_empty()),
-        chat: Some(Box::new(said)),
-        ..Post::default()
-    }
 }
 
 /// A delivery as if it were a mail of its sender's; what a mail does not say stands in `post`.

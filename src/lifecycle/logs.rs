@@ -23,7 +23,8 @@ pub enum Format {
 pub fn start_logs(format: Format, level: &str) -> anyhow::Result<()> {
     let filter = match std::env::var("RUST_LOG") {
         Ok(text) if !text.is_empty() => EnvFilter::try_new(&text).with_context(|| format!("RUST_LOG: \"{text}\""))?,
-        _ => EnvFilter::try_new(level).with_context(|| format!("log level: \"{level}\""))?,
+        // What the chat library says of its own accord is nothing that an operator can use.
+        _ => EnvFilter::try_new(format!("serenity=warn,{level}")).with_context(|| format!("log level: \"{level}\""))?,
     };
     let (layer, missing) = match format {
         Format::Text => (text().boxed(), None),

@@ -68,6 +68,10 @@ pub struct UndeliverableFacts {
     pub first_tried_at: Moment,
     /// The mail was for a client (not for one of us).
     pub to_client: bool,
+    /// The line or chat that it was to leave by; `None` for mail.
+    pub channel: Option<String>,
+    /// The client gets its words by mail instead.
+    pub by_mail: bool,
 }
 
 /// Deliveries to one of the firm's programs were given up.
@@ -212,6 +216,8 @@ impl Notice for UndeliverableFacts {
             attempts => self.attempts,
             first_tried => words.moment(self.now, &self.first_tried_at),
             to_client => self.to_client,
+            channel => &self.channel,
+            by_mail => self.by_mail,
         }
     }
 }

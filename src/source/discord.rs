@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serenity::all::{
     Channel, ChannelId, ChannelType, ClientBuilder, Command, CommandInteraction, CommandOptionType, ConnectionStage,
-    Context, CreateCommand, CreateCommandOption, EditInteractionResponse, EventHandler, GatewayError, GatewayIntents,
-    GuildId, Http, HttpBuilder, HttpError, Interaction, Message, MessageId, MessagePagination, MessageUpdateEvent,
-    Ready, ResumedEvent, ShardStageUpdateEvent,
+    Context, CreateCommand, CreateCommandOption, EditInteractionResponse, EventHandler, GatewayIntents, GuildId, Http,
+    HttpBuilder, Interaction, Message, MessageId, MessagePagination, MessageUpdateEvent, Ready, ResumedEvent,
+    ShardStageUpdateEvent,
 };
 use serenity::async_trait;
 use tokio::sync::mpsc;
@@ -26,6 +26,9 @@ use crate::chat::discord::{Around, event};
 use crate::chat::{self, Account};
 use crate::intake::Arrival;
 use crate::store::cursor;
+use trouble::{ANSWERED, again, is_answer, refused};
+
+mod trouble;
 
 /// What the source needs besides its account.
 #[derive(Debug, Clone)]
@@ -366,8 +369,8 @@ impl<'s> Listening<'s> {
         let there = self.newest;
         if self.first {
             self.first = false;
-            let now = u64::try_from(self.inside.clock.now().timestamp_millis() - EPOCH_MS).unwrap_or(0) << 22;
-            self.cursor.after = if there > 0 { there } else { now };
+            let now = u64::try_from(self.inside.clock.now().timestamp_millis() - EPOCH_MS).unwrap_or(0);
+            self.cursor.after = if there > 0 { there } else { now.saturating_sub(MARGIN_MS) << 22 };
             channels.clear();
         }
         for channel in channels {
@@ -441,57 +444,6 @@ fn is_thread(kind: ChannelType) -> bool {
 
 fn id_of(value: &Value) -> u64 {
     value.as_str().and_then(|text| text.parse().ok()).or_else(|| value.as_u64()).unwrap_or(0)
-}
-
-/// Begins the reason where Discord did answer, and said no.
-const ANSWERED: &str = "Discord refuses";
-
-/// Asks again where Discord wants a pause or has a fault of its own.
-async fn again<T, F>(ask: impl Fn() -> F) -> Result<T, SourceError>
-where
-    F: Future<Output = Result<T, serenity::Error>>,
-{
-    const TRIES: u32 = 5;
-    for turn in 1.. {
-        match ask().await {
-            Ok(found) => return Ok(found),
-            Err(error) if turn < TRIES && is_passing(&error) => {
-                tokio::time::sleep(Duration::from_secs(u64::from(turn))).await
-            }
-            Err(error) => return Err(refused(error)),
-        }
-    }
-    Err(SourceError::Lost("Discord does not answer".to_owned()))
-}
-
-fn status(error: &serenity::Error) -> Option<u16> {
-    match error {
-        serenity::Error::Http(HttpError::UnsuccessfulRequest(refusal)) => Some(refusal.status_code.as_u16()),
-        _ => None,
-    }
-}
-
-fn is_passing(error: &serenity::Error) -> bool {
-    status(error).is_some_and(|status| status == 429 || status >= 500)
-}
-
-/// Discord says that there is no such thing, or not for us.
-fn is_answer(error: &serenity::Error) -> bool {
-    matches!(status(error), Some(403 | 404))
-}
-
-fn refused(error: serenity::Error) -> SourceError {
-    match (&error, status(&error)) {
-        (serenity::Error::Gateway(GatewayError::InvalidAuthentication), _) | (_, Some(401)) => {
-            SourceError::Refused("Discord does not know the bot's token".to_owned())
-        }
-        (serenity::Error::Gateway(GatewayError::DisallowedGatewayIntents), _) => {
-            let right = "switch on MESSAGE CONTENT INTENT for the bot in Discord's developer portal";
-            SourceError::Refused(format!("the bot may not read messages: {right}"))
-        }
-        (_, Some(_)) if is_answer(&error) => SourceError::Lost(format!("{ANSWERED}: {error}")),
-        _ => SourceError::Lost(error.to_string()),
-    }
 }
 
 impl Source for DiscordSource {

@@ -162,6 +162,18 @@ pub async fn last_place(tx: &mut Tx, ticket: TicketNumber) -> Result<Option<(Str
     Ok(found.and_then(|(channel, place)| Some((channel?, place?))))
 }
 
+/// The public message that went out under this Message-ID.
+pub async fn by_message_id(tx: &mut Tx, ticket: TicketNumber, id: &str) -> Result<Option<MessageRow>, StoreError> {
+    on!(tx, |conn| sqlx::query_scalar(
+        "SELECT id FROM message WHERE message_id = $1 AND ticket = $2 AND visibility = 'public' ORDER BY id LIMIT 1"
+    )
+    .bind(id)
+    .bind(ticket)
+    .fetch_optional(conn)
+    .await)
+    .during("look for a message that went out")
+}
+
 /// Says anew why a message is internal: what it waited for has been decided.
 pub async fn explain(tx: &mut Tx, id: MessageRow, reason: &str) -> Result<(), StoreError> {
     on!(tx, |conn| sqlx::query("UPDATE message SET reason = $2 WHERE id = $1")

@@ -245,6 +245,18 @@ impl Chat {
         self.post_with(&body, &fields).await.0
     }
 
+    /// The same to a chat of another name, by a daemon that may not be there.
+    pub async fn try_post(&self, name: &str, event: &Value) -> bool {
+        let body = event.to_string();
+        let url = format!("http://127.0.0.1:{}/chat/{name}", self.port);
+        let mut request =
+            reqwest::Client::new().post(url).header("content-type", "application/json").body(body.clone());
+        for (name, value) in self.fields(&body) {
+            request = request.header(name, value);
+        }
+        request.send().await.is_ok_and(|answer| answer.status() == 200)
+    }
+
     pub async fn post_with(&self, body: &str, fields: &[(&'static str, String)]) -> (u16, Value) {
         let url = format!("http://127.0.0.1:{}/chat/talk", self.port);
         let mut request =

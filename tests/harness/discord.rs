@@ -107,6 +107,12 @@ impl Discord {
         self.inner().minutes += minutes;
     }
 
+    /// Its clock shows what ours does.
+    pub fn is_now(&self) {
+        let now = u64::try_from(chrono::Utc::now().timestamp_millis()).unwrap();
+        self.inner().minutes = (now - MORNING) / 60_000;
+    }
+
     pub fn answers(&self, answers: &[(u16, Value)]) {
         self.inner().answers = answers.iter().cloned().collect();
     }

@@ -128,6 +128,8 @@ impl Sampler<'_> {
             attempts: 1,
             first_tried_at: self.at(Chicago, -1),
             to_client: true,
+            channel: None,
+            by_mail: false,
         };
         let quarantined = QuarantinedFacts {
             now: self.now,
@@ -157,6 +159,12 @@ impl Sampler<'_> {
         };
         vec![
             Box::new(undeliverable.clone()),
+            Box::new(UndeliverableFacts {
+                recipient: "C0ACME/1772463600.000002".to_owned(),
+                channel: Some("slack".to_owned()),
+                by_mail: true,
+                ..undeliverable.clone()
+            }),
             Box::new(UndeliverableFacts { ticket: None, to_client: false, attempts: 12, ..undeliverable }),
             Box::new(quarantined.clone()),
             Box::new(QuarantinedFacts { from: None, mail_subject: None, ..quarantined }),

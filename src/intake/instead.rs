@@ -1,0 +1,82 @@
+//! A tech's words that did not get through where the client spoke last: they go by mail, and the tech is told.
+
+use super::case::{Case, Unit};
+use super::letter::{self, ClientLetter, TechLetter};
+use super::picture::Picture;
+use crate::mail::build::Voice;
+use crate::notice::{self, UndeliverableFacts};
+use crate::outbox::Class;
+use crate::store::outbox::{MAIL, Row};
+use crate::store::tokens::Purpose;
+use crate::store::{StoreError, messages};
+use crate::words::{Login, is_mail};
+
+/// The line or chat that a row was to leave by.
+pub(super) fn channel(row: &Row) -> Option<String> {
+    row.channel.split_once('/').map(|(_, name)| name.to_owned())
+}
+
+/// `row` failed for good. Of a message in parts one mail goes, with the whole; whether one does.
+pub(super) async fn by_mail(unit: &mut Unit<'_>, row: &Row) -> Result<bool, StoreError> {
+    let Some(number) =
+        row.ticket.filter(|_| row.channel != MAIL && matches!(row.kind.as_str(), "relay" | "resolution"))
+    else {
+        return Ok(false);
+    };
+    let id = row.message_id.rsplit_once('/').map_or(row.message_id.as_str(), |(id, _)| id);
+    let message = match messages::by_message_id(unit.tx, number, id).await? {
+        Some(found) => messages::one(unit.tx, found).await?,
+        None => None,
+    };
+    let (Some(message), Some(case)) = (message, Case::found(unit, number).await?) else { return Ok(false) };
+    let clocks = case.clocks(unit.firm());
+    let picture = Picture::of(unit, &case, &clocks).await?;
+    let by = Login(message.actor.trim_start_matches("tech:").to_owned());
+    let to = picture.requester.clone().filter(|to| is_mail(&to.address));
+    tell(unit, row, &case, (&by, to.is_some())).await?;
+    let Some(to) = to else { return Ok(false) };
+    let facts = notice::RelayFacts {
+        ticket: picture.client_ticket(unit),
+        tech_name: message.sender_name.clone(),
+        text: message.text.clone(),
+        html: None,
+        left_out: message.attachments.iter().map(|file| file.name.clone()).collect(),
+    };
+    let rendered = notice::relay(&unit.office.texts, &picture.language, &facts);
+    let letter = ClientLetter {
+        kind: "relay",
+        class: Class::MustArrive,
+        voice: Voice::Human,
+        key: format!("instead/{id}"),
+        sender_name: Some(message.sender_name),
+        rendered,
+        message_id: id.to_owned(),
+        files: Vec::new(),
+        by_mail: true,
+    };
+    letter::to_client(unit, &case, &picture, letter, &[to]).await?;
+    Ok(true)
+}
+
+/// Whose words they are hears of it, beside the managers.
+async fn tell(unit: &mut Unit<'_>, row: &Row, case: &Case, (by, by_mail): (&Login, bool)) -> Result<(), StoreError> {
+    let Some(tech) = unit.firm().tech(by).filter(|tech| !tech.manager).cloned() else { return Ok(()) };
+    let address = letter::tech_token(unit, Some(case.ticket.number), &tech, Purpose::Internal).await?;
+    let facts = UndeliverableFacts {
+        now: unit.now,
+        outbox: row.id,
+        ticket: row.ticket,
+        recipient: row.recipient.clone(),
+        mail_subject: row.subject.clone(),
+        reply: row.last_error.clone().unwrap_or_else(|| "no reason given".to_owned()),
+        attempts: u32::try_from(row.attempts).unwrap_or(0),
+        first_tried_at: row.created_at.with_timezone(&tech.time_zone),
+        to_client: true,
+        channel: channel(row),
+        by_mail,
+    };
+    let rendered = notice::undeliverable(&unit.office.texts, &unit.firm().language, &facts);
+    let key = format!("undeliverable/{}/{}", row.id.0, tech.login);
+    let letter = TechLetter { kind: "undeliverable", class: Class::MustArrive, key, rendered, files: Vec::new() };
+    letter::to_tech(unit, Some(case), &tech, &address, letter).await
+}
