@@ -202,6 +202,7 @@ async fn an_outgoing_webhook_of_teams_is_believed_by_its_signature_and_answered_
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn real_events_read_as_what_they_say() {
     let read = |platform: Platform, file: &str| {
         let path = crate::harness::testdata(&format!("webhooks/{}/{file}.json", platform.as_str()))?;

@@ -48,18 +48,7 @@ async fn play(name: &str, folder: tempfile::TempDir, url: &str) {
         telegram.config(secrets.path(), "").replace("name = \"talk\"", "name = \"gram\""),
     );
     let home = Home::new(folder.path(), &more);
-    let db = {
-        // What was there before the first start is no request: it has to have been up once.
-        let first = home.run();
-        look::until("the first session", async || discord.sessions().0 > 0).await;
-        let db = Db::open(url).await.unwrap();
-        look::until("the first look", async || {
-            number(&db, "SELECT CAST(COUNT(*) AS BIGINT) FROM source_cursor WHERE source = 'talk'").await > 0
-        })
-        .await;
-        first.stop().await;
-        db
-    };
+    let db = first_life(&home, url, &discord).await;
     let (mut said, mut person) = (BTreeSet::new(), 2000);
     for _ in 0..kills() {
         let mut process = home.run();
@@ -97,20 +86,38 @@ async fn play(name: &str, folder: tempfile::TempDir, url: &str) {
     .await;
     last.at_rest().await;
     last.stop().await;
-    let mut tickets: BTreeMap<String, Vec<Option<i64>>> = BTreeMap::new();
-    for (key, ticket) in rows::<(String, Option<i64>)>(&db, "SELECT source_key, ticket FROM inbound").await {
-        tickets.entry(key).or_default().push(ticket);
-    }
-    db.close().await;
     let all: BTreeSet<String> = said.union(&posted).cloned().collect();
-    let kept: BTreeSet<String> = tickets.keys().cloned().collect();
-    assert_eq!(kept, all, "{}", home.log());
-    let numbers: BTreeSet<i64> = tickets.values().flatten().filter_map(|ticket| *ticket).collect();
-    assert_eq!(numbers.len(), all.len(), "each its own ticket\n{}", home.log());
+    each_once(&db, &all, || home.log()).await;
+    db.close().await;
     let (begun, gone_on, _) = discord.sessions();
     say(&format!(
         "kill test of chat on {name}: {} kills, {} messages, {begun} sessions begun and {gone_on} gone on with",
         kills(),
         all.len()
     ));
+}
+
+/// Exactly what was said was kept, and each is its own ticket.
+async fn each_once(db: &Db, all: &BTreeSet<String>, log: impl Fn() -> String) {
+    let mut tickets: BTreeMap<String, Vec<Option<i64>>> = BTreeMap::new();
+    for (key, ticket) in rows::<(String, Option<i64>)>(db, "SELECT source_key, ticket FROM inbound").await {
+        tickets.entry(key).or_default().push(ticket);
+    }
+    let kept: BTreeSet<String> = tickets.keys().cloned().collect();
+    assert_eq!(kept, *all, "{}", log());
+    let numbers: BTreeSet<i64> = tickets.values().flatten().filter_map(|ticket| *ticket).collect();
+    assert_eq!(numbers.len(), all.len(), "each its own ticket\n{}", log());
+}
+
+/// What was there before the first start is no request: it has to have been up once.
+async fn first_life(home: &Home, url: &str, discord: &Discord) -> Db {
+    let first = home.run();
+    look::until("the first session", async || discord.sessions().0 > 0).await;
+    let db = Db::open(url).await.unwrap();
+    look::until("the first look", async || {
+        number(&db, "SELECT CAST(COUNT(*) AS BIGINT) FROM source_cursor WHERE source = 'talk'").await > 0
+    })
+    .await;
+    first.stop().await;
+    db
 }

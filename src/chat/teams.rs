@@ -59,7 +59,7 @@ impl Keys {
                 Ok(found)
             }
             // Yesterday's key is a key still.
-            Err(why) => known.map(Some).ok_or_else(|| Refused::Later(why)),
+            Err(why) => known.map(Some).ok_or(Refused::Later(why)),
         }
     }
 }

@@ -66,7 +66,7 @@ pub(super) async fn take(unit: &mut Unit<'_>, ready: &Ready, post: &Post, said: 
         return Ok(greeted(unit, ready, chat, said));
     }
     let post = Post { client: whose.map(|key| key.0), ..post.clone() };
-    Ok(by_client(unit, ready, (post, said), known).await?)
+    by_client(unit, ready, (post, said), known).await
 }
 
 /// Which ticket it belongs to, if any.

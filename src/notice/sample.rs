@@ -187,15 +187,19 @@ impl Sampler<'_> {
                 requester: self.some("Tom Lee <tom@acme-dental.example>"),
                 request: self.own("Please reset the MFA of my account, I have a new phone."),
             }),
-            Box::new(LinkCodeFacts {
-                firm: "Northwind IT".to_owned(),
-                code: "K7M2QX4A".to_owned(),
-                chat: "discord".to_owned(),
-                who: self.own("Jane Roe"),
-            }),
+            Box::new(self.link_code()),
             Box::new(ClosedNoticeFacts { ticket }),
             Box::new(ClosedNoticeFacts { ticket: anonymous }),
         ]
+    }
+
+    fn link_code(&self) -> LinkCodeFacts {
+        LinkCodeFacts {
+            firm: "Northwind IT".to_owned(),
+            code: "K7M2QX4A".to_owned(),
+            chat: "discord".to_owned(),
+            who: self.own("Jane Roe"),
+        }
     }
 
     fn assignment(&self) -> AssignmentFacts {

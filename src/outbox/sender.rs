@@ -154,6 +154,18 @@ enum Line<'a> {
     Chat(&'a chat::Room),
 }
 
+impl<'a> Line<'a> {
+    async fn open(transport: &'a Transport) -> Result<Line<'a>, SendError> {
+        Ok(match transport {
+            Transport::Smtp(smtp) => Line::Smtp(Box::new(smtp.open().await?)),
+            Transport::Folder(folder) => Line::Folder(folder),
+            Transport::Webhook(endpoint) => Line::Webhook(endpoint),
+            Transport::Phone(line) => Line::Phone(line),
+            Transport::Chat(room) => Line::Chat(room),
+        })
+    }
+}
+
 impl Sender {
     async fn take_back(&self, owner: Option<&str>, now: DateTime<Utc>) -> Result<(), StoreError> {
         let mut tx = self.db.write().await?;
@@ -208,14 +220,7 @@ impl Sender {
     /// `false` when the server is not to be asked again at once.
     async fn send(&mut self, batch: Vec<Claimed>, begun: DateTime<Utc>) -> bool {
         let transport = Arc::clone(&self.transport);
-        let opened = match &*transport {
-            Transport::Smtp(smtp) => smtp.open().await.map(|session| Line::Smtp(Box::new(session))),
-            Transport::Folder(folder) => Ok(Line::Folder(folder)),
-            Transport::Webhook(endpoint) => Ok(Line::Webhook(endpoint)),
-            Transport::Phone(line) => Ok(Line::Phone(line)),
-            Transport::Chat(room) => Ok(Line::Chat(room)),
-        };
-        let mut line = match opened {
+        let mut line = match Line::open(&transport).await {
             Ok(line) => line,
             Err(error) => {
                 self.give_back(&batch, &error).await;

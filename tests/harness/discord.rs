@@ -109,7 +109,7 @@ impl Discord {
 
     /// Its clock shows what ours does.
     pub fn is_now(&self) {
-        let now = u64::try_from(chrono::Utc::now().timestamp_millis()).unwrap();
+        let now = u64::try_from(deskd::clock::Clock::System.now().timestamp_millis()).unwrap();
         self.inner().minutes = (now - MORNING) / 60_000;
     }
 
@@ -184,7 +184,7 @@ impl Discord {
     /// What deskd said: channel or thread, text.
     pub fn said(&self) -> Vec<(u64, String)> {
         let mut inner = self.inner();
-        let ours = |message: &Value| message["author"]["id"] == BOT.to_string() && message["seen"].is_null();
+        let ours = |message: &Value| number(&message["author"]["id"]) == BOT && message["seen"].is_null();
         let said = inner.messages.iter().filter(|message| ours(message));
         let said =
             said.map(|message| (number(&message["channel_id"]), message["content"].as_str().unwrap().to_owned()));
@@ -339,23 +339,32 @@ async fn take(State(discord): State<Discord>, method: Method, uri: Uri, fields: 
         url.query_pairs().find(|(field, _)| field == name).map(|(_, value)| value.into_owned())
     };
     let mut inner = discord.inner();
-    match (method.as_str(), parts.as_slice()) {
-        ("GET", ["gateway", ..]) => answer(
+    let asked = parts.as_slice();
+    if method == Method::GET {
+        looked_up(&discord, &mut inner, asked, query)
+    } else {
+        done(&mut inner, method.as_str(), asked, &data)
+    }
+}
+
+fn looked_up(discord: &Discord, inner: &mut Inner, parts: &[&str], query: impl Fn(&str) -> Option<String>) -> Response {
+    match parts {
+        ["gateway", ..] => answer(
             200,
             json!({ "url": discord.gateway, "shards": 1,
             "session_start_limit": { "total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": 1 } }),
         ),
-        ("GET", ["guilds", _, "channels"]) => {
-            answer(200, [ACME, ELSEWHERE, TECHS].iter().filter_map(|id| channel(&inner, *id)).collect())
+        ["guilds", _, "channels"] => {
+            answer(200, [ACME, ELSEWHERE, TECHS].iter().filter_map(|id| channel(inner, *id)).collect())
         }
-        ("GET", ["guilds", _, "threads", "active"]) => {
-            let threads: Vec<Value> = inner.threads.iter().filter_map(|(id, _)| channel(&inner, *id)).collect();
+        ["guilds", _, "threads", "active"] => {
+            let threads: Vec<Value> = inner.threads.iter().filter_map(|(id, _)| channel(inner, *id)).collect();
             answer(200, json!({ "threads": threads, "members": [] }))
         }
-        ("GET", ["channels", id]) => {
-            channel(&inner, id.parse().unwrap()).map_or_else(unknown_channel, |found| answer(200, found))
+        ["channels", id] => {
+            channel(inner, id.parse().unwrap()).map_or_else(unknown_channel, |found| answer(200, found))
         }
-        ("GET", ["channels", id, "messages"]) => {
+        ["channels", id, "messages"] => {
             let (id, after): (u64, u64) = (id.parse().unwrap(), query("after").unwrap().parse().unwrap());
             let limit: usize = query("limit").unwrap().parse().unwrap();
             let of = |message: &&Value| number(&message["channel_id"]) == id && number(&message["id"]) > after;
@@ -367,7 +376,18 @@ async fn take(State(discord): State<Discord>, method: Method, uri: Uri, fields: 
             });
             answer(200, found.into())
         }
-        ("POST", ["channels", id, "messages"]) => ours(&mut inner, id.parse().unwrap(), &data),
+        ["webhooks", _, _, "messages", "@original"] => {
+            let shown = message(inner, BOT, ACME, "", &json!({ "seen": true }));
+            inner.messages.push(shown.clone());
+            answer(200, shown)
+        }
+        other => panic!("{other:?} was asked for"),
+    }
+}
+
+fn done(inner: &mut Inner, method: &str, parts: &[&str], data: &Value) -> Response {
+    match (method, parts) {
+        ("POST", ["channels", id, "messages"]) => ours(inner, id.parse().unwrap(), data),
         ("POST", ["channels", id, "messages", root, "threads"]) => {
             if inner.no_threads {
                 return answer(403, json!({ "message": "Missing Permissions", "code": 50013 }));
@@ -376,7 +396,7 @@ async fn take(State(discord): State<Discord>, method: Method, uri: Uri, fields: 
             assert!((1..=100).contains(&name.chars().count()));
             let thread = (root.parse().unwrap(), id.parse().unwrap());
             inner.threads.push(thread);
-            answer(201, channel(&inner, thread.0).unwrap())
+            answer(201, channel(inner, thread.0).unwrap())
         }
         ("POST" | "PUT", ["applications", _, "commands"]) => {
             inner.commands.push(data["name"].as_str().unwrap_or_default().to_owned());
@@ -387,11 +407,6 @@ async fn take(State(discord): State<Discord>, method: Method, uri: Uri, fields: 
             )
         }
         ("POST", ["interactions", _, _, "callback"]) => StatusCode::NO_CONTENT.into_response(),
-        ("GET", ["webhooks", _, _, "messages", "@original"]) => {
-            let shown = message(&mut inner, BOT, ACME, "", &json!({ "seen": true }));
-            inner.messages.push(shown.clone());
-            answer(200, shown)
-        }
         ("PATCH", ["webhooks", _, _, "messages", "@original"]) => {
             inner.edited.push(data["content"].as_str().unwrap_or_default().to_owned());
             let shown = inner.messages.last().cloned().unwrap();

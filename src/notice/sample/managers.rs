@@ -56,6 +56,7 @@ impl Sampler<'_> {
                 subjects: Vec::new(),
             }),
         ];
+        all.extend(self.undeliverables());
         all.extend(self.faults());
         all.extend(self.given_up());
         all.extend(self.gathered());
@@ -117,7 +118,7 @@ impl Sampler<'_> {
         vec![Box::new(undelivered.clone()), Box::new(UndeliveredFacts { count: 1, ..undelivered })]
     }
 
-    fn faults(&self) -> Vec<Box<dyn Notice>> {
+    fn undeliverables(&self) -> Vec<Box<dyn Notice>> {
         let undeliverable = UndeliverableFacts {
             now: self.now,
             outbox: OutboxId(5120),
@@ -131,6 +132,19 @@ impl Sampler<'_> {
             channel: None,
             by_mail: false,
         };
+        vec![
+            Box::new(undeliverable.clone()),
+            Box::new(UndeliverableFacts {
+                recipient: "C0ACME/1772463600.000002".to_owned(),
+                channel: Some("slack".to_owned()),
+                by_mail: true,
+                ..undeliverable.clone()
+            }),
+            Box::new(UndeliverableFacts { ticket: None, to_client: false, attempts: 12, ..undeliverable }),
+        ]
+    }
+
+    fn faults(&self) -> Vec<Box<dyn Notice>> {
         let quarantined = QuarantinedFacts {
             now: self.now,
             inbound: InboundId(771),
@@ -158,14 +172,6 @@ impl Sampler<'_> {
             way_out: Some("Put the new password into the credential support-imap and reload deskd.".to_owned()),
         };
         vec![
-            Box::new(undeliverable.clone()),
-            Box::new(UndeliverableFacts {
-                recipient: "C0ACME/1772463600.000002".to_owned(),
-                channel: Some("slack".to_owned()),
-                by_mail: true,
-                ..undeliverable.clone()
-            }),
-            Box::new(UndeliverableFacts { ticket: None, to_client: false, attempts: 12, ..undeliverable }),
             Box::new(quarantined.clone()),
             Box::new(QuarantinedFacts { from: None, mail_subject: None, ..quarantined }),
             Box::new(no_candidate.clone()),
