@@ -291,17 +291,11 @@ async fn answered(firm: &Firm) -> TicketNumber {
     let noted = message(false, tech("sam"), "2026-11-02 15:40", "Power supply.\nOld one.");
     messages::insert(&mut tx, noted).await.unwrap();
     let key = ClientKey::from("acme");
+    let sam = "sam".into();
     let new = NewEntry {
         ticket: Some(number),
         client: Some(&key),
-        tech: &"sam".into(),
-        minutes: entry,
-        category: Category::Retainer,
-        work_date: day,
-        note: None,
-        entered_at: at("2026-11-02 16:00"),
-        corrects: None,
-        inbound: None,
+        ..NewEntry::new(&sam, entry, Category::Retainer, day, at("2026-11-02 16:00"))
     };
     time::insert(&mut tx, &new).await.unwrap();
     tx.commit().await.unwrap();

@@ -35,7 +35,7 @@ async fn a_telephone_system_names_a_caller_by_number() {
         story.mail(&mailed[0].answer(&tech_of(&mailed[0]), "I call you back, John.")).await;
         story.quiet().await;
         let told = story.mailed_one_of("undeliverable");
-        assert!(told.mail.text.contains("the config has no line for text messages"), "{}", told.mail.text);
+        assert!(told.mail.text.contains("no [[phone]] or [[chat]] of the config reaches them"), "{}", told.mail.text);
         story.end().await;
     })
     .await;

@@ -10,8 +10,16 @@ mod to_managers;
 mod to_techs;
 
 const MARKER: &str = "Please write above this line";
-const CLIENT: [&str; 7] =
-    ["acknowledgement", "approval", "relay", "resolution", "waiting_reminder", "closed_notice", "link_code"];
+const CLIENT: [&str; 8] = [
+    "acknowledgement",
+    "approval",
+    "relay",
+    "resolution",
+    "waiting_reminder",
+    "closed_notice",
+    "link_code",
+    "usage_client",
+];
 
 fn texts() -> Texts {
     Texts::load(None, MARKER).unwrap()

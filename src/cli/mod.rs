@@ -12,9 +12,11 @@ mod outbox;
 mod owner;
 mod paper;
 mod queue;
+mod retainer;
 mod rules;
 mod ticket;
 mod ticket_new;
+mod time;
 mod webhooks;
 mod why;
 
@@ -72,6 +74,12 @@ enum Command {
     Outbox(outbox::OutboxCommand),
     /// Show whose alerts are kept quiet, now and later
     Maintenance(maintenance::MaintenanceArgs),
+    /// Show, add and correct worked time
+    #[command(subcommand)]
+    Time(time::TimeCommand),
+    /// Show what retainers granted and what was used of them
+    #[command(subcommand)]
+    Retainer(retainer::RetainerCommand),
     /// Try the rules of triage
     #[command(subcommand)]
     Rules(rules::RulesCommand),
@@ -181,6 +189,8 @@ async fn on_desk(opened: &open::Opened, paper: Paper, command: &Command) -> Resu
         Command::Inbound(args) => inbound::run(opened, paper, args).await,
         Command::Outbox(command) => outbox::run(opened, paper, command).await,
         Command::Maintenance(args) => maintenance::run(opened, paper, args).await,
+        Command::Time(command) => time::run(opened, paper, command).await,
+        Command::Retainer(command) => retainer::run(opened, paper, command).await,
         Command::Webhooks(command) => webhooks::run(opened, paper, command).await,
         Command::Rules(rules::RulesCommand::Replay { since, json }) => {
             rules::replay(opened, paper, *since, *json).await

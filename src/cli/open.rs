@@ -1,6 +1,7 @@
 //! What the commands stand on: the config, and the database opened as its owner and found to be of this program's schema.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -8,6 +9,7 @@ use chrono_tz::Tz;
 use super::{Failure, owner};
 use crate::clock::Clock;
 use crate::config::{self, Config, Secrets};
+use crate::intake::Office;
 use crate::store::{Db, Schema};
 
 pub struct Opened {
@@ -77,6 +79,12 @@ pub async fn open(named: Option<&Path>) -> Result<Opened, Failure> {
     }
     let zone = config.firm.time_zone;
     Ok(Opened { config, db, zone, now: Clock::System.now() })
+}
+
+/// The firm and its texts, for what does more than look.
+pub fn office(opened: &Opened) -> Result<Office, Failure> {
+    let texts = crate::daemon::texts(&opened.config)?;
+    Ok(Office { firm: Arc::clone(&opened.config.firm), texts: Arc::new(texts) })
 }
 
 pub fn sqlite_file(config: &Config) -> Option<&Path> {

@@ -6,8 +6,8 @@ use chrono_tz::Tz;
 use super::public_domains;
 use super::section::{Found, Place, Section};
 use super::value;
-use crate::desk::firm::{Client, Person, RetainerTerm, Tech};
-use crate::words::{Category, ClientKey, Login, Money};
+use crate::desk::firm::{Client, Person, Tech};
+use crate::words::{Category, ClientKey, Login, Minutes, Money, RetainerTerm, Rollover};
 
 /// What billing needs of a client beyond what the desk does.
 #[derive(Debug, Clone, PartialEq)]
@@ -269,6 +269,12 @@ fn retainer<'a>(section: &Section<'a>) -> Option<Term<'a>> {
     section.must("fee", "fee = \"2400.00 USD\"");
     let fee = section.parse("fee", value::money);
     let overage_rate = section.parse("overage_rate", value::money);
+    let after_hours = section.parse("after_hours", value::factor).map_or(100, |found| found.value);
+    let rollover = rollover(section);
+    let rounding = section.parse("rounding", value::duration).map(|found| Minutes(found.value.num_minutes()));
+    let covers = covers(section);
+    let skills = section.texts("skills").into_iter().map(|found| found.value).collect();
+    let tells_client = section.yes("announce_to_client", true);
     let due = section.choice("bill", &[("advance", FeeDue::Advance), ("arrears", FeeDue::Arrears)]);
     section.must("since", "since = \"2026-06-01\"");
     let since = section.date("since");
@@ -294,8 +300,45 @@ fn retainer<'a>(section: &Section<'a>) -> Option<Term<'a>> {
         top: hours.value.1,
         fee: fee.value,
         overage_rate: overage_rate.map(|found| found.value),
+        after_hours,
+        rollover,
+        rounding,
+        covers,
+        skills,
+        tells_client,
     });
     Some(Term { since, until, due: due.unwrap_or(FeeDue::Advance), contract })
+}
+
+/// `rollover = "5h"` and for how many months; one unless given.
+fn rollover(section: &Section<'_>) -> Option<Rollover> {
+    let months = section.number("rollover_months", 1..=24);
+    let most = section.parse("rollover", value::duration).map(|found| Minutes(found.value.num_minutes()));
+    if months.is_some() && most.is_none() {
+        let right = "give rollover = \"5h\" too: no more than that is carried on";
+        section.notes.wrong(
+            &section.place_of("rollover_months"),
+            "says how long hours are carried on, and none are",
+            right,
+        );
+    }
+    Some(Rollover { most: most?, months: months.unwrap_or(1) })
+}
+
+/// What burns it: `retainer`, unless more is named.
+fn covers(section: &Section<'_>) -> Vec<Category> {
+    let mut all = vec![Category::Retainer];
+    for found in section.texts("covers") {
+        match value::category(&found.value) {
+            Ok(Category::Warranty) => {
+                section.notes.wrong(&found.place, "burns nothing, whatever the contract says", "take it out");
+            }
+            Ok(category) if !all.contains(&category) => all.push(category),
+            Ok(_) => {}
+            Err((wrong, right)) => section.notes.wrong(&found.place, wrong, right),
+        }
+    }
+    all
 }
 
 pub fn rate<'a>(section: &Section<'a>) -> Option<RateEntry<'a>> {

@@ -256,3 +256,17 @@ pub fn domain_or_id(text: &str) -> Result<String, Refusal> {
     }
     refuse(format!("\"{text}\" is no tenant"), "write its domain or its id: \"northwind.example\"")
 }
+
+/// `1.5`, as hundredths.
+pub fn factor(text: &str) -> Result<u32, Refusal> {
+    let wrong = || (format!("\"{text}\" is no factor"), "write it like \"1.5\"".to_owned());
+    let (whole, rest) = text.split_once('.').unwrap_or((text, "0"));
+    let plain = |part: &str| !part.is_empty() && part.len() <= 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+    if !plain(whole) || !plain(rest) {
+        return Err(wrong());
+    }
+    let hundredths: u32 = format!("{rest:0<2}").parse().map_err(|_| wrong())?;
+    let whole: u32 = whole.parse().map_err(|_| wrong())?;
+    let factor = whole * 100 + hundredths;
+    if (100..=500).contains(&factor) { Ok(factor) } else { Err(wrong()) }
+}

@@ -13,7 +13,8 @@ use super::webhook::Webhook;
 use crate::channel::alert_mail::AlertMail;
 use crate::channel::mapping::Mapping;
 use crate::channel::said::{Platform, Said};
-use crate::words::{Category, ClientKey, Login, Minutes, Money, Priority};
+use crate::words::contract::term_on;
+use crate::words::{Category, ClientKey, Login, Priority, RetainerTerm};
 
 /// Everything here comes from the config files; nothing changes while a snapshot is in use.
 #[derive(Debug, Clone)]
@@ -225,17 +226,6 @@ pub struct Person {
     pub phone: Option<String>,
 }
 
-/// One term of a retainer contract, until the next term's `since`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RetainerTerm {
-    pub since: NaiveDate,
-    pub until: Option<NaiveDate>,
-    pub bottom: Minutes,
-    pub top: Minutes,
-    pub fee: Money,
-    pub overage_rate: Option<Money>,
-}
-
 /// How fast a priority wants what. Working time of the calendar.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Targets {
@@ -339,9 +329,6 @@ impl Firm {
 impl Client {
     /// The contract term that covers `day`.
     pub fn retainer_on(&self, day: NaiveDate) -> Option<&RetainerTerm> {
-        self.retainers
-            .iter()
-            .filter(|term| term.since <= day && term.until.is_none_or(|until| day <= until))
-            .max_by_key(|term| term.since)
+        term_on(&self.retainers, day)
     }
 }

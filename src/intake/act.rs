@@ -74,8 +74,8 @@ impl Case {
             Action::Accept { client } => self.accept(unit, deed, client).await,
             Action::Spam => self.spam(unit, deed).await,
             Action::Touch { by, at, how } => self.touch(unit, deed, by, at, how),
-            Action::LogTime { by, minutes, category, day, note } => {
-                self.log_time(unit, deed, Work { by, minutes, category, day, note }).await
+            Action::LogTime { by, minutes, category, day, note, more } => {
+                self.log_time(unit, deed, Work { by, minutes, category, day, note, more }).await
             }
             Action::Fix { text } => Ok(self.told(unit, deed, Event::FixNoted { text }, Effect::FixKept)),
             Action::Acknowledge { by } => Ok(self.told(unit, deed, Event::Acknowledged { by }, Effect::Acknowledged)),

@@ -94,6 +94,7 @@ pub enum Action {
         category: Option<Category>,
         day: NaiveDate,
         note: Option<String>,
+        more: TimeMore,
     },
     Fix {
         text: String,
@@ -120,6 +121,16 @@ pub enum Action {
     Undo {
         by: Login,
     },
+}
+
+/// What an entry is beside minutes, day and category.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TimeMore {
+    pub after_hours: bool,
+    /// Nobody pays for it, and why.
+    pub unbillable: Option<String>,
+    /// Who typed it in for the tech.
+    pub entered_by: Option<String>,
 }
 
 impl Action {

@@ -190,17 +190,15 @@ impl Case {
         by: &Login,
         (corrects, minutes, category, day): (i64, Minutes, crate::words::Category, chrono::NaiveDate),
     ) -> Result<(), ActError> {
+        let undone = time::one(unit.tx, corrects).await?;
         let new = time::NewEntry {
             ticket: Some(self.ticket.number),
             client: self.ticket.client.as_ref(),
-            tech: by,
-            minutes,
-            category,
-            work_date: day,
             note: Some("undone"),
-            entered_at: unit.now,
             corrects: Some(corrects),
-            inbound: None,
+            after_hours: undone.as_ref().is_some_and(|entry| entry.after_hours),
+            unbillable: undone.as_ref().and_then(|entry| entry.reason.as_deref()),
+            ..time::NewEntry::new(by, minutes, category, day, unit.now)
         };
         let entry = time::insert(unit.tx, &new).await?;
         self.record(unit, deed, Event::TimeLogged { entry, tech: by.clone(), minutes, category, day });

@@ -31,7 +31,7 @@ pub(super) struct ClientLetter {
     pub by_mail: bool,
 }
 
-/// A text for one tech.
+/// A text for one reader.
 pub(super) struct TechLetter {
     pub kind: &'static str,
     pub class: Class,
@@ -77,7 +77,7 @@ pub(super) fn desk_of<'a>(unit: &Unit<'a>, case: Option<&Case>) -> Option<&'a De
     own.or_else(|| firm.desks.first())
 }
 
-pub(super) fn desk_address(unit: &Unit<'_>, case: Option<&Case>) -> String {
+fn desk_address(unit: &Unit<'_>, case: Option<&Case>) -> String {
     desk_of(unit, case).map_or_else(|| format!("support@{}", unit.firm().domain), |desk| desk.address.clone())
 }
 
@@ -255,6 +255,45 @@ pub(super) async fn to_client(
         }
     }
     Ok(())
+}
+
+/// One automatic mail to an address, about no ticket.
+pub(super) fn to_address(unit: &mut Unit<'_>, to: Mailbox, reply_to: Option<Mailbox>, letter: TechLetter) {
+    let firm = unit.firm();
+    let desk = desk_address(unit, None);
+    let message_id = format!("{}@{}", new_token(), firm.domain);
+    let recipient = to.address.clone();
+    let outgoing = Outgoing {
+        from: Mailbox { name: firm.name.clone(), address: desk.clone() },
+        to,
+        cc: Vec::new(),
+        reply_to,
+        message_id: message_id.clone(),
+        in_reply_to: None,
+        references: Vec::new(),
+        subject: letter.rendered.subject.clone(),
+        date: unit.now,
+        text: letter.rendered.text,
+        html: Some(letter.rendered.html),
+        attachments: letter.files,
+        voice: Voice::Notice,
+    };
+    let mail = NewMail {
+        channel: MAIL.into(),
+        dedupe_key: letter.key,
+        class: letter.class,
+        kind: letter.kind,
+        automatic: true,
+        ticket: None,
+        envelope_from: Some(desk),
+        recipient: recipient.clone(),
+        message_id,
+        subject: letter.rendered.subject,
+        content: Content::Draft(Box::new(outgoing)),
+        next_at: unit.now,
+    };
+    outbox::insert(unit.tx, mail, unit.now);
+    unit.note_automatic(&recipient);
 }
 
 /// One mail to one tech; all mails about a ticket form one thread in the tech's mail program.

@@ -6,17 +6,16 @@ use subtle::ConstantTimeEq;
 use super::action::{ActError, Action};
 use super::case::{Case, Deed, Unit};
 use super::chat::{answer, contact_of};
-use super::letter;
+use super::letter::{self, TechLetter};
 use super::process::Decided;
 use super::read::Ready;
 use crate::channel::said::{Did, Said};
 use crate::desk::firm::Chat;
-use crate::mail::Mailbox;
-use crate::mail::build::{self, Outgoing, Voice};
+use crate::mail::{Mailbox, build};
 use crate::notice::{self, LinkCodeFacts};
-use crate::outbox::{Class, Content, MAIL, NewMail};
+use crate::outbox::Class;
 use crate::store::inbound::Fate;
-use crate::store::{StoreError, links, outbox, people};
+use crate::store::{StoreError, links, people};
 use crate::words::Status;
 
 /// 40 random bits, five guesses, from one id alone.
@@ -113,39 +112,10 @@ fn write_code(unit: &mut Unit<'_>, ready: &Ready, chat: &Chat, said: &Said, (add
         who: if said.author_name.is_empty() { said.author.clone() } else { said.author_name.clone() },
     };
     let rendered = notice::link_code(&unit.office.texts, &firm.language, &facts);
-    let desk = letter::desk_address(unit, None);
-    let message_id = format!("{}@{}", letter::new_token(), firm.domain);
-    let outgoing = Outgoing {
-        from: Mailbox { name: firm.name.clone(), address: desk.clone() },
-        to: Mailbox { name: String::new(), address: address.to_owned() },
-        cc: Vec::new(),
-        reply_to: None,
-        message_id: message_id.clone(),
-        in_reply_to: None,
-        references: Vec::new(),
-        subject: rendered.subject.clone(),
-        date: unit.now,
-        text: rendered.text,
-        html: Some(rendered.html),
-        attachments: Vec::new(),
-        voice: Voice::Notice,
-    };
-    let mail = NewMail {
-        channel: MAIL.into(),
-        dedupe_key: format!("link_code/{}", ready.row.id.0),
-        class: Class::Once,
-        kind: "link_code",
-        automatic: true,
-        ticket: None,
-        envelope_from: Some(desk),
-        recipient: address.to_owned(),
-        message_id,
-        subject: rendered.subject,
-        content: Content::Draft(Box::new(outgoing)),
-        next_at: unit.now,
-    };
-    outbox::insert(unit.tx, mail, unit.now);
-    unit.note_automatic(address);
+    let to = Mailbox { name: String::new(), address: address.to_owned() };
+    let key = format!("link_code/{}", ready.row.id.0);
+    let letter = TechLetter { kind: "link_code", class: Class::Once, key, rendered, files: Vec::new() };
+    letter::to_address(unit, to, None, letter);
 }
 
 /// Eight letters are a code only from one who asked for one.

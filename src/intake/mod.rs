@@ -39,6 +39,7 @@ mod texting;
 mod thread;
 mod trial;
 mod trust;
+mod usage;
 mod worker;
 mod worklog;
 
@@ -55,3 +56,4 @@ pub use managers::{
 pub use pending::PendingChecks;
 pub use trial::{Trial, Tried};
 pub use worker::{Changed, Worker};
+pub use worklog::{NewTime, add_time, correct_time};

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::action::{ActError, Action};
+use super::action::{ActError, Action, TimeMore};
 use super::case::{Case, Deed, Unit};
 use super::client::contact_for;
 use super::enclosure::{Enclosed, Towards};
@@ -309,7 +309,7 @@ async fn log(
     (minutes, category, day, note): TimeOrder,
     done: &mut Done,
 ) -> Result<(), NotDone> {
-    let action = Action::LogTime { by: tech.login.clone(), minutes, category, day, note };
+    let action = Action::LogTime { by: tech.login.clone(), minutes, category, day, note, more: TimeMore::default() };
     done.effects.extend(case.act(unit, deed, action).await.map_err(by_line(line))?);
     done.logged = true;
     Ok(())

@@ -2,12 +2,13 @@
 
 use chrono::NaiveDate;
 
-use super::action::ActError;
+use super::action::{ActError, Action, TimeMore};
 use super::case::{Case, Deed, Unit};
+use super::usage;
 use crate::desk::event::Event;
 use crate::notice::Effect;
 use crate::store::time;
-use crate::words::{Category, Login, Minutes};
+use crate::words::{Category, ClientKey, Login, Minutes, TicketNumber};
 
 /// One time entry as a tech asks for it.
 pub(super) struct Work {
@@ -16,6 +17,144 @@ pub(super) struct Work {
     pub category: Option<Category>,
     pub day: NaiveDate,
     pub note: Option<String>,
+    pub more: TimeMore,
+}
+
+/// Time that is typed in for a tech (`deskd time add`, an import).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewTime {
+    pub tech: Login,
+    pub ticket: Option<TicketNumber>,
+    /// Where there is no ticket.
+    pub client: Option<ClientKey>,
+    pub minutes: Minutes,
+    pub category: Option<Category>,
+    pub day: NaiveDate,
+    pub note: Option<String>,
+    pub after_hours: bool,
+    pub unbillable: Option<String>,
+}
+
+/// Who types in what others worked.
+const COMMAND_LINE: &str = "command line";
+/// More than this in one entry is a slip.
+const LONGEST: Minutes = Minutes(12 * 60);
+
+/// Logs time on a ticket or for a client; gives the entry's number.
+pub async fn add_time(unit: &mut Unit<'_>, new: &NewTime) -> Result<i64, ActError> {
+    let refuse = |why: String| Err(ActError::refused(why));
+    if unit.firm().tech(&new.tech).is_none() {
+        return refuse(format!("there is no tech \"{}\"", new.tech));
+    }
+    if new.minutes <= Minutes(0) || new.minutes > LONGEST {
+        return refuse(format!(
+            "{} is no time of one day: write up to {LONGEST}; deskd time correct takes back",
+            new.minutes
+        ));
+    }
+    let today = unit.now.with_timezone(&unit.firm().time_zone).date_naive();
+    if new.day > today {
+        return refuse(format!("{} is in the future", new.day));
+    }
+    let more = TimeMore {
+        after_hours: new.after_hours,
+        unbillable: new.unbillable.clone(),
+        entered_by: Some(COMMAND_LINE.to_owned()),
+    };
+    if let Some(number) = new.ticket {
+        let Some(mut case) = Case::found(unit, number).await? else {
+            return refuse(format!("there is no ticket {number}"));
+        };
+        let deed = Deed::by_desk(unit.now, "cli:time");
+        let action = Action::LogTime {
+            by: new.tech.clone(),
+            minutes: new.minutes,
+            category: new.category,
+            day: new.day,
+            note: new.note.clone(),
+            more,
+        };
+        case.act(unit, &deed, action).await?;
+        let entry = case.history().iter().rev().find_map(|recorded| match recorded.event {
+            Event::TimeLogged { entry, .. } => Some(entry),
+            _ => None,
+        });
+        case.save(unit).await?;
+        return entry.ok_or_else(|| ActError::refused("the entry was not made"));
+    }
+    for_client(unit, new, &more).await
+}
+
+async fn for_client(unit: &mut Unit<'_>, new: &NewTime, more: &TimeMore) -> Result<i64, ActError> {
+    let client = new.client.as_ref().and_then(|key| unit.firm().client(key));
+    let Some(client) = client.cloned() else {
+        let key = new.client.as_ref().map_or_else(String::new, ToString::to_string);
+        return Err(ActError::refused(format!("there is no client \"{key}\"")));
+    };
+    let category = new.category.or(client.default_category).unwrap_or(unit.firm().default_category);
+    if category == Category::Retainer && client.retainer_on(new.day).is_none() {
+        return Err(ActError::refused(format!("{} has no retainer that covers {}", client.name, new.day)));
+    }
+    let entry = time::NewEntry {
+        client: Some(&client.key),
+        note: new.note.as_deref(),
+        after_hours: more.after_hours,
+        unbillable: more.unbillable.as_deref(),
+        entered_by: more.entered_by.as_deref(),
+        ..time::NewEntry::new(&new.tech, new.minutes, category, new.day, unit.now)
+    };
+    let id = time::insert(unit.tx, &entry).await?;
+    usage::announce(unit, &client.key, new.day).await?;
+    Ok(id)
+}
+
+/// An entry comes to `to` minutes: the difference is an entry of its own, on the same day. Gives its number and what it says; `None`
+/// where it comes to that already.
+pub async fn correct_time(
+    unit: &mut Unit<'_>,
+    id: i64,
+    to: Minutes,
+    why: &str,
+) -> Result<Option<(i64, Minutes)>, ActError> {
+    let Some(entry) = time::one(unit.tx, id).await? else {
+        return Err(ActError::refused(format!("there is no entry e{id}")));
+    };
+    if let Some(first) = entry.corrects {
+        return Err(ActError::refused(format!("e{id} corrects e{first} itself: correct that one")));
+    }
+    let by = to - time::net(unit.tx, id).await?;
+    if by == Minutes(0) {
+        return Ok(None);
+    }
+    let new = time::NewEntry {
+        ticket: entry.ticket,
+        client: entry.client.as_ref(),
+        note: Some(why),
+        corrects: Some(id),
+        after_hours: entry.after_hours,
+        unbillable: entry.reason.as_deref(),
+        entered_by: Some(COMMAND_LINE),
+        ..time::NewEntry::new(&entry.tech, by, entry.category, entry.work_date, unit.now)
+    };
+    let made = time::insert(unit.tx, &new).await?;
+    if let Some(number) = entry.ticket
+        && let Some(mut case) = Case::found(unit, number).await?
+    {
+        let deed = Deed::by_desk(unit.now, "cli:time");
+        let (tech, category, day) = (entry.tech.clone(), entry.category, entry.work_date);
+        case.record(unit, &deed, Event::TimeLogged { entry: made, tech, minutes: by, category, day });
+        case.save(unit).await?;
+    }
+    if let Some(client) = &entry.client {
+        usage::announce(unit, client, entry.work_date).await?;
+    }
+    Ok(Some((made, by)))
+}
+
+/// `#time 2h after-hours replaced the disk`: nobody but the tech knows when the work was done.
+fn says_after_hours(note: &str) -> bool {
+    let words = note.to_lowercase().replace(['-', '_'], " ");
+    words == "after hours" || words.starts_with("after hours ") || words.ends_with(" after hours")
 }
 
 impl Case {
@@ -28,7 +167,8 @@ impl Case {
         self.must_be_work("log time")?;
         let number = self.ticket.number;
         let mut category = work.category.unwrap_or(self.ticket.category);
-        let mut corrects = None;
+        let (mut corrects, mut unbillable) = (None, work.more.unbillable.clone());
+        let mut after_hours = work.more.after_hours || work.note.as_deref().is_some_and(says_after_hours);
         if work.minutes < Minutes(0) {
             let entries = time::of_tech_on(unit.tx, number, &work.by).await?;
             let sum: Minutes = entries.iter().map(|entry| entry.minutes).sum();
@@ -42,6 +182,8 @@ impl Case {
             }
             corrects = Some(last.id);
             category = work.category.unwrap_or(last.category);
+            after_hours = last.after_hours;
+            unbillable = last.reason.clone();
         }
         let day = if corrects.is_some() { self.corrected_day(unit, &work).await? } else { work.day };
         if category == Category::Retainer && corrects.is_none() {
@@ -53,19 +195,20 @@ impl Case {
             &time::NewEntry {
                 ticket: Some(number),
                 client: self.ticket.client.as_ref(),
-                tech: &work.by,
-                minutes: work.minutes,
-                category,
-                work_date: day,
                 note: work.note.as_deref(),
-                entered_at: unit.now,
                 corrects,
-                inbound: None,
+                after_hours,
+                unbillable: unbillable.as_deref(),
+                entered_by: work.more.entered_by.as_deref(),
+                ..time::NewEntry::new(&work.by, work.minutes, category, day, unit.now)
             },
         )
         .await?;
         let event = Event::TimeLogged { entry, tech: work.by, minutes: work.minutes, category, day };
         self.record(unit, deed, event);
+        if let Some(client) = self.ticket.client.clone() {
+            usage::announce(unit, &client, day).await?;
+        }
         let zone = unit.firm().time_zone;
         let shown = (day != unit.now.with_timezone(&zone).date_naive())
             .then(|| crate::desk::calendar::start_of_day(zone, day).with_timezone(&zone));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use chrono::{DateTime, Datelike, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 use toml::Spanned;
 
@@ -120,6 +120,17 @@ impl Words {
             Some(_) => self.get("time", "day_yesterday").to_owned(),
             None => self.date(now, at),
         }
+    }
+
+    /// `Thu 19 Nov`, of a day without a moment.
+    pub fn plain_day(&self, day: NaiveDate) -> String {
+        let weekday = WEEKDAYS.get(day.weekday().num_days_from_monday() as usize).copied().unwrap_or_default();
+        let values = [
+            ("weekday", self.get("weekday", weekday)),
+            ("day", &day.day().to_string()),
+            ("month", number(day.month()).map_or("", |key| self.get("month", key))),
+        ];
+        self.fill("time", "date", &values)
     }
 
     /// `in 40 min`, `2 h 10 min ago`.

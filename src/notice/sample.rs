@@ -9,6 +9,7 @@ use crate::desk::event::{ClockKind, RuleHit};
 use crate::words::{Category, InboundId, Minutes, OutboxId, Priority, Status, TicketNumber};
 
 mod managers;
+mod money;
 
 /// Builds the facts; every text that a stranger could have written goes through `text` first.
 struct Sampler<'a> {
@@ -21,7 +22,7 @@ pub fn samples(text: &dyn Fn(&str) -> String) -> Vec<Box<dyn Notice>> {
     // Mon 23 Nov 2026, 14:05 in Chicago.
     let now = DateTime::from_timestamp(1_795_464_300, 0).unwrap_or_default();
     let sampler = Sampler { text, now };
-    [sampler.for_clients(), sampler.for_techs(), sampler.about_own_mail(), sampler.for_managers()]
+    [sampler.for_clients(), sampler.for_techs(), sampler.about_own_mail(), sampler.for_managers(), sampler.money()]
         .into_iter()
         .flatten()
         .collect()

@@ -4,7 +4,7 @@
 pub(super) const WORDS: &str = include_str!("../../config/texts/en.toml");
 
 /// Name and source of each template; the first ones are parts that the others share.
-pub(super) static BUILT_IN: [(&str, &str); 100] = [
+pub(super) static BUILT_IN: [(&str, &str); 108] = [
     ("base.html", include_str!("../../config/templates/en/base.html")),
     ("base_client.html", include_str!("../../config/templates/en/base_client.html")),
     ("base_tech.html", include_str!("../../config/templates/en/base_tech.html")),
@@ -16,6 +16,8 @@ pub(super) static BUILT_IN: [(&str, &str); 100] = [
     ("files.txt", include_str!("../../config/templates/en/files.txt")),
     ("foot.txt", include_str!("../../config/templates/en/foot.txt")),
     ("foot_client.txt", include_str!("../../config/templates/en/foot_client.txt")),
+    ("bar.html", include_str!("../../config/templates/en/bar.html")),
+    ("usage_tickets.html", include_str!("../../config/templates/en/usage_tickets.html")),
     ("acknowledgement.subject", include_str!("../../config/templates/en/acknowledgement.subject")),
     ("acknowledgement.txt", include_str!("../../config/templates/en/acknowledgement.txt")),
     ("acknowledgement.html", include_str!("../../config/templates/en/acknowledgement.html")),
@@ -78,6 +80,12 @@ pub(super) static BUILT_IN: [(&str, &str); 100] = [
     ("help.txt", include_str!("../../config/templates/en/help.txt")),
     ("help.html", include_str!("../../config/templates/en/help.html")),
     ("help.sms", include_str!("../../config/templates/en/help.sms")),
+    ("usage.subject", include_str!("../../config/templates/en/usage.subject")),
+    ("usage.txt", include_str!("../../config/templates/en/usage.txt")),
+    ("usage.html", include_str!("../../config/templates/en/usage.html")),
+    ("usage_client.subject", include_str!("../../config/templates/en/usage_client.subject")),
+    ("usage_client.txt", include_str!("../../config/templates/en/usage_client.txt")),
+    ("usage_client.html", include_str!("../../config/templates/en/usage_client.html")),
     ("unsorted_digest.subject", include_str!("../../config/templates/en/unsorted_digest.subject")),
     ("unsorted_digest.txt", include_str!("../../config/templates/en/unsorted_digest.txt")),
     ("unsorted_digest.html", include_str!("../../config/templates/en/unsorted_digest.html")),

@@ -1,8 +1,10 @@
 //! Worked time: signed whole minutes with a category, never without; corrections are entries of their own.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use serde::Serialize;
 
 use super::{During, StoreError, Tx, on};
+use crate::money::ledger::Work;
 use crate::words::{Category, ClientKey, InboundId, Login, Minutes, TicketNumber};
 
 #[derive(Debug)]
@@ -18,9 +20,41 @@ pub struct NewEntry<'a> {
     /// The entry that this one corrects.
     pub corrects: Option<i64>,
     pub inbound: Option<InboundId>,
+    pub after_hours: bool,
+    /// Why nobody pays for it; `None`: it is billable.
+    pub unbillable: Option<&'a str>,
+    /// Who typed it in for the tech.
+    pub entered_by: Option<&'a str>,
 }
 
-#[derive(Debug, Clone, sqlx::FromRow)]
+impl<'a> NewEntry<'a> {
+    /// Billable work within hours, that the tech logs himself.
+    pub fn new(
+        tech: &'a Login,
+        minutes: Minutes,
+        category: Category,
+        work_date: NaiveDate,
+        entered_at: DateTime<Utc>,
+    ) -> Self {
+        NewEntry {
+            ticket: None,
+            client: None,
+            tech,
+            minutes,
+            category,
+            work_date,
+            note: None,
+            entered_at,
+            corrects: None,
+            inbound: None,
+            after_hours: false,
+            unbillable: None,
+            entered_by: None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow, Serialize)]
 pub struct Entry {
     pub id: i64,
     pub ticket: Option<TicketNumber>,
@@ -31,12 +65,18 @@ pub struct Entry {
     pub work_date: NaiveDate,
     pub note: Option<String>,
     pub corrects: Option<i64>,
+    pub after_hours: bool,
+    pub billable: bool,
+    /// Why it is not billable.
+    pub reason: Option<String>,
+    pub entered_by: Option<String>,
 }
 
 pub async fn insert(tx: &mut Tx, new: &NewEntry<'_>) -> Result<i64, StoreError> {
     on!(tx, |conn| sqlx::query_scalar(
-        "INSERT INTO time_entry (ticket, client, tech, minutes, category, work_date, note, entered_at, corrects, inbound)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id"
+        "INSERT INTO time_entry (ticket, client, tech, minutes, category, work_date, note, entered_at, corrects, inbound,
+            after_hours, billable, reason, entered_by)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id"
     )
     .bind(new.ticket)
     .bind(new.client)
@@ -48,6 +88,10 @@ pub async fn insert(tx: &mut Tx, new: &NewEntry<'_>) -> Result<i64, StoreError> 
     .bind(new.entered_at)
     .bind(new.corrects)
     .bind(new.inbound)
+    .bind(new.after_hours)
+    .bind(new.unbillable.is_none())
+    .bind(new.unbillable)
+    .bind(new.entered_by)
     .fetch_one(conn)
     .await)
     .during("log time")
@@ -56,7 +100,7 @@ pub async fn insert(tx: &mut Tx, new: &NewEntry<'_>) -> Result<i64, StoreError> 
 /// A tech's entries on a ticket, newest first.
 pub async fn of_tech_on(tx: &mut Tx, ticket: TicketNumber, tech: &Login) -> Result<Vec<Entry>, StoreError> {
     on!(tx, |conn| sqlx::query_as(
-        "SELECT id, ticket, client, tech, minutes, category, work_date, note, corrects FROM time_entry
+        "SELECT id, ticket, client, tech, minutes, category, work_date, note, corrects, after_hours, billable, reason, entered_by FROM time_entry
          WHERE ticket = $1 AND tech = $2 ORDER BY id DESC"
     )
     .bind(ticket)
@@ -68,7 +112,7 @@ pub async fn of_tech_on(tx: &mut Tx, ticket: TicketNumber, tech: &Login) -> Resu
 
 pub async fn of_ticket(tx: &mut Tx, ticket: TicketNumber) -> Result<Vec<Entry>, StoreError> {
     on!(tx, |conn| sqlx::query_as(
-        "SELECT id, ticket, client, tech, minutes, category, work_date, note, corrects FROM time_entry
+        "SELECT id, ticket, client, tech, minutes, category, work_date, note, corrects, after_hours, billable, reason, entered_by FROM time_entry
          WHERE ticket = $1 ORDER BY id"
     )
     .bind(ticket)
@@ -94,4 +138,98 @@ pub async fn retainer_minutes(
     .fetch_one(conn)
     .await)
     .during("sum up a retainer's month")
+}
+
+/// What is looked for among the entries; `None` asks for everything.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    pub client: Option<ClientKey>,
+    pub tech: Option<Login>,
+    pub ticket: Option<TicketNumber>,
+    pub from: Option<NaiveDate>,
+    /// The last day.
+    pub to: Option<NaiveDate>,
+}
+
+/// By the day of the work, the latest last.
+pub async fn list(tx: &mut Tx, wanted: &Wanted, limit: i64) -> Result<Vec<Entry>, StoreError> {
+    let mut rows: Vec<Entry> = on!(tx, |conn| sqlx::query_as(
+        "SELECT id, ticket, client, tech, minutes, category, work_date, note, corrects, after_hours, billable, reason, entered_by
+         FROM time_entry
+         WHERE (CAST($1 AS TEXT) IS NULL OR client = $1) AND (CAST($2 AS TEXT) IS NULL OR tech = $2)
+           AND (CAST($3 AS BIGINT) IS NULL OR ticket = $3)
+           AND (CAST($4 AS DATE) IS NULL OR work_date >= $4) AND (CAST($5 AS DATE) IS NULL OR work_date <= $5)
+         ORDER BY work_date DESC, id DESC LIMIT $6"
+    )
+    .bind(&wanted.client)
+    .bind(&wanted.tech)
+    .bind(wanted.ticket)
+    .bind(wanted.from)
+    .bind(wanted.to)
+    .bind(limit)
+    .fetch_all(conn)
+    .await)
+    .during("list time entries")?;
+    rows.reverse();
+    Ok(rows)
+}
+
+pub async fn one(tx: &mut Tx, id: i64) -> Result<Option<Entry>, StoreError> {
+    on!(tx, |conn| sqlx::query_as(
+        "SELECT id, ticket, client, tech, minutes, category, work_date, note, corrects, after_hours, billable, reason, entered_by
+         FROM time_entry WHERE id = $1"
+    )
+    .bind(id)
+    .fetch_optional(conn)
+    .await)
+    .during("read a time entry")
+}
+
+/// An entry and all that corrects it: what it comes to.
+pub async fn net(tx: &mut Tx, id: i64) -> Result<Minutes, StoreError> {
+    on!(tx, |conn| sqlx::query_scalar(
+        "SELECT CAST(COALESCE(SUM(minutes), 0) AS BIGINT) FROM time_entry WHERE id = $1 OR corrects = $1"
+    )
+    .bind(id)
+    .fetch_one(conn)
+    .await)
+    .during("sum up an entry and its corrections")
+}
+
+#[derive(sqlx::FromRow)]
+struct WorkRow {
+    id: i64,
+    work_date: NaiveDate,
+    ticket: Option<TicketNumber>,
+    tech: Login,
+    minutes: Minutes,
+    category: Category,
+    skill: Option<String>,
+    after_hours: bool,
+}
+
+/// A client's work from `from` up to, not including, `to`, as the ledger wants it.
+pub async fn work(tx: &mut Tx, client: &ClientKey, from: NaiveDate, to: NaiveDate) -> Result<Vec<Work>, StoreError> {
+    let rows: Vec<WorkRow> = on!(tx, |conn| sqlx::query_as(
+        "SELECT e.id, e.work_date, e.ticket, e.tech, e.minutes, e.category, t.skill, e.after_hours
+         FROM time_entry e LEFT JOIN ticket t ON t.number = e.ticket
+         WHERE e.client = $1 AND e.work_date >= $2 AND e.work_date < $3 ORDER BY e.work_date, e.id"
+    )
+    .bind(client)
+    .bind(from)
+    .bind(to)
+    .fetch_all(conn)
+    .await)
+    .during("read a client's work")?;
+    let work = |row: WorkRow| Work {
+        id: row.id,
+        day: row.work_date,
+        ticket: row.ticket,
+        tech: row.tech,
+        minutes: row.minutes,
+        category: row.category,
+        skill: row.skill,
+        after_hours: row.after_hours,
+    };
+    Ok(rows.into_iter().map(work).collect())
 }

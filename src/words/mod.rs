@@ -2,6 +2,7 @@
 
 mod address;
 mod category;
+pub mod contract;
 mod ids;
 mod measure;
 mod phone;
@@ -10,6 +11,7 @@ mod status;
 
 pub use address::{in_chat, is_chat, is_mail, is_phone, shown};
 pub use category::Category;
+pub use contract::{RetainerTerm, Rollover};
 pub use ids::{Actor, ClientKey, ContactId, InboundId, Login, MessageRow, OutboxId, TicketNumber};
 pub use measure::{Currency, Minutes, Money};
 pub use phone::e164;

@@ -224,7 +224,7 @@ fn duration(verb: &str, words: &[&str]) -> Result<(Minutes, usize), Refusal> {
 }
 
 /// `90m`, `1h30`, `1h30m`, `1.5h`, `1,5h`, `1:30`, `45`; no sign.
-fn minutes(text: &str) -> Option<i64> {
+pub fn minutes(text: &str) -> Option<i64> {
     let number = |digits: &str| {
         (!digits.is_empty() && digits.len() <= 5 && digits.bytes().all(|b| b.is_ascii_digit()))
             .then(|| digits.parse::<i64>().ok())

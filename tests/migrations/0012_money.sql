@@ -1,0 +1,1 @@
+INSERT INTO statement (number, client, month, state, drafted_at, send_at) VALUES (1, 'acme', '2026-02-01', 'draft', '2026-03-02T09:00:00+00:00', '2026-03-04T09:00:00+00:00');
