@@ -61,6 +61,7 @@ mod rules_kept;
 mod schema;
 mod smtp_login;
 mod source_down;
+mod statement;
 mod story;
 mod story_clock;
 mod story_intake;

@@ -14,6 +14,7 @@ mod paper;
 mod queue;
 mod retainer;
 mod rules;
+mod statement;
 mod ticket;
 mod ticket_new;
 mod time;
@@ -80,6 +81,9 @@ enum Command {
     /// Show what retainers granted and what was used of them
     #[command(subcommand)]
     Retainer(retainer::RetainerCommand),
+    /// Show what was drafted and sent to clients each month
+    #[command(subcommand)]
+    Statement(statement::StatementCommand),
     /// Try the rules of triage
     #[command(subcommand)]
     Rules(rules::RulesCommand),
@@ -191,6 +195,7 @@ async fn on_desk(opened: &open::Opened, paper: Paper, command: &Command) -> Resu
         Command::Maintenance(args) => maintenance::run(opened, paper, args).await,
         Command::Time(command) => time::run(opened, paper, command).await,
         Command::Retainer(command) => retainer::run(opened, paper, command).await,
+        Command::Statement(command) => statement::run(opened, paper, command).await,
         Command::Webhooks(command) => webhooks::run(opened, paper, command).await,
         Command::Rules(rules::RulesCommand::Replay { since, json }) => {
             rules::replay(opened, paper, *since, *json).await

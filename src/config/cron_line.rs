@@ -1,9 +1,13 @@
 //! `[schedule]`: cron lines in the firm's time zone, min hour day month weekday.
 
+use std::collections::HashMap;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use super::section::Section;
 use super::value::Refusal;
+use crate::desk::calendar::Calendar;
+use crate::desk::firm::Drafting;
 
 /// When the regular jobs run; `None` is `"off"`.
 #[derive(Debug, Clone)]
@@ -16,6 +20,14 @@ pub struct Schedule {
     pub sla_report: Option<CronLine>,
     pub statement_drafts: Option<CronLine>,
     pub billing: Option<CronLine>,
+}
+
+impl Schedule {
+    pub(super) fn drafting(&self, calendars: &HashMap<String, Arc<Calendar>>) -> Option<Drafting> {
+        let line = self.statement_drafts.as_ref()?;
+        let calendar = calendars.get(&self.calendar).or_else(|| calendars.get("office"))?;
+        Some(Drafting { at: line.schedule.clone(), calendar: Arc::clone(calendar) })
+    }
 }
 
 /// Five fields, checked. Its times are wall-clock times of the firm's zone: ask `schedule` as if they were UTC.

@@ -194,6 +194,7 @@ fn build(sources: &[Source], around: &Surroundings, notes: &Notes, mut files: Ve
     let firm = Firm {
         tech_mail_token_only: security.token_only,
         rules: Arc::new(rules),
+        drafting: schedule.drafting(&parts.calendars),
         ..firm(head?, &parts, limits, targets, escalations)
     };
     let Parts { techs, clients, rates, mailboxes, maildirs, hooks, webhooks, phones, chats, .. } = parts;
@@ -245,6 +246,7 @@ fn firm(head: Head, parts: &Parts<'_>, limits: Limits, targets: [Targets; 4], es
         clients: parts.clients.iter().map(|entry| entry.client.clone()).collect(),
         calendars: parts.calendars.clone(),
         tech_mail_token_only: false,
+        drafting: None,
         attachment_cap: limits.attachments,
         gather: limits.gather,
         alerts: limits.alerts,

@@ -53,6 +53,8 @@ pub struct Firm {
     pub runbooks: Vec<Runbook>,
     /// The firm's programs that are told what happens to tickets.
     pub webhooks: Vec<Webhook>,
+    /// `None`: no statements are drafted.
+    pub drafting: Option<Drafting>,
     pub techs: Vec<Tech>,
     pub clients: Vec<Client>,
     pub calendars: HashMap<String, Arc<Calendar>>,
@@ -61,6 +63,15 @@ pub struct Firm {
     /// In the order of the config; `Event::Escalated::step` counts them.
     pub escalations: Vec<Escalation>,
     pub rules: Arc<Rules>,
+}
+
+/// `[schedule] statement_drafts`: when the statements of the month before are drafted, in the firm's zone.
+#[derive(Debug, Clone)]
+pub struct Drafting {
+    /// Its times are wall-clock times: ask as if they were UTC.
+    pub at: cron::Schedule,
+    /// Whose working days count.
+    pub calendar: Arc<Calendar>,
 }
 
 /// `[limits] gather_over` and `gather_within`: so many automatic mails to one tech in such a time go out each for itself.

@@ -125,7 +125,7 @@ fn not_counted(why: &str, approver: &str) -> String {
 }
 
 /// The first line says yes and nothing else of weight.
-fn says_yes(text: &str) -> bool {
+pub(super) fn says_yes(text: &str) -> bool {
     const YES: [&str; 16] = [
         "ok",
         "okay",

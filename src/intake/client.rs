@@ -7,6 +7,7 @@ use super::approval;
 use super::case::{Case, Deed, Opening, Unit};
 use super::process::{Decided, store, store_text};
 use super::read::Ready;
+use super::statement;
 use super::tell::Tell;
 use super::thread::Thread;
 use crate::channel::Post;
@@ -29,6 +30,11 @@ pub(super) async fn mail(unit: &mut Unit<'_>, ready: &Ready, thread: &Thread) ->
         approval::Answer::Approved(decided) => return Ok(decided),
         approval::Answer::Ordinary(answer) => answer,
     };
+    if let Some(number) = thread.token.as_ref().and_then(statement::number_of)
+        && let Some(decided) = statement::from_client(unit, ready, number).await?
+    {
+        return Ok(decided);
+    }
     let sender = sender(unit, ready).await?;
     if let Some(number) = thread.ticket() {
         match Case::load(unit, number).await {
@@ -258,16 +264,7 @@ fn judge(firm: &Firm, ready: &Ready, (body, from, client): (&str, &str, Option<&
 
 pub(super) async fn open(unit: &mut Unit<'_>, ready: &Ready, sender: Sender) -> Result<Decided, ActError> {
     let automatic = matches!(ready.sign.kind, Kind::Generated | Kind::List);
-    let request = NewRequest {
-        subject: ready.mail.subject.clone(),
-        body: ready.new.text.clone(),
-        requester: sender.contact.as_ref().map(|contact| contact.id),
-        address: ready.sender(),
-        client: sender.client,
-        doubt: sender.doubt,
-        automatic: automatic && ready.sign.kind == Kind::Generated || ready.post.is_some() && ready.sender().is_empty(),
-        actor: sender.contact.as_ref().map_or(Actor::Stranger, |contact| Actor::Contact(contact.id)),
-    };
+    let request = request_of(ready, &sender);
     let mut case = open_request(unit, ready, &request).await?;
     let deed = Deed { actor: request.actor.clone(), at: ready.row.arrived_at, cause: ready.cause() };
     add_copied(unit, ready, &mut case, &deed, authentic(ready)).await?;
@@ -287,6 +284,21 @@ pub(super) async fn open(unit: &mut Unit<'_>, ready: &Ready, sender: Sender) -> 
         None if late => decided.with_reason("over three days old when first seen: no acknowledgement"),
         None => decided,
     })
+}
+
+/// What somebody asks for in a mail or a post.
+pub(super) fn request_of(ready: &Ready, sender: &Sender) -> NewRequest {
+    let by_nobody = ready.post.is_some() && ready.sender().is_empty();
+    NewRequest {
+        subject: ready.mail.subject.clone(),
+        body: ready.new.text.clone(),
+        requester: sender.contact.as_ref().map(|contact| contact.id),
+        address: ready.sender(),
+        client: sender.client.clone(),
+        doubt: sender.doubt.clone(),
+        automatic: ready.sign.kind == Kind::Generated || by_nobody,
+        actor: sender.contact.as_ref().map_or(Actor::Stranger, |contact| Actor::Contact(contact.id)),
+    }
 }
 
 /// A first start on an old inbox: what is long overdue is recorded as such, and told in one list instead of a mail each.

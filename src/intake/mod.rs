@@ -30,7 +30,9 @@ mod process;
 mod quiet;
 mod read;
 mod receipt;
+mod reckon;
 mod relay;
+mod statement;
 mod storm;
 mod tech;
 mod tech_new;
@@ -54,6 +56,7 @@ pub use managers::{
     unsorted_is_urgent, unsorted_waits,
 };
 pub use pending::PendingChecks;
+pub use statement::{frozen, resend, statements, waits as statements_wait};
 pub use trial::{Trial, Tried};
 pub use worker::{Changed, Worker};
 pub use worklog::{NewTime, add_time, correct_time};

@@ -1,6 +1,7 @@
 //! Money and time: pure.
 
 pub mod ledger;
+pub mod statement;
 
 use chrono::{Datelike, Months, NaiveDate};
 

@@ -145,7 +145,7 @@ impl RetainerFacts {
 }
 
 /// `10–20h`, `10h`, `7h30–12h`.
-fn range(bottom: Minutes, top: Minutes) -> String {
+pub(super) fn range(bottom: Minutes, top: Minutes) -> String {
     if bottom == top || bottom == Minutes(0) {
         return top.to_string();
     }

@@ -4,7 +4,7 @@
 pub(super) const WORDS: &str = include_str!("../../config/texts/en.toml");
 
 /// Name and source of each template; the first ones are parts that the others share.
-pub(super) static BUILT_IN: [(&str, &str); 108] = [
+pub(super) static BUILT_IN: [(&str, &str); 117] = [
     ("base.html", include_str!("../../config/templates/en/base.html")),
     ("base_client.html", include_str!("../../config/templates/en/base_client.html")),
     ("base_tech.html", include_str!("../../config/templates/en/base_tech.html")),
@@ -18,6 +18,9 @@ pub(super) static BUILT_IN: [(&str, &str); 108] = [
     ("foot_client.txt", include_str!("../../config/templates/en/foot_client.txt")),
     ("bar.html", include_str!("../../config/templates/en/bar.html")),
     ("usage_tickets.html", include_str!("../../config/templates/en/usage_tickets.html")),
+    ("statement_body.txt", include_str!("../../config/templates/en/statement_body.txt")),
+    ("statement_body.html", include_str!("../../config/templates/en/statement_body.html")),
+    ("statement_bar.html", include_str!("../../config/templates/en/statement_bar.html")),
     ("acknowledgement.subject", include_str!("../../config/templates/en/acknowledgement.subject")),
     ("acknowledgement.txt", include_str!("../../config/templates/en/acknowledgement.txt")),
     ("acknowledgement.html", include_str!("../../config/templates/en/acknowledgement.html")),
@@ -86,6 +89,12 @@ pub(super) static BUILT_IN: [(&str, &str); 108] = [
     ("usage_client.subject", include_str!("../../config/templates/en/usage_client.subject")),
     ("usage_client.txt", include_str!("../../config/templates/en/usage_client.txt")),
     ("usage_client.html", include_str!("../../config/templates/en/usage_client.html")),
+    ("statement.subject", include_str!("../../config/templates/en/statement.subject")),
+    ("statement.txt", include_str!("../../config/templates/en/statement.txt")),
+    ("statement.html", include_str!("../../config/templates/en/statement.html")),
+    ("statement_draft.subject", include_str!("../../config/templates/en/statement_draft.subject")),
+    ("statement_draft.txt", include_str!("../../config/templates/en/statement_draft.txt")),
+    ("statement_draft.html", include_str!("../../config/templates/en/statement_draft.html")),
     ("unsorted_digest.subject", include_str!("../../config/templates/en/unsorted_digest.subject")),
     ("unsorted_digest.txt", include_str!("../../config/templates/en/unsorted_digest.txt")),
     ("unsorted_digest.html", include_str!("../../config/templates/en/unsorted_digest.html")),

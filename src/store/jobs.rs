@@ -25,6 +25,18 @@ pub async fn claim(tx: &mut Tx, job: &str, period: &str, now: DateTime<Utc>) -> 
     .during("claim a scheduled job")
 }
 
+/// Whether a period of a job is done.
+pub async fn ran(tx: &mut Tx, job: &str, period: &str) -> Result<bool, StoreError> {
+    let found: Option<String> =
+        on!(tx, |conn| sqlx::query_scalar("SELECT job FROM job_run WHERE job = $1 AND period = $2")
+            .bind(job)
+            .bind(period)
+            .fetch_optional(conn)
+            .await)
+        .during("look for a job that ran")?;
+    Ok(found.is_some())
+}
+
 pub async fn counter(tx: &mut Tx, name: &str) -> Result<i64, StoreError> {
     // Never among the rows that wait.
     let found: Option<i64> = on!(tx.stored(), |conn| sqlx::query_scalar("SELECT value FROM counter WHERE name = $1")

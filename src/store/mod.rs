@@ -24,6 +24,7 @@ pub mod outbox;
 mod pending;
 pub mod people;
 pub mod queue;
+pub mod statements;
 pub mod tickets;
 pub mod time;
 pub mod tokens;

@@ -1,10 +1,12 @@
 //! Example facts of what is said about retainers.
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
+use chrono_tz::America::Chicago;
 
 use super::{Notice, Sampler};
-use crate::notice::{UsageFacts, UsageForClient, UsageTicket};
-use crate::words::{Minutes, TicketNumber};
+use crate::money::statement::{Late, Line, Past, Statement};
+use crate::notice::{DraftFacts, MailtoLinks, Missing, StatementFacts, UsageFacts, UsageForClient, UsageTicket};
+use crate::words::{Category, Minutes, Priority, TicketNumber};
 
 impl Sampler<'_> {
     fn usage(&self) -> UsageFacts {
@@ -31,6 +33,110 @@ impl Sampler<'_> {
         }
     }
 
+    fn statement(&self) -> Statement {
+        let month = |year, month| NaiveDate::from_ymd_opt(year, month, 1).unwrap_or_default();
+        let used = [610, 655, 700, 820, 900, 760, 1_010, 1_180, 1_240, 1_320, 1_190, 1_332];
+        let months = std::iter::once(month(2025, 11)).chain((1..=11).map(|number| month(2026, number)));
+        let trend = months.zip(used).map(|(month, used)| Past {
+            month,
+            used: Minutes(used),
+            bottom: Minutes(600),
+            top: Minutes(1_200),
+        });
+        let line = |number, subject: Option<&str>, used, other| Line {
+            number: TicketNumber(number),
+            subject: subject.map(|text| self.own(text)),
+            requester: subject.and_then(|_| self.some("Jane Roe")),
+            priority: Priority::P2,
+            received_at: self.now - TimeDelta::days(9),
+            in_time: Some(number != 1051),
+            resolved: true,
+            used: Minutes(used),
+            other: Minutes(other),
+            words: subject.and_then(|_| self.some("The print server had lost its address; it has a fixed one now.")),
+        };
+        Statement {
+            number: 12,
+            client: "acme".into(),
+            client_name: "Acme Dental".to_owned(),
+            month: month(2026, 11),
+            zone: "America/New_York".to_owned(),
+            bottom: Minutes(600),
+            top: Minutes(1_200),
+            carried_in: Minutes(60),
+            used: Minutes(1_332),
+            worked: Minutes(1_275),
+            over: Minutes(72),
+            over_cost: "168.00 USD".parse().ok(),
+            expired: Minutes(0),
+            carried_out: Minutes(0),
+            warranty: Minutes(35),
+            outside: vec![(Category::Project, Minutes(240))],
+            trend: trend.collect(),
+            tickets: vec![
+                line(1042, Some("Front desk printer is down"), 410, 0),
+                line(1051, None, 182, 0),
+                line(1060, Some("New office in Oak Park"), 740, 240),
+            ],
+            requests: 23,
+            touched: 22,
+            in_time: 21,
+            late: vec![Late { month: month(2026, 10), minutes: Minutes(45), over: Minutes(45) }],
+        }
+    }
+
+    fn quiet_statement(&self) -> Statement {
+        let full = self.statement();
+        Statement {
+            used: Minutes(0),
+            worked: Minutes(0),
+            over: Minutes(0),
+            over_cost: None,
+            carried_in: Minutes(0),
+            expired: Minutes(1_200),
+            warranty: Minutes(0),
+            outside: Vec::new(),
+            trend: Vec::new(),
+            tickets: Vec::new(),
+            requests: 0,
+            touched: 0,
+            in_time: 0,
+            late: Vec::new(),
+            ..full
+        }
+    }
+
+    fn statements(&self) -> Vec<Box<dyn Notice>> {
+        let draft = DraftFacts {
+            statement: self.statement(),
+            missing: vec![
+                Missing {
+                    number: TicketNumber(1044),
+                    subject: self.own("Scanner sends nothing"),
+                    tech: Some("sam".to_owned()),
+                },
+                Missing { number: TicketNumber(1047), subject: self.own("VPN drops"), tech: None },
+            ],
+            goes_out: self.at(Chicago, 3_000),
+            now: self.now,
+            to: vec!["jane@acme-dental.example".to_owned()],
+            links: self.links(),
+        };
+        let bare = DraftFacts {
+            statement: self.quiet_statement(),
+            missing: Vec::new(),
+            to: Vec::new(),
+            links: MailtoLinks::default(),
+            ..draft.clone()
+        };
+        vec![
+            Box::new(StatementFacts { firm: "Northwind IT".to_owned(), statement: self.statement() }),
+            Box::new(StatementFacts { firm: "Northwind IT".to_owned(), statement: self.quiet_statement() }),
+            Box::new(draft),
+            Box::new(bare),
+        ]
+    }
+
     pub(super) fn money(&self) -> Vec<Box<dyn Notice>> {
         let over = UsageFacts {
             percent: 131,
@@ -41,11 +147,14 @@ impl Sampler<'_> {
             tickets: Vec::new(),
             ..self.usage()
         };
-        vec![
+        let mut all = self.statements();
+        let usage: Vec<Box<dyn Notice>> = vec![
             Box::new(self.usage()),
             Box::new(UsageFacts { overage_rate: None, ..over.clone() }),
             Box::new(UsageForClient(self.usage())),
             Box::new(UsageForClient(over)),
-        ]
+        ];
+        all.extend(usage);
+        all
     }
 }
