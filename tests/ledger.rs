@@ -151,6 +151,7 @@ impl MapMinor for Money {
 /// One month by the second reckoning: carried in, burned, over, expired, carried out.
 type Line = (i64, i64, i64, i64, i64);
 
+#[expect(clippy::too_many_lines, reason = "one reckoning from start to end, so that nothing of it is shared")]
 /// In plain loops over days and totals: what is left of each month's hours is a list of single sums.
 fn reckoned(terms: &[RetainerTerm], work: &[Work], months: u32) -> BTreeMap<NaiveDate, Line> {
     let mut lines = BTreeMap::new();

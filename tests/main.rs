@@ -55,6 +55,7 @@ mod outbox;
 mod pending;
 mod phone;
 mod portal;
+mod pricing;
 mod quarantine;
 mod reload;
 mod rules_kept;

@@ -23,3 +23,17 @@ CREATE TABLE statement (
     UNIQUE (client, month)
 ) STRICT;
 CREATE INDEX statement_by_send_at ON statement (send_at) WHERE state = 'draft';
+
+-- Two months over a range in a row open a conversation about it, until somebody says what came of it.
+CREATE TABLE pricing (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    client TEXT NOT NULL REFERENCES client (key),
+    month TEXT NOT NULL,
+    opened_at TEXT NOT NULL,
+    reminded_at TEXT NOT NULL,
+    outcome TEXT CHECK (outcome IN ('agreed', 'declined')),
+    said TEXT,
+    said_by TEXT REFERENCES tech (login),
+    closed_at TEXT
+) STRICT;
+CREATE UNIQUE INDEX pricing_open ON pricing (client) WHERE outcome IS NULL;

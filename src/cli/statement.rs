@@ -119,7 +119,8 @@ async fn show(opened: &Opened, args: &ShowArgs) -> Result<(), Failure> {
     let facts = StatementFacts { firm: opened.config.firm.name.clone(), statement };
     let language = language(opened, &facts.statement);
     let rendered = notice::statement(&office(opened)?.texts, &language, &facts);
-    Ok(if args.html { say(&rendered.html)? } else { say(&format!("{}\n{kept}\n", plain_lines(&rendered.text)))? })
+    let shown = if args.html { rendered.html } else { format!("{}\n{kept}\n", plain_lines(&rendered.text)) };
+    Ok(say(&shown)?)
 }
 
 fn language(opened: &Opened, statement: &Statement) -> String {

@@ -26,6 +26,7 @@ mod paging;
 mod pending;
 mod picture;
 mod post;
+mod pricing;
 mod process;
 mod quiet;
 mod read;
@@ -56,6 +57,7 @@ pub use managers::{
     unsorted_is_urgent, unsorted_waits,
 };
 pub use pending::PendingChecks;
+pub use pricing::{remind as remind_of_pricing, waits as pricing_waits};
 pub use statement::{frozen, resend, statements, waits as statements_wait};
 pub use trial::{Trial, Tried};
 pub use worker::{Changed, Worker};

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use chrono::NaiveDate;
 
 use super::case::Unit;
+use super::pricing;
 use crate::desk::calendar::start_of_day;
 use crate::desk::firm::Client;
 use crate::money::ledger::{self, Month, Work};
@@ -33,6 +34,11 @@ async fn books(unit: &mut Unit<'_>, client: &Client, month: NaiveDate) -> Result
     let work = time::work(unit.tx, &client.key, month_of(begin).0, next_month(month)).await?;
     let months = ledger::ledger(&client.retainers, &work, month);
     Ok((work, months))
+}
+
+/// A client's months up to this one.
+pub(super) async fn months(unit: &mut Unit<'_>, client: &Client, month: NaiveDate) -> Result<Vec<Month>, StoreError> {
+    Ok(books(unit, client, month).await?.1)
 }
 
 pub(super) async fn statement(
@@ -81,6 +87,7 @@ pub(super) async fn statement(
         touched: u32::try_from(requests.touched).unwrap_or(0),
         in_time: u32::try_from(requests.in_time).unwrap_or(0),
         late,
+        pricing: pricing::is_named(unit, client).await?,
     })
 }
 

@@ -8,8 +8,8 @@ use super::client;
 use super::letter::{self, TechLetter};
 use super::process::Decided;
 use super::read::Ready;
-use super::reckon;
 use super::usage::{account_managers, manager_name};
+use super::{pricing, reckon};
 use crate::desk::calendar::local_moment;
 use crate::desk::firm::{Client, Drafting, Tech};
 use crate::mail::{Attachment, Mailbox};
@@ -78,6 +78,8 @@ pub async fn statements(unit: &mut Unit<'_>) -> Result<bool, StoreError> {
             unit.firm().clients.iter().filter(|client| known && !client.internal).cloned().collect();
         for client in clients {
             if reckon::covers(&client, month) {
+                pricing::check(unit, &client, month).await?;
+                pricing::check_under(unit, &client, month).await?;
                 draft(unit, &client, month, out).await?;
             }
         }

@@ -11,7 +11,7 @@ use super::process::{Decided, store};
 use super::read::Ready;
 use super::thread::Thread;
 use super::trust::{self, Distrust};
-use super::{pending, receipt, statement, tech_new};
+use super::{pending, pricing, receipt, statement, tech_new};
 use crate::desk::directive;
 use crate::desk::firm::Tech;
 use crate::store::inbound::Fate;
@@ -96,9 +96,10 @@ async fn answer(unit: &mut Unit<'_>, ready: &Ready, tech: &Tech, token: &Token) 
         (Purpose::Public | Purpose::Internal, Some(number)) => {
             on_ticket(unit, ready, tech, (number, token.purpose)).await
         }
-        _ => match statement::number_of(token) {
-            Some(number) => statement::answered(unit, ready, tech, number).await,
-            None => digest(unit, ready, tech).await,
+        _ => match (statement::number_of(token), pricing::id_of(token)) {
+            (Some(number), _) => statement::answered(unit, ready, tech, number).await,
+            (None, Some(id)) => pricing::answered(unit, ready, tech, id).await,
+            (None, None) => digest(unit, ready, tech).await,
         },
     }
 }

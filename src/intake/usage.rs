@@ -35,6 +35,9 @@ pub async fn announce(unit: &mut Unit<'_>, client: &ClientKey, day: NaiveDate) -
         return Ok(());
     };
     let Some(month) = month(unit, &client, day).await?.filter(|month| month.top > Minutes(0)) else { return Ok(()) };
+    if month.is_over() {
+        super::pricing::check(unit, &client, month.first).await?;
+    }
     let mut told = None;
     for mark in MARKS.into_iter().filter(|mark| month.burned.0 * 100 >= month.top.0 * mark) {
         let period = format!("{}/{mark}", month.first.format("%Y-%m"));

@@ -1,6 +1,7 @@
 //! Money and time: pure.
 
 pub mod ledger;
+pub mod proposal;
 pub mod statement;
 
 use chrono::{Datelike, Months, NaiveDate};

@@ -39,6 +39,9 @@ pub struct Statement {
     pub in_time: u32,
     /// Work of earlier months that was written down after their statements.
     pub late: Vec<Late>,
+    /// Two months over the range in a row: it is to be talked about.
+    #[serde(default)]
+    pub pricing: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

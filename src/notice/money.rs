@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 
 use super::facts::range;
 use super::{MailtoLinks, Moment, Notice, Rendered, Texts, Words};
+use crate::money::proposal::Proposal;
 use crate::money::statement::{Line, Statement};
 use crate::words::{Category, Minutes, Money, TicketNumber};
 
@@ -210,6 +211,7 @@ fn statement_view(words: &Words, statement: &Statement) -> Value {
         touched => statement.touched,
         in_time => statement.in_time,
         late => late,
+        pricing => statement.pricing,
     }
 }
 
@@ -252,4 +254,127 @@ pub fn statement(texts: &Texts, language: &str, facts: &StatementFacts) -> Rende
 /// To the account manager: what goes out, and what may lack in it.
 pub fn statement_draft(texts: &Texts, language: &str, facts: &DraftFacts) -> Rendered {
     texts.render(language, facts)
+}
+
+/// A range was passed two months in a row: to the account manager, with the figures and a draft to the client.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PricingFacts {
+    pub firm: String,
+    pub client_name: String,
+    /// First day of the second month.
+    pub month: NaiveDate,
+    /// What an hour of the whole range brings.
+    pub agreed_hourly: Option<Money>,
+    /// The oldest first.
+    pub months: Vec<PricingMonth>,
+    /// Who took most of the last two months; an empty name: nobody in particular.
+    pub requesters: Vec<(String, Minutes)>,
+    /// What comes again and again: rule, tickets.
+    pub rules: Vec<(String, usize)>,
+    pub proposal: Option<Proposal>,
+    /// From when the proposal would count.
+    pub from: NaiveDate,
+    /// Weeks since it was opened.
+    pub weeks: i64,
+    pub links: MailtoLinks,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PricingMonth {
+    pub month: NaiveDate,
+    pub used: Minutes,
+    pub bottom: Minutes,
+    pub top: Minutes,
+    /// Fee divided by hours.
+    pub hourly: Option<Money>,
+}
+
+impl PricingFacts {
+    fn facts(&self, words: &Words) -> Value {
+        let money = |money: Option<Money>| money.map(|money| money.to_string());
+        let months: Vec<Value> = self
+            .months
+            .iter()
+            .map(|month| {
+                context! {
+                    month => month_year(words, month.month),
+                    used => month.used.to_string(),
+                    range => range(month.bottom, month.top),
+                    over => month.used > month.top,
+                    hourly => money(month.hourly),
+                }
+            })
+            .collect();
+        let requesters: Vec<Value> = self
+            .requesters
+            .iter()
+            .map(|(name, minutes)| {
+                let name = if name.is_empty() { words.get("statement", "nobody") } else { name };
+                context! { name => name, time => minutes.to_string() }
+            })
+            .collect();
+        let rules: Vec<Value> =
+            self.rules.iter().map(|(name, count)| context! { name => name, count => *count }).collect();
+        let since = self.from.format("%Y-%m").to_string();
+        let proposal = self.proposal.map(|proposal| {
+            let hours = |minutes: Minutes| minutes.0 / 60;
+            context! {
+                range => range(proposal.bottom, proposal.top),
+                fee => proposal.fee.to_string(),
+                line => format!("#pricing agreed {}-{}h from {since}", hours(proposal.bottom), hours(proposal.top)),
+            }
+        });
+        let agreed = self.proposal.map(|proposal| {
+            format!("#pricing agreed {}-{}h from {since}\n", proposal.bottom.0 / 60, proposal.top.0 / 60)
+        });
+        let bodies =
+            [("agreed", agreed.as_deref().unwrap_or("#pricing agreed \n")), ("declined", "#pricing declined \n")];
+        context! {
+            firm => &self.firm,
+            client => &self.client_name,
+            month => month_year(words, self.month),
+            agreed_hourly => money(self.agreed_hourly),
+            months => months,
+            requesters => requesters,
+            rules => rules,
+            proposal => proposal,
+            from => month_year(words, self.from),
+            weeks => self.weeks,
+            links => self.links.view(words, &bodies),
+        }
+    }
+}
+
+impl Notice for PricingFacts {
+    fn name(&self) -> &'static str {
+        "pricing"
+    }
+
+    fn view(&self, words: &Words) -> Value {
+        self.facts(words)
+    }
+}
+
+/// The softer one: two months under the range.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UnderRange(pub PricingFacts);
+
+impl Notice for UnderRange {
+    fn name(&self) -> &'static str {
+        "under_range"
+    }
+
+    fn view(&self, words: &Words) -> Value {
+        self.0.facts(words)
+    }
+}
+
+/// To the account manager: the range no longer fits.
+pub fn pricing(texts: &Texts, language: &str, facts: &PricingFacts) -> Rendered {
+    texts.render(language, facts)
+}
+
+/// To the account manager: two months under the range.
+pub fn under_range(texts: &Texts, language: &str, facts: &PricingFacts) -> Rendered {
+    texts.render(language, &UnderRange(facts.clone()))
 }

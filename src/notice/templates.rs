@@ -4,7 +4,7 @@
 pub(super) const WORDS: &str = include_str!("../../config/texts/en.toml");
 
 /// Name and source of each template; the first ones are parts that the others share.
-pub(super) static BUILT_IN: [(&str, &str); 117] = [
+pub(super) static BUILT_IN: [(&str, &str); 124] = [
     ("base.html", include_str!("../../config/templates/en/base.html")),
     ("base_client.html", include_str!("../../config/templates/en/base_client.html")),
     ("base_tech.html", include_str!("../../config/templates/en/base_tech.html")),
@@ -21,6 +21,7 @@ pub(super) static BUILT_IN: [(&str, &str); 117] = [
     ("statement_body.txt", include_str!("../../config/templates/en/statement_body.txt")),
     ("statement_body.html", include_str!("../../config/templates/en/statement_body.html")),
     ("statement_bar.html", include_str!("../../config/templates/en/statement_bar.html")),
+    ("pricing_months.html", include_str!("../../config/templates/en/pricing_months.html")),
     ("acknowledgement.subject", include_str!("../../config/templates/en/acknowledgement.subject")),
     ("acknowledgement.txt", include_str!("../../config/templates/en/acknowledgement.txt")),
     ("acknowledgement.html", include_str!("../../config/templates/en/acknowledgement.html")),
@@ -95,6 +96,12 @@ pub(super) static BUILT_IN: [(&str, &str); 117] = [
     ("statement_draft.subject", include_str!("../../config/templates/en/statement_draft.subject")),
     ("statement_draft.txt", include_str!("../../config/templates/en/statement_draft.txt")),
     ("statement_draft.html", include_str!("../../config/templates/en/statement_draft.html")),
+    ("pricing.subject", include_str!("../../config/templates/en/pricing.subject")),
+    ("pricing.txt", include_str!("../../config/templates/en/pricing.txt")),
+    ("pricing.html", include_str!("../../config/templates/en/pricing.html")),
+    ("under_range.subject", include_str!("../../config/templates/en/under_range.subject")),
+    ("under_range.txt", include_str!("../../config/templates/en/under_range.txt")),
+    ("under_range.html", include_str!("../../config/templates/en/under_range.html")),
     ("unsorted_digest.subject", include_str!("../../config/templates/en/unsorted_digest.subject")),
     ("unsorted_digest.txt", include_str!("../../config/templates/en/unsorted_digest.txt")),
     ("unsorted_digest.html", include_str!("../../config/templates/en/unsorted_digest.html")),

@@ -152,6 +152,7 @@ async fn periodic(db: &Db, office: &Office, now: DateTime<Utc>) -> Result<bool, 
     let mut unit = Unit::new(&mut tx, office, now);
     let mut told = intake::undeliverable(&mut unit).await? > 0;
     told |= intake::undelivered(&mut unit).await?;
+    told |= intake::remind_of_pricing(&mut unit).await?;
     told |= intake::statements(&mut unit).await?;
     told |= intake::lists(&mut unit).await?;
     told |= intake::late_list(&mut unit).await?;
@@ -166,12 +167,13 @@ async fn periodic(db: &Db, office: &Office, now: DateTime<Utc>) -> Result<bool, 
     Ok(told)
 }
 
-/// Whether any list has something new to tell; seven indexed looks.
+/// Whether any list has something new to tell; eight indexed looks.
 async fn waiting(unit: &mut Unit<'_>) -> Result<bool, StoreError> {
     Ok(intake::unsorted_waits(unit).await?
         || intake::next_list(unit).await?.is_some_and(|due| due <= unit.now)
         || !crate::store::outbox::to_be_told(unit.tx, 1).await?.is_empty()
         || intake::undelivered_waits(unit).await?
         || intake::statements_wait(unit).await?
+        || intake::pricing_waits(unit).await?
         || intake::late_waits(unit).await?)
 }

@@ -23,6 +23,7 @@ pub mod messages;
 pub mod outbox;
 mod pending;
 pub mod people;
+pub mod pricing;
 pub mod queue;
 pub mod statements;
 pub mod tickets;

@@ -64,9 +64,7 @@ impl Candidate {
                 why: "this mail belongs to one ticket; a directive here names no other".to_owned(),
                 suggestions: vec![format!("#{} {}", self.verb, self.arguments).trim_end().to_owned()],
             }),
-            Known::Verb(verb) if !verb.available => {
-                Err(Refusal { why: format!("#{} is not available yet", verb.name), suggestions: Vec::new() })
-            }
+            Known::Verb(verb) if !verb.available => Err(Refusal { why: verb.refusal(), suggestions: Vec::new() }),
             Known::Verb(verb) => argument::parse(verb.name, arguments, context).map_err(|mut refusal| {
                 if let Some(ticket) = self.ticket {
                     for suggestion in &mut refusal.suggestions {

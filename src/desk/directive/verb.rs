@@ -21,6 +21,17 @@ pub struct Verb {
     pub help: &'static str,
 }
 
+impl Verb {
+    /// Why it cannot be used here, where `available` is false.
+    pub fn refusal(&self) -> String {
+        match self.name {
+            "send" => "#send stands in the answer to a statement's draft".to_owned(),
+            "pricing" => "#pricing stands in the answer to the mail about a client's range".to_owned(),
+            name => format!("#{name} is not available yet"),
+        }
+    }
+}
+
 const fn verb(name: &'static str, arguments: &'static str, help: &'static str) -> Verb {
     Verb { name, aliases: &[], arguments, who: Who::Tech, token: true, available: true, help }
 }

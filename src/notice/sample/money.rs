@@ -4,8 +4,12 @@ use chrono::{NaiveDate, TimeDelta};
 use chrono_tz::America::Chicago;
 
 use super::{Notice, Sampler};
+use crate::money::proposal::Proposal;
 use crate::money::statement::{Late, Line, Past, Statement};
-use crate::notice::{DraftFacts, MailtoLinks, Missing, StatementFacts, UsageFacts, UsageForClient, UsageTicket};
+use crate::notice::{
+    DraftFacts, MailtoLinks, Missing, PricingFacts, PricingMonth, StatementFacts, UnderRange, UsageFacts,
+    UsageForClient, UsageTicket,
+};
 use crate::words::{Category, Minutes, Priority, TicketNumber};
 
 impl Sampler<'_> {
@@ -36,7 +40,7 @@ impl Sampler<'_> {
     fn statement(&self) -> Statement {
         let month = |year, month| NaiveDate::from_ymd_opt(year, month, 1).unwrap_or_default();
         let used = [610, 655, 700, 820, 900, 760, 1_010, 1_180, 1_240, 1_320, 1_190, 1_332];
-        let months = std::iter::once(month(2025, 11)).chain((1..=11).map(|number| month(2026, number)));
+        let months = std::iter::once(month(2025, 12)).chain((1..=11).map(|number| month(2026, number)));
         let trend = months.zip(used).map(|(month, used)| Past {
             month,
             used: Minutes(used),
@@ -81,6 +85,7 @@ impl Sampler<'_> {
             requests: 23,
             touched: 22,
             in_time: 21,
+            pricing: true,
             late: vec![Late { month: month(2026, 10), minutes: Minutes(45), over: Minutes(45) }],
         }
     }
@@ -102,6 +107,7 @@ impl Sampler<'_> {
             touched: 0,
             in_time: 0,
             late: Vec::new(),
+            pricing: false,
             ..full
         }
     }
@@ -137,6 +143,45 @@ impl Sampler<'_> {
         ]
     }
 
+    fn pricing(&self) -> Vec<Box<dyn Notice>> {
+        let month = |month, used, hourly: &str| PricingMonth {
+            month: NaiveDate::from_ymd_opt(2026, month, 1).unwrap_or_default(),
+            used: Minutes(used),
+            bottom: Minutes(600),
+            top: Minutes(1_200),
+            hourly: hourly.parse().ok(),
+        };
+        let fee = "3600.00 USD".parse().ok();
+        let full = PricingFacts {
+            firm: "Northwind IT".to_owned(),
+            client_name: "Acme Dental".to_owned(),
+            month: NaiveDate::from_ymd_opt(2026, 11, 1).unwrap_or_default(),
+            agreed_hourly: "120.00 USD".parse().ok(),
+            months: vec![
+                month(8, 1_010, "142.57 USD"),
+                month(9, 1_180, "122.03 USD"),
+                month(10, 1_320, "109.09 USD"),
+                month(11, 1_500, "96.00 USD"),
+            ],
+            requesters: vec![(self.own("Jane Roe"), Minutes(1_300)), (String::new(), Minutes(240))],
+            rules: vec![("printing".to_owned(), 14), ("one thing is broken".to_owned(), 1)],
+            proposal: fee.map(|fee| Proposal { bottom: Minutes(900), top: Minutes(1_800), fee }),
+            from: NaiveDate::from_ymd_opt(2027, 1, 1).unwrap_or_default(),
+            weeks: 0,
+            links: self.links(),
+        };
+        let bare = PricingFacts {
+            agreed_hourly: None,
+            requesters: Vec::new(),
+            rules: Vec::new(),
+            proposal: None,
+            weeks: 2,
+            links: MailtoLinks::default(),
+            ..full.clone()
+        };
+        vec![Box::new(full), Box::new(bare.clone()), Box::new(UnderRange(bare))]
+    }
+
     pub(super) fn money(&self) -> Vec<Box<dyn Notice>> {
         let over = UsageFacts {
             percent: 131,
@@ -148,6 +193,7 @@ impl Sampler<'_> {
             ..self.usage()
         };
         let mut all = self.statements();
+        all.extend(self.pricing());
         let usage: Vec<Box<dyn Notice>> = vec![
             Box::new(self.usage()),
             Box::new(UsageFacts { overage_rate: None, ..over.clone() }),
