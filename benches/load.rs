@@ -17,6 +17,8 @@ mod notice;
 mod office;
 #[path = "load/pass.rs"]
 mod pass;
+#[path = "load/retainers.rs"]
+mod retainers;
 #[path = "load/watch.rs"]
 mod watch;
 
@@ -31,7 +33,7 @@ fn scratch(name: &str) -> tempfile::TempDir {
 
 const USAGE: &str =
     "load drain [MAILS [ROUNDS]] | statements [MAILS] | notice [MAILS] | pass [TICKETS] | memory [MAILS]
-    | hooks [A_SECOND [SECONDS]]
+    | hooks [A_SECOND [SECONDS]] | retainers [CLIENTS]
     Databases are made below target/tmp; DESKD_TEST_POSTGRES adds Postgres.";
 
 fn main() {
@@ -48,6 +50,7 @@ fn main() {
             "notice" => notice::run(number(1, 60)).await,
             "pass" => pass::run(number(1, 1_000_000)).await,
             "hooks" => hooks::run(number(1, 2_000), number(2, 30)).await,
+            "retainers" => retainers::run(number(1, 1_000)).await,
             "memory" => memory::run(number(1, 4_000)).await,
             "_daemon" => memory::daemon(words[1].as_ref()).await,
             _ => eprintln!("{USAGE}"),

@@ -26,6 +26,13 @@ async fn files_come_along() {
         for words in ["[film.mp4: it is too large", "[evil: it lies where deskd fetches nothing"] {
             assert!(mail.text.contains(words), "{}", mail.text);
         }
+        // A film without a word, which is too large: a request all the same.
+        let mut event = chat.event("tom", &In::Acme, "");
+        event["event"]["subtype"] = "file_share".into();
+        event["event"]["files"] = json!([{ "name": "film.mp4", "mimetype": "video/mp4", "size": 99_000_000, "url_private_download": "" }]);
+        chat.post(&event).await;
+        story.quiet().await;
+        assert!(story.mailed_one("assignment").mail.text.contains("[film.mp4: it is too large]"));
         story.end().await;
     })
     .await;

@@ -62,7 +62,8 @@ pub(super) async fn take(unit: &mut Unit<'_>, ready: &Ready, post: &Post, said: 
     if said.did == Did::Edited && known.is_none() {
         return Ok(Decided::because(Fate::Automatic, "a change of a message of which there is no ticket"));
     }
-    if said.text.trim().is_empty() && ready.mail.attachments.is_empty() {
+    // A picture that could not be fetched is something all the same.
+    if said.text.trim().is_empty() && said.files.is_empty() {
         return Ok(greeted(unit, ready, chat, said));
     }
     let post = Post { client: whose.map(|key| key.0), ..post.clone() };

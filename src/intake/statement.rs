@@ -25,6 +25,8 @@ use crate::words::Priority;
 
 /// What a token of a statement says in `context`.
 const CONTEXT: &str = "statement:";
+/// Statements drafted, and sent, in one transaction.
+const AT_A_TIME: usize = 10;
 /// A draft goes out by itself on this working day of the month, at the time of the draft.
 const OUT_ON: usize = 3;
 
@@ -45,7 +47,7 @@ fn moments(drafting: &Drafting, zone: chrono_tz::Tz, first: NaiveDate) -> Option
 
 /// Whether there is a month to draft or a draft to send.
 pub async fn waits(unit: &mut Unit<'_>) -> Result<bool, StoreError> {
-    Ok(!statements::due(unit.tx, unit.now).await?.is_empty() || undrafted(unit).await?.is_some())
+    Ok(!statements::due(unit.tx, unit.now, 1).await?.is_empty() || undrafted(unit).await?.is_some())
 }
 
 /// The month before this one, where its time has come and it was not drafted yet, with the moment when it goes out.
@@ -65,29 +67,38 @@ async fn undrafted(unit: &mut Unit<'_>) -> Result<Option<(NaiveDate, DateTime<Ut
     Ok(Some((month, out)))
 }
 
-/// Drafts what is to be drafted, and sends what nobody held. True where something was done.
+/// Drafts what is to be drafted, and sends what nobody held, some at a time: others want to write too. True where there may be more.
 pub async fn statements(unit: &mut Unit<'_>) -> Result<bool, StoreError> {
     let mut done = false;
     if let Some((month, out)) = undrafted(unit).await? {
         done = true;
-        jobs::claim(unit.tx, "statement_drafts", &month.format("%Y-%m").to_string(), unit.now).await?;
-        // A desk that began later knows nothing of that month.
-        let begun = statements::begun(unit.tx).await?;
-        let known = begun.is_some_and(|at| at.with_timezone(&unit.firm().time_zone).date_naive() < next_month(month));
-        let clients: Vec<Client> =
-            unit.firm().clients.iter().filter(|client| known && !client.internal).cloned().collect();
-        for client in clients {
-            if reckon::covers(&client, month) {
-                pricing::check(unit, &client, month).await?;
-                pricing::check_under(unit, &client, month).await?;
-                draft(unit, &client, month, out).await?;
-            }
+        let left = to_draft(unit, month).await?;
+        for client in left.iter().take(AT_A_TIME) {
+            pricing::check(unit, client, month).await?;
+            pricing::check_under(unit, client, month).await?;
+            draft(unit, client, month, out).await?;
+        }
+        if left.len() <= AT_A_TIME {
+            jobs::claim(unit.tx, "statement_drafts", &month.format("%Y-%m").to_string(), unit.now).await?;
         }
     }
-    for number in statements::due(unit.tx, unit.now).await? {
+    for number in statements::due(unit.tx, unit.now, AT_A_TIME as i64).await? {
         done |= send(unit, number).await?;
     }
     Ok(done)
+}
+
+/// Clients whose month is covered by a retainer and has no statement yet.
+async fn to_draft(unit: &mut Unit<'_>, month: NaiveDate) -> Result<Vec<Client>, StoreError> {
+    // A desk that began later knows nothing of that month.
+    let begun = statements::begun(unit.tx).await?;
+    let zone = unit.firm().time_zone;
+    if begun.is_none_or(|at| at.with_timezone(&zone).date_naive() >= next_month(month)) {
+        return Ok(Vec::new());
+    }
+    let have = statements::drafted(unit.tx, month).await?;
+    let wants = |client: &&Client| !client.internal && !have.contains(&client.key) && reckon::covers(client, month);
+    Ok(unit.firm().clients.iter().filter(wants).cloned().collect())
 }
 
 async fn draft(unit: &mut Unit<'_>, client: &Client, month: NaiveDate, out: DateTime<Utc>) -> Result<(), StoreError> {

@@ -1,5 +1,7 @@
 //! Monthly statements: a row from the draft on, frozen once it is sent.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use sqlx::types::Json;
@@ -91,12 +93,23 @@ pub async fn list(tx: &mut Tx, client: Option<&ClientKey>, limit: i64) -> Result
     .during("list statements")
 }
 
+/// Clients that have a statement of this month.
+pub async fn drafted(tx: &mut Tx, month: NaiveDate) -> Result<HashSet<ClientKey>, StoreError> {
+    let all: Vec<ClientKey> = on!(tx, |conn| sqlx::query_scalar("SELECT client FROM statement WHERE month = $1")
+        .bind(month)
+        .fetch_all(conn)
+        .await)
+    .during("list whose statements are drafted")?;
+    Ok(all.into_iter().collect())
+}
+
 /// Drafts that nobody held and whose time has come.
-pub async fn due(tx: &mut Tx, now: DateTime<Utc>) -> Result<Vec<i64>, StoreError> {
+pub async fn due(tx: &mut Tx, now: DateTime<Utc>, limit: i64) -> Result<Vec<i64>, StoreError> {
     on!(tx, |conn| sqlx::query_scalar(
-        "SELECT number FROM statement WHERE state = 'draft' AND send_at <= $1 ORDER BY number"
+        "SELECT number FROM statement WHERE state = 'draft' AND send_at <= $1 ORDER BY number LIMIT $2"
     )
     .bind(now)
+    .bind(limit)
     .fetch_all(conn)
     .await)
     .during("look for statements to be sent")
