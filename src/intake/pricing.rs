@@ -68,8 +68,11 @@ pub(super) async fn check_under(unit: &mut Unit<'_>, client: &Client, month: Nai
     if begun.is_none_or(|day| day >= next_month(before.first)) {
         return Ok(());
     }
+    if !in_a_row || !jobs::claim(unit.tx, &job, &period, unit.now).await? {
+        return Ok(());
+    }
     // Told for the month before: not again with every further one.
-    if !in_a_row || jobs::ran(unit.tx, &job, &earlier).await? || !jobs::claim(unit.tx, &job, &period, unit.now).await? {
+    if jobs::ran(unit.tx, &job, &earlier).await? {
         return Ok(());
     }
     for tech in account_managers(unit, client) {
