@@ -295,3 +295,20 @@ fn real_events_read_as_what_they_say() {
         assert_eq!(found, wanted, "{platform:?} {file}");
     }
 }
+
+#[tokio::test]
+async fn machines_are_not_heard_so_that_two_of_them_never_talk() {
+    for platform in [Platform::Slack, Platform::Telegram, Platform::Mattermost] {
+        told(platform, "chat_bots", "", async |story, chat| {
+            let event = chat.event_of_a_bot(&In::Acme, "Northwind IT: we have your request, #1001.");
+            assert_eq!(chat.post(&event).await, 200);
+            story.quiet().await;
+            let mut tx = story.daemon.db.read().await.unwrap();
+            assert!(deskd::store::inbound::list(&mut tx, None, 10).await.unwrap().is_empty(), "{platform:?}");
+            drop(tx);
+            assert!(chat.said().is_empty());
+            story.end().await;
+        })
+        .await;
+    }
+}

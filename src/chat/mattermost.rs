@@ -27,6 +27,10 @@ pub(super) async fn hear(account: &Account, post: Heard<'_>) -> Result<Meant, Re
     }
     let command = !word(&event, "/command").is_empty();
     if !command && let Some(post) = post_of(account, word(&event, "/post_id")).await {
+        // Our own words come back here too: nobody answers a machine.
+        if ["/props/from_bot", "/props/from_webhook"].iter().any(|part| word(&post, part) == "true") {
+            return Ok(Meant { event: None, answer: None });
+        }
         event["root_id"] = word(&post, "/root_id").into();
         event["files"] = post.pointer("/metadata/files").cloned().unwrap_or_default();
     }

@@ -234,6 +234,21 @@ impl Chat {
         }
     }
 
+    /// The same by a machine, ours or another.
+    pub fn event_of_a_bot(&self, place: &In, text: &str) -> Value {
+        let mut event = self.event("robot", place, text);
+        match self.platform {
+            Platform::Slack => event["event"]["bot_id"] = "B1".into(),
+            Platform::Telegram => event["message"]["from"]["is_bot"] = true.into(),
+            Platform::Mattermost => {
+                let mut roots = self.inner.roots.lock().unwrap();
+                roots.last_mut().unwrap().1["props"] = json!({ "from_bot": "true" });
+            }
+            other => panic!("{other:?} tells of no bots"),
+        }
+        event
+    }
+
     pub async fn say(&self, who: &str, place: &In, text: &str) -> u16 {
         self.post(&self.event(who, place, text)).await
     }
