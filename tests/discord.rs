@@ -234,6 +234,7 @@ async fn what_nobody_told_is_read_from_the_history_and_nothing_twice() {
         for id in &ids {
             decided(&story, *id).await;
         }
+        look::until("heartbeats", async || discord.sessions().2 > 1).await;
         let mut tx = story.daemon.db.read().await.unwrap();
         let all = inbound::list(&mut tx, None, 1000).await.unwrap();
         drop(tx);

@@ -196,7 +196,7 @@ impl Discord {
     async fn serve(self, stream: TcpStream) {
         let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else { return };
         let mut orders = self.sockets.subscribe();
-        let hello = json!({ "op": 10, "d": { "heartbeat_interval": 20_000 } });
+        let hello = json!({ "op": 10, "d": { "heartbeat_interval": 500 } });
         if socket.send(Message::Text(hello.to_string())).await.is_err() {
             return;
         }
