@@ -106,7 +106,7 @@ fn shares(terms: &[RetainerTerm], first: NaiveDate) -> Vec<(&RetainerTerm, i64)>
     for day in first.iter_days().take_while(|day| *day < end) {
         let Some(term) = term_on(terms, day) else { continue };
         match shares.last_mut() {
-            Some((last, days)) if last.since == term.since => *days += 1,
+            Some((last, days)) if std::ptr::eq(*last, term) => *days += 1,
             _ => shares.push((term, 1)),
         }
     }
