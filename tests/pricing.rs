@@ -72,6 +72,7 @@ async fn ten_fifteen_and_so_on_to_forty_hours_are_talked_about_after_the_second_
         let again = of_kind(&story.mailed(), "pricing");
         assert_eq!((again.len(), again[0].mail.subject.starts_with("STILL OPEN Acme Dental")), (1, true));
         // The client's statement names it: the account manager has had it for longer than two working days.
+        until(&story, "2026-07-01 12:00").await;
         until(&story, "2026-07-03 12:00").await;
         let mailed = story.mailed();
         let statement = of_kind(&mailed, "statement").remove(0);

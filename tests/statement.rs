@@ -138,6 +138,7 @@ async fn the_account_manager_sends_or_holds_a_draft_by_answering_it() {
 async fn a_sent_statement_never_changes_and_late_time_stands_on_the_next() {
     told("statement_late", async |story, _| {
         let assignment = march(&story).await;
+        until(&story, "2026-04-01 12:00").await;
         until(&story, "2026-04-03 12:00").await;
         story.mailed();
         let row = async || {
@@ -146,6 +147,7 @@ async fn a_sent_statement_never_changes_and_late_time_stands_on_the_next() {
         };
         let frozen = row().await;
         story.mail(&assignment.answer(SAM, "#time 45m retainer 2026-03-30\n#time 20m")).await;
+        until(&story, "2026-05-01 12:00").await;
         until(&story, "2026-05-05 12:00").await;
         assert_eq!(row().await.content, frozen.content);
         assert_eq!(deskd::money::statement::hash(frozen.content.as_ref().unwrap()), frozen.hash.unwrap());
@@ -154,6 +156,7 @@ async fn a_sent_statement_never_changes_and_late_time_stands_on_the_next() {
         assert!(text.contains("20m of 10–20h used in April 2026"), "{text}");
         assert!(text.contains("Written down late, for March 2026: 45m"), "{text}");
         assert!(text.contains("Mar 3h45 of 20h"), "the trend is as it is known now: {text}");
+        until(&story, "2026-06-01 12:00").await;
         until(&story, "2026-06-03 12:00").await;
         assert!(!words(&of_kind(&story.mailed(), "statement")[0]).contains("Written down late"), "told once");
         story.end().await;
@@ -165,6 +168,7 @@ async fn a_sent_statement_never_changes_and_late_time_stands_on_the_next() {
 async fn a_client_agrees_with_a_word_and_anything_else_is_a_ticket_for_the_account_manager() {
     told("statement_reply", async |story, _| {
         march(&story).await;
+        until(&story, "2026-04-01 12:00").await;
         until(&story, "2026-04-03 12:00").await;
         let sent = of_kind(&story.mailed(), "statement").remove(0);
         let asked = story
@@ -197,6 +201,7 @@ async fn what_is_private_stays_so_and_a_desk_that_began_later_draws_no_statement
         story.mail(&from_jane("p", "Salary of Tom", "Please set up the payroll.")).await;
         let assignment = story.mailed_one_of("assignment");
         story.mail(&assignment.answer(SAM, "The payroll runs.\n\n#tag private\n#done 1h")).await;
+        until(&story, "2026-04-01 12:00").await;
         until(&story, "2026-04-03 12:00").await;
         let sent = of_kind(&story.mailed(), "statement").remove(0);
         let sheet = String::from_utf8(sent.mail.attachments[0].bytes.clone()).unwrap();
@@ -208,6 +213,85 @@ async fn what_is_private_stays_so_and_a_desk_that_began_later_draws_no_statement
         let all = statements::list(&mut tx, None, 10).await.unwrap();
         drop(tx);
         assert_eq!(all.len(), 1, "Globex has no retainer, and nothing is known of February");
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn months_that_passed_while_the_desk_was_away_are_drafted_too_and_not_sent_unread() {
+    told("statement_away", async |story, _| {
+        march(&story).await;
+        until(&story, "2026-03-03 12:00").await;
+        until(&story, "2026-06-10 15:00").await;
+        let mailed = story.mailed();
+        let drafts: Vec<String> =
+            of_kind(&mailed, "statement_draft").into_iter().map(|draft| draft.mail.subject).collect();
+        assert_eq!(
+            drafts,
+            [
+                "DRAFT Acme Dental: statement 1, March 2026",
+                "DRAFT Acme Dental: statement 2, April 2026",
+                "DRAFT Acme Dental: statement 3, May 2026"
+            ]
+        );
+        assert!(of_kind(&mailed, "statement").is_empty(), "nobody has read them");
+        // Two working days later, each with its own month and nothing that is late.
+        until(&story, "2026-06-12 15:00").await;
+        let sent: Vec<Sent> =
+            of_kind(&story.mailed(), "statement").into_iter().filter(|sent| sent.to.starts_with("jane")).collect();
+        assert_eq!(sent.len(), 3);
+        assert!(words(&sent[0]).contains("3h of 10–20h used in March 2026"), "{}", sent[0].mail.text);
+        assert!(sent.iter().all(|sent| !sent.mail.text.contains("Written down late")));
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_in_a_held_statement_is_not_late_on_the_next() {
+    told("statement_held", async |story, _| {
+        march(&story).await;
+        until(&story, "2026-04-01 12:00").await;
+        until(&story, "2026-04-03 12:00").await;
+        story.mailed();
+        until(&story, "2026-04-20 12:00").await;
+        let worked = |minutes: &str, day: &str| {
+            let line = ["time", "add", "--tech", "sam", "--client", "acme", "--minutes", minutes, "--day", day];
+            assert!(deskd(&story, &line).contains(day));
+        };
+        worked("40m", "2026-04-20");
+        until(&story, "2026-05-01 12:00").await;
+        let april = story.mailed_one_of("statement_draft");
+        story.mail(&april.answer(SAM, "#hold a call is due")).await;
+        until(&story, "2026-06-01 12:00").await;
+        // Of March, after its statement: it stands on the first one that is sent.
+        worked("15m", "2026-03-30");
+        until(&story, "2026-06-03 12:00").await;
+        let may = of_kind(&story.mailed(), "statement").remove(0);
+        assert!(words(&may).contains("Written down late, for March 2026: 15m"), "{}", may.mail.text);
+        assert!(!may.mail.text.contains("for April"), "April has a statement of its own: {}", may.mail.text);
+        story.mail(&april.answer(SAM, "#send")).await;
+        let sent = of_kind(&story.mailed(), "statement").remove(0);
+        assert!(words(&sent).contains("40m of 10–20h used in April 2026"), "{}", sent.mail.text);
+        assert!(!sent.mail.text.contains("Written down late"), "told on May's: {}", sent.mail.text);
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_ticket_that_moved_to_another_client_is_confidential_to_the_one_that_had_it() {
+    told("statement_moved", async |story, _| {
+        let assignment = march(&story).await;
+        story.mail(&assignment.answer(SAM, "#client globex")).await;
+        assert_eq!(story.ticket(TicketNumber(1001)).await.client.unwrap().0, "globex");
+        until(&story, "2026-04-01 12:00").await;
+        until(&story, "2026-04-03 12:00").await;
+        let sent = of_kind(&story.mailed(), "statement").remove(0);
+        let sheet = String::from_utf8(sent.mail.attachments[0].bytes.clone()).unwrap();
+        assert!(words(&sent).contains("#1001 3h confidential"), "{}", sent.mail.text);
+        assert!(!sent.mail.text.contains("drum") && !sheet.contains("Printer"), "{}", sent.mail.text);
         story.end().await;
     })
     .await;

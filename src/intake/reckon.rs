@@ -107,7 +107,8 @@ fn outside(client: &Client, work: &[&Work]) -> Vec<(Category, Minutes)> {
 fn line(client: &Client, ticket: Figured, month: &Month, work: &[&Work]) -> Line {
     let used = month.burns.iter().filter(|burn| burn.ticket == Some(ticket.number)).map(|burn| burn.minutes).sum();
     let other = work.iter().filter(|entry| entry.ticket == Some(ticket.number) && !is_inside(client, entry));
-    let private = ticket.tags.iter().any(|tag| tag == "private");
+    // What moved to another client is theirs to read.
+    let private = ticket.client.as_ref() != Some(&client.key) || ticket.tags.iter().any(|tag| tag == "private");
     let words = ticket.words.as_deref().and_then(|text| text.lines().map(str::trim).find(|line| !line.is_empty()));
     Line {
         number: ticket.number,
@@ -123,6 +124,16 @@ fn line(client: &Client, ticket: Figured, month: &Month, work: &[&Work]) -> Line
     }
 }
 
+/// The newest entry of a month that a sent statement knew: its own, or a later one that named what had come late. `None`: what it has
+/// still comes with its own, or nothing was sent ever.
+fn told(stated: &[(NaiveDate, Option<i64>)], month: NaiveDate) -> Option<i64> {
+    if stated.iter().any(|(of, last)| *of == month && last.is_none()) {
+        return None;
+    }
+    let since = stated.iter().filter(|(of, _)| *of >= month).filter_map(|(_, last)| *last).max();
+    since.or_else(|| stated.iter().filter_map(|(_, last)| *last).max())
+}
+
 /// What was written down after the last statement for months before this one, and what it would have cost them.
 async fn late(
     unit: &mut Unit<'_>,
@@ -131,13 +142,13 @@ async fn late(
     work: &[Work],
     months: &[Month],
 ) -> Result<Vec<Late>, StoreError> {
-    let Some(last) = statements::last_sent(unit.tx, &client.key).await?.and_then(|row| row.last_entry) else {
-        return Ok(Vec::new());
-    };
-    let known: Vec<Work> = work.iter().filter(|entry| entry.id <= last).cloned().collect();
+    let stated = statements::stated(unit.tx, &client.key).await?;
+    let is_late =
+        |entry: &Work| entry.day < month && told(&stated, month_of(entry.day).0).is_some_and(|last| entry.id > last);
+    let known: Vec<Work> = work.iter().filter(|entry| !is_late(entry)).cloned().collect();
     let before = ledger::ledger(&client.retainers, &known, month);
     let mut sums: BTreeMap<NaiveDate, Minutes> = BTreeMap::new();
-    for entry in work.iter().filter(|entry| entry.id > last && entry.day < month && is_inside(client, entry)) {
+    for entry in work.iter().filter(|entry| is_late(entry) && is_inside(client, entry)) {
         *sums.entry(month_of(entry.day).0).or_default() += entry.minutes;
     }
     let over = |months: &[Month], of: NaiveDate| {

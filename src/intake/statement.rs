@@ -1,6 +1,6 @@
 //! Monthly statements: drafted for the account manager, sent to the client's managers and frozen, talked about by reply.
 
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 
 use super::action::{ActError, Action};
 use super::case::{Deed, Unit};
@@ -29,6 +29,10 @@ const CONTEXT: &str = "statement:";
 const AT_A_TIME: usize = 10;
 /// A draft goes out by itself on this working day of the month, at the time of the draft.
 const OUT_ON: usize = 3;
+/// What was drafted late goes out after so many working days more.
+const TO_READ: u32 = 2;
+/// The job whose periods are the months that were drafted.
+const DRAFTS: &str = "statement_drafts";
 
 /// The number of the statement that a token is for.
 pub(super) fn number_of(token: &Token) -> Option<i64> {
@@ -37,7 +41,7 @@ pub(super) fn number_of(token: &Token) -> Option<i64> {
 
 /// When the statements of the month before `first` are drafted, and when they go out.
 fn moments(drafting: &Drafting, zone: chrono_tz::Tz, first: NaiveDate) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
-    let before = first.and_time(NaiveTime::MIN).and_utc() - chrono::TimeDelta::seconds(1);
+    let before = first.and_time(NaiveTime::MIN).and_utc() - TimeDelta::seconds(1);
     let planned = drafting.at.after(&before).next().filter(|at| month_of(at.date_naive()).0 == first)?.naive_utc();
     let working = |from: NaiveDate| from.iter_days().take(60).filter(|day| drafting.calendar.is_working_day(*day));
     let day = working(planned.date()).next()?;
@@ -50,21 +54,28 @@ pub async fn waits(unit: &mut Unit<'_>) -> Result<bool, StoreError> {
     Ok(!statements::due(unit.tx, unit.now, 1).await?.is_empty() || undrafted(unit).await?.is_some())
 }
 
-/// The month before this one, where its time has come and it was not drafted yet, with the moment when it goes out.
+/// The earliest month whose time to be drafted has come, with the moment when it goes out: after a long time away there are several.
 async fn undrafted(unit: &mut Unit<'_>) -> Result<Option<(NaiveDate, DateTime<Utc>)>, StoreError> {
     let firm = unit.firm();
     let Some(drafting) = &firm.drafting else { return Ok(None) };
     let this = month_of(unit.now.with_timezone(&firm.time_zone).date_naive()).0;
-    let due = moments(drafting, firm.time_zone, this).filter(|(drafts, _)| *drafts <= unit.now);
-    let Some((_, out)) = due else {
-        return Ok(None);
-    };
-    let month = month_of(this.pred_opt().unwrap_or(this)).0;
-    let period = month.format("%Y-%m").to_string();
-    if jobs::ran(unit.tx, "statement_drafts", &period).await? {
-        return Ok(None);
+    let last = jobs::newest(unit.tx, DRAFTS).await?;
+    let last = last.and_then(|period| NaiveDate::parse_from_str(&format!("{period}-01"), "%Y-%m-%d").ok());
+    // The first one ever is the month before.
+    let mut month = last.map_or_else(|| month_of(this.pred_opt().unwrap_or(this)).0, next_month);
+    while month < this {
+        if let Some((drafts, out)) = moments(drafting, firm.time_zone, next_month(month))
+            && drafts <= unit.now
+        {
+            let late = unit.now - drafts > TimeDelta::days(1);
+            return Ok(Some((
+                month,
+                if late { out.max(drafting.calendar.days_after(unit.now, TO_READ)) } else { out },
+            )));
+        }
+        month = next_month(month);
     }
-    Ok(Some((month, out)))
+    Ok(None)
 }
 
 /// Drafts what is to be drafted, and sends what nobody held, some at a time: others want to write too. True where there may be more.
@@ -79,7 +90,7 @@ pub async fn statements(unit: &mut Unit<'_>) -> Result<bool, StoreError> {
             draft(unit, client, month, out).await?;
         }
         if left.len() <= AT_A_TIME {
-            jobs::claim(unit.tx, "statement_drafts", &month.format("%Y-%m").to_string(), unit.now).await?;
+            jobs::claim(unit.tx, DRAFTS, &month.format("%Y-%m").to_string(), unit.now).await?;
         }
     }
     for number in statements::due(unit.tx, unit.now, AT_A_TIME as i64).await? {

@@ -47,7 +47,7 @@ pub async fn announce(unit: &mut Unit<'_>, client: &ClientKey, day: NaiveDate) -
         told = told.max(Some(mark));
     }
     let Some(mark) = told else { return Ok(()) };
-    let named = most_of(unit, &month).await?;
+    let named = most_of(unit, &client, &month).await?;
     let today = unit.now.with_timezone(&client.time_zone).date_naive();
     let facts = UsageFacts {
         firm: unit.firm().name.clone(),
@@ -72,7 +72,7 @@ pub async fn announce(unit: &mut Unit<'_>, client: &ClientKey, day: NaiveDate) -
 }
 
 /// The tickets that took most of it.
-async fn most_of(unit: &mut Unit<'_>, month: &Month) -> Result<Vec<UsageTicket>, StoreError> {
+async fn most_of(unit: &mut Unit<'_>, client: &Client, month: &Month) -> Result<Vec<UsageTicket>, StoreError> {
     let mut sums: Vec<(TicketNumber, Minutes)> = Vec::new();
     for burn in &month.burns {
         let Some(number) = burn.ticket else { continue };
@@ -85,7 +85,7 @@ async fn most_of(unit: &mut Unit<'_>, month: &Month) -> Result<Vec<UsageTicket>,
     let mut named = Vec::new();
     for (number, minutes) in sums.into_iter().take(NAMED) {
         let Some(row) = tickets::row(unit.tx, number).await? else { continue };
-        let private = row.tags.iter().any(|tag| tag == "private");
+        let private = row.client.as_ref() != Some(&client.key) || row.tags.iter().any(|tag| tag == "private");
         let subject = if private { None } else { Some(row.subject) };
         named.push(UsageTicket { number, subject, minutes });
     }

@@ -37,6 +37,12 @@ pub async fn ran(tx: &mut Tx, job: &str, period: &str) -> Result<bool, StoreErro
     Ok(found.is_some())
 }
 
+/// The last period of a job that is done; periods sort as text.
+pub async fn newest(tx: &mut Tx, job: &str) -> Result<Option<String>, StoreError> {
+    on!(tx, |conn| sqlx::query_scalar("SELECT MAX(period) FROM job_run WHERE job = $1").bind(job).fetch_one(conn).await)
+        .during("look for the last run of a job")
+}
+
 pub async fn counter(tx: &mut Tx, name: &str) -> Result<i64, StoreError> {
     // Never among the rows that wait.
     let found: Option<i64> = on!(tx.stored(), |conn| sqlx::query_scalar("SELECT value FROM counter WHERE name = $1")

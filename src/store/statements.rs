@@ -115,15 +115,13 @@ pub async fn due(tx: &mut Tx, now: DateTime<Utc>, limit: i64) -> Result<Vec<i64>
     .during("look for statements to be sent")
 }
 
-/// The last one that was sent to a client.
-pub async fn last_sent(tx: &mut Tx, client: &ClientKey) -> Result<Option<Row>, StoreError> {
-    on!(tx, |conn| sqlx::query_as(select_statements!(
-        "WHERE client = $1 AND state = 'sent' ORDER BY last_entry DESC, number DESC LIMIT 1"
-    ))
-    .bind(client)
-    .fetch_optional(conn)
-    .await)
-    .during("read the last statement")
+/// A client's months that have a statement, each with the newest entry that one knew; `None`: it was not sent yet.
+pub async fn stated(tx: &mut Tx, client: &ClientKey) -> Result<Vec<(NaiveDate, Option<i64>)>, StoreError> {
+    on!(tx, |conn| sqlx::query_as("SELECT month, last_entry FROM statement WHERE client = $1")
+        .bind(client)
+        .fetch_all(conn)
+        .await)
+    .during("list a client's statements")
 }
 
 /// The newest entry of all: what comes later is late.
@@ -186,7 +184,7 @@ pub async fn agree(tx: &mut Tx, number: i64, by: &str, now: DateTime<Utc>) -> Re
 
 /// When the first thing ever arrived: of months before nothing is known.
 pub async fn begun(tx: &mut Tx) -> Result<Option<DateTime<Utc>>, StoreError> {
-    on!(tx, |conn| sqlx::query_scalar("SELECT MIN(kept_at) FROM inbound").fetch_one(conn).await)
+    on!(tx, |conn| sqlx::query_scalar("SELECT kept_at FROM inbound ORDER BY id LIMIT 1").fetch_optional(conn).await)
         .during("look when the desk began")
 }
 
@@ -224,6 +222,8 @@ pub async fn requests(
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Figured {
     pub number: TicketNumber,
+    /// Another one where the ticket moved after the time was logged.
+    pub client: Option<ClientKey>,
     pub subject: String,
     pub tags: Json<Vec<String>>,
     pub requester: Option<String>,
@@ -242,7 +242,7 @@ pub async fn figured(
     (from, to): (NaiveDate, NaiveDate),
 ) -> Result<Vec<Figured>, StoreError> {
     on!(tx, |conn| sqlx::query_as(
-        "SELECT t.number, t.subject, t.tags, c.name AS requester, t.priority, t.received_at, t.first_touch_at AS touched_at,
+        "SELECT t.number, t.client, t.subject, t.tags, c.name AS requester, t.priority, t.received_at, t.first_touch_at AS touched_at,
              COALESCE(s.breached, $4) AS breached, t.status,
              (SELECT m.text FROM message m WHERE m.ticket = t.number AND m.visibility = 'public' AND m.actor LIKE 'tech:%'
               ORDER BY m.id DESC LIMIT 1) AS words
