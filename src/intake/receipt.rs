@@ -172,12 +172,20 @@ pub(super) async fn not_sent(
     let address = internal_address(unit, case, tech).await?;
     let subject = case.map_or_else(|| ready.mail.subject.clone(), |case| letter::links(unit, case, &address).subject);
     let words = without_labels(&ready.new.text);
+    let heard = purpose == Purpose::Public && ready.place().is_some();
     let facts = NotSentFacts {
         ticket: case.map(|case| name(unit, case)),
         mail_subject: ready.mail.subject.clone(),
         line: refused.line.clone(),
         reason: reason(refused),
-        corrected: refused.suggestions.iter().map(|better| corrected(&words, better, refused, purpose)).collect(),
+        // What was heard is not said again.
+        corrected: match heard {
+            true => {
+                refused.suggestions.iter().map(|line| Corrected { line: line.clone(), mail: line.clone() }).collect()
+            }
+            false => refused.suggestions.iter().map(|better| corrected(&words, better, refused, purpose)).collect(),
+        },
+        heard,
         links: MailtoLinks { address: address.reply_to.clone(), subject },
     };
     let language = unit.firm().language.clone();

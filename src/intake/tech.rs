@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use super::action::{ActError, Action};
 use super::case::{Case, Deed, Unit};
 use super::orders::{self, Orders};
-use super::process::{Decided, store};
+use super::process::{Decided, store, store_text};
 use super::read::Ready;
 use super::thread::Thread;
 use super::trust::{self, Distrust};
@@ -113,6 +113,8 @@ pub(super) async fn on_ticket(
 ) -> Result<Decided, ActError> {
     let context = directive::Context { now: ready.row.arrived_at, zone: tech.time_zone, may_name_tickets: false };
     let reading = directive::read(&ready.new.text, &context);
+    // In a client's chat the words are said, whatever becomes of the directives.
+    let heard = (purpose == Purpose::Public && ready.place().is_some()).then(|| reading.rest.trim().to_owned());
     let orders = Orders::new(tech, ready, purpose, reading);
     unit.tx.deed().await?;
     let mut case = Case::load(unit, number).await?;
@@ -133,8 +135,16 @@ pub(super) async fn on_ticket(
             let mut case = Case::load(unit, number).await?;
             let reason = format!("not sent: {}", refused.why);
             let deed = Deed { actor: Actor::Tech(tech.login.clone()), at: ready.row.arrived_at, cause: ready.cause() };
-            let message = store(unit, ready, &case, (false, deed.actor.clone()), Some(&reason)).await?;
-            case.act(unit, &deed, Action::Note { message, reason: Some(reason.clone()) }).await?;
+            match heard.filter(|words| !words.is_empty()) {
+                Some(words) => {
+                    let message = store_text(unit, ready, number, (true, deed.actor.clone()), None, &words).await?;
+                    case.act(unit, &deed, Action::Answer { message, by: tech.login.clone() }).await?;
+                }
+                None => {
+                    let message = store(unit, ready, &case, (false, deed.actor.clone()), Some(&reason)).await?;
+                    case.act(unit, &deed, Action::Note { message, reason: Some(reason.clone()) }).await?;
+                }
+            }
             receipt::not_sent(unit, Some(&case), ready, tech, (purpose, &refused)).await?;
             let number = case.save(unit).await?;
             Ok(Decided::on(Fate::Reply, number).with_reason(reason))

@@ -159,6 +159,8 @@ pub struct NotSentFacts {
     pub reason: String,
     /// The whole mail put right, one for each reading; empty where only its writer can put it right.
     pub corrected: Vec<Corrected>,
+    /// The words were said where the client reads: only the directives were not done.
+    pub heard: bool,
     pub links: MailtoLinks,
 }
 
@@ -349,6 +351,7 @@ impl NotSentFacts {
             line => one_line(&self.line),
             reason => self.reason.trim(),
             corrected => strings(&mails),
+            heard => self.heard,
             written,
             links,
         }

@@ -406,6 +406,7 @@ impl Sampler<'_> {
             mail_subject: self.own("Re: Front desk printer is down"),
             line: self.own("#time 2"),
             reason: "2 can mean 2 minutes or 2 hours; write #time 2m or #time 2h".to_owned(),
+            heard: false,
             corrected: vec![Corrected { line: "#time 2h".to_owned(), mail: format!("{}\n\n#time 2h", self.answer()) }],
             links: self.links(),
         };
@@ -416,7 +417,7 @@ impl Sampler<'_> {
             Box::new(receipt),
             Box::new(bare_receipt),
             Box::new(refused),
-            Box::new(bare_refused.clone()),
+            Box::new(NotSentFacts { heard: true, ..bare_refused.clone() }),
             Box::new(NotSentReminderFacts { refused: bare_refused, ..late.clone() }),
             Box::new(late),
         ];
