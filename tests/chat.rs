@@ -198,7 +198,13 @@ async fn a_code_is_of_use_only_to_who_asked_for_it_and_only_a_few_times() {
             chat.say("eve", &In::Direct, "link jane@acme-dental.example").await;
             story.quiet().await;
         }
-        assert_eq!(story.mailed().len(), 2, "three an hour, one of them Sam's");
+        assert_eq!(chat.said().len(), 3, "ten answers an hour, with the seven before");
+        let mailed = story.mailed();
+        let codes = mailed.iter().filter(|sent| sent.kind == "link_code").count();
+        assert_eq!(codes, 2, "three an hour, one of them Sam's");
+        // Rule 11 holds in a chat as well: the eleventh answer within the hour is not given, and a manager hears of it.
+        let others: Vec<Sent> = mailed.into_iter().filter(|sent| sent.kind != "link_code").collect();
+        assert_eq!(kinds(&others), ["storm to mia@northwind.example"]);
         // Half an hour later a code is too old.
         later(&story, &chat, TimeDelta::hours(2)).await;
         chat.said();
@@ -237,6 +243,17 @@ async fn a_linked_tech_works_in_the_tickets_thread_and_in_the_technicians_room()
         );
         let messages = story.messages(FIRST).await;
         assert_eq!((messages[1].text.as_str(), messages[1].is_public()), ("On my way.", true));
+
+        // The words are said there whatever becomes of the line below them: they are an answer, and not sent again.
+        chat.say("sam", &In::Thread(acknowledged.clone()), "The drum comes at noon.\n\n#time 2").await;
+        story.quiet().await;
+        let refused = story.mailed_one("not_sent");
+        let text = refused.mail.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("The client has read your words where you wrote them"), "{text}");
+        let (_, again) = text.split_once("To send it put right").unwrap();
+        assert!(again.contains("#time 2h") && !again.contains("drum"), "{text}");
+        let last = story.messages(FIRST).await.pop().unwrap();
+        assert_eq!((last.text.as_str(), last.is_public()), ("The drum comes at noon.", true));
 
         chat.say("sam", &In::Techs, "#1001 time 15m\n#1001 done").await;
         story.quiet().await;
@@ -337,9 +354,34 @@ async fn what_cannot_be_said_where_the_client_spoke_last_goes_by_mail_and_the_te
         assert!(relay.mail.text.contains("A new access point is ordered."), "{}", relay.mail.text);
         let to_sam = mailed.iter().find(|sent| sent.kind == "undeliverable" && sent.to.starts_with("sam")).unwrap();
         assert!(to_sam.mail.text.contains("goes to the client by mail"), "{}", to_sam.mail.text);
+        // What may have been read there goes nowhere else: a human looks.
+        chat.answers(&vec![(200, Value::Null); 3]);
+        story.mail(&assignment.answer(SAM, "It comes tomorrow.")).await;
+        for _ in 0..3 {
+            later(&story, &chat, TimeDelta::minutes(31)).await;
+        }
+        let mailed = kinds(&story.mailed());
+        assert!(mailed.contains(&"undeliverable to mia@northwind.example".to_owned()), "{mailed:?}");
+        assert!(!mailed.iter().any(|kind| kind.starts_with("relay")), "{mailed:?}");
         // She goes on there, in the same ticket.
         story.mail(&relay.answer("Jane Roe <jane@acme-dental.example>", "Thank you")).await;
         assert_eq!(story.messages(FIRST).await.last().unwrap().text, "Thank you");
+        story.end().await;
+    })
+    .await;
+}
+
+/// Rule 11, where its rows name places: what one person is told counts, wherever it is told.
+#[tokio::test]
+async fn one_person_is_acknowledged_ten_times_an_hour_whatever_the_threads() {
+    told(Platform::Slack, "chat_often", "", async |story, chat| {
+        for n in 1..=11 {
+            chat.command("jane", &In::Acme, &format!("Laptop+{n}+is+slow")).await;
+            story.quiet().await;
+        }
+        assert_eq!(story.ticket(TicketNumber(1011)).await.subject, "Laptop 11 is slow");
+        assert_eq!(chat.said().len(), 10);
+        assert!(kinds(&story.mailed()).contains(&"storm to mia@northwind.example".to_owned()));
         story.end().await;
     })
     .await;

@@ -42,15 +42,7 @@ async fn files_come_along() {
 async fn a_command_opens_a_ticket_and_its_answers_begin_a_thread() {
     told(Platform::Slack, "chat_command", "", async |story, chat| {
         let room = chat.room(&In::Acme);
-        let body = format!("command=%2Fticket&text=The+wifi+is+slow&user_id=U0JANE&user_name=jane&channel_id={room}&team_id=T1&trigger_id=13.37");
-        let mut fields = chat.fields(&body);
-        fields.push(("content-type", "application/x-www-form-urlencoded".to_owned()));
-        let url = format!("http://127.0.0.1:{}/chat/talk", chat.port);
-        let mut request = reqwest::Client::new().post(url).body(body);
-        for (name, value) in fields {
-            request = request.header(name, value);
-        }
-        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        let answer = chat.command("jane", &In::Acme, "The+wifi+is+slow").await;
         assert_eq!(answer["text"], "Taken. The answer follows here.");
         story.quiet().await;
         let acknowledged = chat.said_one();

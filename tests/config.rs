@@ -343,6 +343,15 @@ fn a_client_billed_by_time_needs_a_rate_unless_it_is_our_own_firm() {
     assert_eq!(told_with(&format!("{client}[[rate]]\namount = \"160.00 USD\"\nclient = \"bolt\"\n")), "");
 }
 
+#[test]
+fn a_room_is_internal_or_a_clients() {
+    let chat = "[[chat]]\nname = \"talk\"\nkind = \"telegram\"\ntoken = { env = \"PATH\" }\ninternal = [\"-5\"]\n\
+                clients = { \"-5\" = \"acme\" }\n";
+    let told = told_with(chat);
+    assert!(told.contains("-5 is the room of client \"acme\" too: what is internal would be read there"), "{told}");
+    assert!(!told_with(&chat.replace("[\"-5\"]", "[\"-6\"]")).contains("would be read there"));
+}
+
 fn calendar_of(files: &[(&str, &str)], lines: &str) -> Calendar {
     let mut all = vec![];
     let text = format!("{SMALL}[calendar.office]\n{lines}\n");

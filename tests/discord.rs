@@ -16,10 +16,17 @@ const TOM: u64 = 101;
 const SAMS: u64 = 102;
 
 async fn told(name: &str, story: impl AsyncFn(Story, Discord)) {
+    told_among(name, &[TECHS], story).await;
+}
+
+/// With these as `internal`.
+async fn told_among(name: &str, internal: &[u64], story: impl AsyncFn(Story, Discord)) {
     let begin = async |url: String| {
         let folder = crate::harness::scratch("discord");
         let discord = Discord::start().await;
-        let config = discord.config(folder.path(), "");
+        let named: Vec<String> = internal.iter().map(|room| format!("\"{room}\"")).collect();
+        let named = format!("internal = [{}]", named.join(", "));
+        let config = discord.config(folder.path(), "").replace(&format!("internal = [\"{TECHS}\"]"), &named);
         let story = Story::begin_with(url, &config).await;
         look::until("the session", async || discord.sessions().0 > 0 && swept(&story).await).await;
         (story, discord)
@@ -196,6 +203,18 @@ async fn a_linked_tech_works_there_and_outages_are_told_in_the_technicians_room(
         .await;
         let receipt = said.iter().find(|(_, text)| text.starts_with("#1001")).unwrap();
         assert!(receipt.1.starts_with("#1001 15m retainer · resolved"), "{receipt:?}");
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_clients_channel_on_the_technicians_own_server_is_the_clients() {
+    told_among("discord_rooms", &[TECHS, GUILD], async |story, discord| {
+        decided(&story, discord.say(JANE, ACME, "The printer is jammed")).await;
+        assert_eq!(story.ticket(FIRST).await.client.unwrap().0, "acme");
+        let among_us = decided(&story, discord.say(TOM, ELSEWHERE, "Who wants lunch?")).await;
+        assert_eq!(among_us.ticket, None);
         story.end().await;
     })
     .await;

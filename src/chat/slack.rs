@@ -30,7 +30,12 @@ pub(super) fn hear(account: &Account, post: Heard<'_>) -> Result<Meant, Refused>
     }
     let command = !word(data, "/command").is_empty();
     let answer = command.then(|| json!({ "response_type": "ephemeral", "text": super::TAKEN }));
-    Ok(Meant { event: Some(data.clone()), answer })
+    let mut event = data.clone();
+    // Who has no signature to show showed this token once: it is not kept.
+    if let Some(fields) = event.as_object_mut() {
+        fields.remove("token");
+    }
+    Ok(Meant { event: Some(event), answer })
 }
 
 pub(super) fn said(event: &Value) -> Option<Said> {

@@ -74,7 +74,17 @@ pub fn chat<'a>(section: &Section<'a>, around: &Surroundings) -> (Option<Chat>, 
     if let Some(platform) = kind {
         complete(section, platform, (polls, secrets.is_empty()), base.is_some(), app.is_some());
     }
-    let internal: Vec<String> = section.texts("internal").into_iter().map(|found| found.value).collect();
+    let mut internal: Vec<String> = Vec::new();
+    for found in section.texts("internal") {
+        if let Some((_, client)) = clients.iter().find(|(room, _)| *room == found.value) {
+            let wrong = format!(
+                "{} is the room of client \"{}\" too: what is internal would be read there",
+                found.value, client.value
+            );
+            section.notes.wrong(&found.place, wrong, "take it out of one of them");
+        }
+        internal.push(found.value);
+    }
     let pages = pages(section);
     section.finish();
     let named = clients.iter().map(|(_, client)| Found { value: client.value.clone(), place: client.place.clone() });

@@ -179,8 +179,10 @@ impl Chat {
         said.rooms.iter().find_map(|room| self.clients.get(room))
     }
 
+    /// The narrowest place that is named counts: a client's channel on the technicians' server is the client's.
     pub fn is_internal(&self, said: &Said) -> bool {
-        said.rooms.iter().any(|room| self.internal.contains(room))
+        let named = |room: &&String| self.internal.contains(room) || self.clients.contains_key(*room);
+        said.rooms.iter().find(named).is_some_and(|room| self.internal.contains(room))
     }
 }
 

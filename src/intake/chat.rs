@@ -8,7 +8,7 @@ use super::action::{ActError, Action};
 use super::case::{Case, Deed, Spoken, Unit};
 use super::process::{Decided, store_text};
 use super::read::Ready;
-use super::{client, link, post, tech, texting};
+use super::{client, letter, link, post, tech, texting};
 use crate::channel::Post;
 use crate::channel::said::{Did, Said};
 use crate::desk::directive;
@@ -64,7 +64,7 @@ pub(super) async fn take(unit: &mut Unit<'_>, ready: &Ready, post: &Post, said: 
     }
     // A picture that could not be fetched is something all the same.
     if said.text.trim().is_empty() && said.files.is_empty() {
-        return Ok(greeted(unit, ready, chat, said));
+        return greeted(unit, ready, chat, said).await;
     }
     let post = Post { client: whose.map(|key| key.0), ..post.clone() };
     by_client(unit, ready, (post, said), known).await
@@ -179,7 +179,7 @@ async fn by_tech(
         _ if said.direct || said.did == Did::Asked => {
             let words = unit.office.texts.words(&unit.firm().language);
             let text = words.fill("chat", "tech_help", &[("name", &tech.name)]);
-            answer(unit, ready, (chat, &place), &text);
+            answer(unit, ready, (chat, &place), &text).await?;
             Ok(Decided::because(Fate::Automatic, "a technician who asks for nothing"))
         }
         _ => Ok(Decided::because(Fate::Automatic, "said by a technician, of no ticket")),
@@ -205,23 +205,29 @@ async fn changed(unit: &mut Unit<'_>, ready: &Ready, said: &Said) -> Result<Deci
 }
 
 /// Somebody says hello: how it works here.
-fn greeted(unit: &mut Unit<'_>, ready: &Ready, chat: Option<&Chat>, said: &Said) -> Decided {
+async fn greeted(unit: &mut Unit<'_>, ready: &Ready, chat: Option<&Chat>, said: &Said) -> Result<Decided, ActError> {
     if let Some(chat) = chat {
         let firm = unit.firm();
         let text = unit.office.texts.words(&firm.language).fill("chat", "greeting", &[("firm", &firm.name)]);
-        answer(unit, ready, (chat, &said.place), &text);
+        answer(unit, ready, (chat, &said.place), &text).await?;
     }
-    Decided::because(Fate::Automatic, "nothing was said")
+    Ok(Decided::because(Fate::Automatic, "nothing was said"))
 }
 
 /// Says something to who just spoke, where there is a place for it.
-pub(super) fn answer(unit: &mut Unit<'_>, ready: &Ready, (chat, place): (&Chat, &str), text: &str) {
-    if place.is_empty() {
-        return;
+pub(super) async fn answer(
+    unit: &mut Unit<'_>,
+    ready: &Ready,
+    (chat, place): (&Chat, &str),
+    text: &str,
+) -> Result<(), StoreError> {
+    if place.is_empty() || !letter::may_say_there(unit, place).await? {
+        return Ok(());
     }
     let key = format!("chat_note/{}", ready.row.id.0);
     texting::say(unit, (chat, place), ("chat_note", Class::Once, &key), None, text);
     unit.note_automatic(place);
+    Ok(())
 }
 
 /// The contact that a chat identity is, as `client` finds it.

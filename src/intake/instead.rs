@@ -3,23 +3,40 @@
 use super::case::{Case, Unit};
 use super::letter::{self, ClientLetter, TechLetter};
 use super::picture::Picture;
+use crate::desk::firm::Tech;
 use crate::mail::build::Voice;
-use crate::notice::{self, UndeliverableFacts};
+use crate::notice::{self, Rendered, UndeliverableFacts};
 use crate::outbox::Class;
-use crate::store::outbox::{MAIL, Row};
+use crate::store::outbox::{MAIL, Row, State};
 use crate::store::tokens::Purpose;
 use crate::store::{StoreError, messages};
 use crate::words::{Login, is_mail};
 
-/// The line or chat that a row was to leave by.
-pub(super) fn channel(row: &Row) -> Option<String> {
-    row.channel.split_once('/').map(|(_, name)| name.to_owned())
+/// What one of us reads of a row that failed for good.
+pub(super) fn undeliverable(unit: &Unit<'_>, row: &Row, reader: &Tech, by_mail: bool) -> Rendered {
+    let facts = UndeliverableFacts {
+        now: unit.now,
+        outbox: row.id,
+        ticket: row.ticket,
+        recipient: row.recipient.clone(),
+        mail_subject: row.subject.clone(),
+        reply: row.last_error.clone().unwrap_or_else(|| "no reason given".to_owned()),
+        attempts: u32::try_from(row.attempts).unwrap_or(0),
+        first_tried_at: row.created_at.with_timezone(&reader.time_zone),
+        to_client: unit.firm().tech_by_address(&row.recipient).is_none(),
+        channel: row.channel.split_once('/').map(|(_, name)| name.to_owned()),
+        by_mail,
+    };
+    notice::undeliverable(&unit.office.texts, &unit.firm().language, &facts)
 }
 
 /// `row` failed for good. Of a message in parts one mail goes, with the whole; whether one does.
 pub(super) async fn by_mail(unit: &mut Unit<'_>, row: &Row) -> Result<bool, StoreError> {
     let Some(number) =
-        row.ticket.filter(|_| row.channel != MAIL && matches!(row.kind.as_str(), "relay" | "resolution"))
+        // What is uncertain may have been read: a human decides.
+        row.ticket.filter(|_| {
+            row.state == State::Failed && row.channel != MAIL && matches!(row.kind.as_str(), "relay" | "resolution")
+        })
     else {
         return Ok(false);
     };
@@ -62,20 +79,7 @@ pub(super) async fn by_mail(unit: &mut Unit<'_>, row: &Row) -> Result<bool, Stor
 async fn tell(unit: &mut Unit<'_>, row: &Row, case: &Case, (by, by_mail): (&Login, bool)) -> Result<(), StoreError> {
     let Some(tech) = unit.firm().tech(by).filter(|tech| !tech.manager).cloned() else { return Ok(()) };
     let address = letter::tech_token(unit, Some(case.ticket.number), &tech, Purpose::Internal).await?;
-    let facts = UndeliverableFacts {
-        now: unit.now,
-        outbox: row.id,
-        ticket: row.ticket,
-        recipient: row.recipient.clone(),
-        mail_subject: row.subject.clone(),
-        reply: row.last_error.clone().unwrap_or_else(|| "no reason given".to_owned()),
-        attempts: u32::try_from(row.attempts).unwrap_or(0),
-        first_tried_at: row.created_at.with_timezone(&tech.time_zone),
-        to_client: true,
-        channel: channel(row),
-        by_mail,
-    };
-    let rendered = notice::undeliverable(&unit.office.texts, &unit.firm().language, &facts);
+    let rendered = undeliverable(unit, row, &tech, by_mail);
     let key = format!("undeliverable/{}/{}", row.id.0, tech.login);
     let letter = TechLetter { kind: "undeliverable", class: Class::MustArrive, key, rendered, files: Vec::new() };
     letter::to_tech(unit, Some(case), &tech, &address, letter).await

@@ -174,8 +174,22 @@ pub(super) fn links(unit: &Unit<'_>, case: &Case, address: &TechAddress) -> Mail
 
 /// Rule 11: automatic mail to one person is limited; a manager hears of it when the limit is met. Gives how many there were within
 /// the hour; `None`: no further one.
-pub(super) async fn may_write_automatically(unit: &mut Unit<'_>, address: &str) -> Result<Option<i64>, StoreError> {
-    let (hour, day) = unit.automatic_to(address).await?;
+pub(super) async fn may_write_automatically(unit: &mut Unit<'_>, to: &Contact) -> Result<Option<i64>, StoreError> {
+    let (mut hour, mut day) = unit.automatic_to(&to.address).await?;
+    if !unit.firm().chats.is_empty() {
+        hour += outbox::automatic_in_chat(unit.tx, to.id, unit.now - TimeDelta::hours(1)).await?;
+        day += outbox::automatic_in_chat(unit.tx, to.id, unit.now - TimeDelta::hours(24)).await?;
+    }
+    within_limits(unit, &to.address, (hour, day)).await
+}
+
+/// The same of a place, where nobody is known to be the reader.
+pub(super) async fn may_say_there(unit: &mut Unit<'_>, place: &str) -> Result<bool, StoreError> {
+    let counts = unit.automatic_to(place).await?;
+    Ok(within_limits(unit, place, counts).await?.is_some())
+}
+
+async fn within_limits(unit: &mut Unit<'_>, address: &str, (hour, day): (i64, i64)) -> Result<Option<i64>, StoreError> {
     for (length, count, limit) in
         [(TimeDelta::hours(1), hour, AUTOMATIC_AN_HOUR), (TimeDelta::hours(24), day, AUTOMATIC_A_DAY)]
     {

@@ -90,7 +90,7 @@ async fn mail_code(
     let within = by_person < AN_HOUR && to_address < AN_HOUR;
     let words = unit.office.texts.words(&firm.language);
     if !within {
-        answer(unit, ready, (chat, &said.place), &words.fill("chat", "too_often", &[]));
+        answer(unit, ready, (chat, &said.place), &words.fill("chat", "too_often", &[])).await?;
         return Ok(Decided::because(Fate::Automatic, "asked for too many codes"));
     }
     if known {
@@ -98,7 +98,7 @@ async fn mail_code(
         links::issue(unit.tx, who, address, &code, unit.now).await?;
         write_code(unit, ready, chat, said, (address, &code));
     }
-    answer(unit, ready, (chat, &said.place), &words.fill("chat", "code_sent", &[("address", address)]));
+    answer(unit, ready, (chat, &said.place), &words.fill("chat", "code_sent", &[("address", address)])).await?;
     let reason = if known { "asked for a code" } else { "asked for a code for an address that nobody knows" };
     Ok(Decided::because(Fate::Automatic, reason))
 }
@@ -140,7 +140,7 @@ async fn typed(
     let words = unit.office.texts.words(&unit.firm().language);
     let Some(found) = fits else {
         links::wrong(unit.tx, who).await?;
-        answer(unit, ready, (chat, &said.place), &words.fill("chat", "wrong_code", &[]));
+        answer(unit, ready, (chat, &said.place), &words.fill("chat", "wrong_code", &[])).await?;
         return Ok(Some(Decided::because(Fate::Refused, "a code that does not fit")));
     };
     links::used(unit.tx, found.id, unit.now).await?;
@@ -149,9 +149,12 @@ async fn typed(
             links::link_tech(unit.tx, who, &tech.login, unit.now).await?;
             tech.name.clone()
         }
-        None => join(unit, ready, &found.address).await?,
+        None => {
+            links::unlink_tech(unit.tx, who).await?;
+            join(unit, ready, &found.address).await?
+        }
     };
-    answer(unit, ready, (chat, &said.place), &words.fill("chat", "linked", &[("name", &name)]));
+    answer(unit, ready, (chat, &said.place), &words.fill("chat", "linked", &[("name", &name)])).await?;
     Ok(Some(Decided::because(Fate::Automatic, format!("linked to {}", found.address))))
 }
 

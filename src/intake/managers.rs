@@ -8,7 +8,7 @@ use super::letter::{self, TechLetter};
 use crate::desk::firm::Tech;
 use crate::notice::{
     self, LateListFacts, LateTicket, MailtoLinks, QuarantinedFacts, Rendered, SourceDownFacts, StormFacts,
-    UndeliverableFacts, UndeliveredFacts, UnsortedDigestFacts, UnsortedTicket,
+    UndeliveredFacts, UnsortedDigestFacts, UnsortedTicket,
 };
 use crate::outbox::Class;
 use crate::store::inbound::{Listed, Unprocessed};
@@ -98,20 +98,7 @@ pub async fn undeliverable(unit: &mut Unit<'_>) -> Result<u64, StoreError> {
         if row.kind != "undeliverable" {
             let by_mail = instead::by_mail(unit, &row).await?;
             to_all(unit, ("undeliverable", Class::MustArrive, &key), Purpose::Digest, |unit, manager, _| {
-                let facts = UndeliverableFacts {
-                    now: unit.now,
-                    outbox: row.id,
-                    ticket: row.ticket,
-                    recipient: row.recipient.clone(),
-                    mail_subject: row.subject.clone(),
-                    reply: row.last_error.clone().unwrap_or_else(|| "no reason given".to_owned()),
-                    attempts: u32::try_from(row.attempts).unwrap_or(0),
-                    first_tried_at: row.created_at.with_timezone(&manager.time_zone),
-                    to_client: unit.firm().tech_by_address(&row.recipient).is_none(),
-                    channel: instead::channel(&row),
-                    by_mail,
-                };
-                notice::undeliverable(&unit.office.texts, &unit.firm().language, &facts)
+                instead::undeliverable(unit, &row, manager, by_mail)
             })
             .await?;
             told += 1;

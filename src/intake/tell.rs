@@ -146,7 +146,7 @@ async fn acknowledge(
     too_large: bool,
 ) -> Result<(), StoreError> {
     let Some(to) = picture.requester.as_ref() else { return Ok(()) };
-    let Some(lately) = letter::may_write_automatically(unit, &to.address).await? else { return Ok(()) };
+    let Some(lately) = letter::may_write_automatically(unit, to).await? else { return Ok(()) };
     if !super::breaker::lets_through(unit, case, &to.address, lately).await? {
         return Ok(());
     }
@@ -342,7 +342,7 @@ async fn automatic_to_client(
     key: &str,
 ) -> Result<(), StoreError> {
     let Some(to) = picture.requester.clone() else { return Ok(()) };
-    if letter::may_write_automatically(unit, &to.address).await?.is_none() {
+    if letter::may_write_automatically(unit, &to).await?.is_none() {
         return Ok(());
     }
     let letter = ClientLetter {

@@ -142,6 +142,17 @@ pub async fn link_tech(
     .during("link a tech")
 }
 
+/// The person there is no tech any more, but whom the last code says.
+pub async fn unlink_tech(tx: &mut Tx, (channel, author): (&str, &str)) -> Result<(), StoreError> {
+    on!(tx, |conn| sqlx::query("DELETE FROM tech_identity WHERE channel = $1 AND value = $2")
+        .bind(channel)
+        .bind(author)
+        .execute(conn)
+        .await
+        .map(drop))
+    .during("unlink a tech")
+}
+
 /// Gives `from` up for `into`: its addresses are the other's, and whoever looks for it finds the other.
 pub async fn merge(tx: &mut Tx, from: ContactId, into: ContactId) -> Result<(), StoreError> {
     for sql in [

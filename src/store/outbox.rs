@@ -26,7 +26,7 @@ mod written;
 
 pub(super) use making::{Making, make};
 pub use row::{Claimed, Class, Content, MAIL, NEVER, NewMail, Outcome, Row, State, UNCERTAIN_RETRIES};
-pub use written::{Acknowledged, acknowledged_of, automatic_of, automatic_since};
+pub use written::{Acknowledged, acknowledged_of, automatic_in_chat, automatic_of, automatic_since};
 
 /// Puts a mail into the outbox; where a row with its dedupe key is there already, nothing is written.
 pub fn insert(tx: &mut Tx, mail: NewMail, now: DateTime<Utc>) {

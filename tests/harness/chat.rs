@@ -283,6 +283,23 @@ impl Chat {
         (answer.status().as_u16(), answer.json().await.unwrap_or_default())
     }
 
+    /// Slack: `/ticket`, with its words as they stand in a form; the answer.
+    pub async fn command(&self, who: &str, place: &In, words: &str) -> Value {
+        let (room, person) = (self.room(place), self.person(who));
+        // No two are alike.
+        let trigger = self.inner.count.fetch_add(1, Ordering::Relaxed);
+        let body = format!(
+            "command=%2Fticket&text={words}&user_id={person}&user_name={who}&channel_id={room}&team_id=T1&trigger_id={trigger}"
+        );
+        let url = format!("http://127.0.0.1:{}/chat/talk", self.port);
+        let form = ("content-type", "application/x-www-form-urlencoded".to_owned());
+        let mut request = reqwest::Client::new().post(url);
+        for (name, value) in self.fields(&body).into_iter().chain([form]) {
+            request = request.header(name, value);
+        }
+        request.body(body).send().await.unwrap().json().await.unwrap()
+    }
+
     /// What shows that a post is the platform's, at `story::self.now()`.
     pub fn fields(&self, body: &str) -> Vec<(&'static str, String)> {
         match self.platform {
@@ -354,8 +371,10 @@ async fn take(State(inner): State<Arc<Inner>>, method: Method, uri: Uri, fields:
     }
 }
 
+/// With `null`, nothing is said.
 fn answer(status: u16, body: Value) -> Response {
-    (StatusCode::from_u16(status).unwrap(), axum::Json(body)).into_response()
+    let status = StatusCode::from_u16(status).unwrap();
+    if body.is_null() { status.into_response() } else { (status, axum::Json(body)).into_response() }
 }
 
 /// Takes a message, unless the test wants another answer.

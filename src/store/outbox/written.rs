@@ -5,6 +5,7 @@ use sqlx::QueryBuilder;
 
 use crate::store::pending::{any_of, lists};
 use crate::store::{During, StoreError, Tx, on};
+use crate::words::ContactId;
 
 /// How many automatic mails this recipient was written since that moment (rule 11; the caller decides). Withdrawn and
 /// dropped ones never left and do not count.
@@ -18,6 +19,20 @@ pub async fn automatic_since(tx: &mut Tx, recipient: &str, since: DateTime<Utc>)
     .fetch_one(conn)
     .await)
     .during("count automatic mails")
+}
+
+/// The same for what a person is told in chats, whose rows name a place and no person: by the person's tickets.
+pub async fn automatic_in_chat(tx: &mut Tx, contact: ContactId, since: DateTime<Utc>) -> Result<i64, StoreError> {
+    on!(tx, |conn| sqlx::query_scalar(
+        "SELECT COUNT(*) FROM outbox
+         WHERE ticket IN (SELECT number FROM ticket WHERE requester = $1) AND created_at > $2 AND automatic
+           AND channel LIKE 'chat/%' AND kind <> 'page' AND state NOT IN ('withdrawn', 'dropped')"
+    )
+    .bind(contact)
+    .bind(since)
+    .fetch_one(conn)
+    .await)
+    .during("count automatic messages in chats")
 }
 
 /// The same for many recipients, since two moments; those without any are left out.
