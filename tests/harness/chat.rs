@@ -1,16 +1,14 @@
 //! The chat platforms on loopback: each posts what people say, signed as the platform signs, and takes what deskd says, within the limits
 //! that the platform documents.
 
+mod platforms;
+
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
-use axum::response::{IntoResponse, Response};
 use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
 use deskd::channel::said::Platform;
 use ring::hmac;
@@ -93,7 +91,7 @@ impl Chat {
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let api = format!("http://{}", listener.local_addr().unwrap());
-        let app = Router::new().fallback(take).with_state(Arc::clone(&inner));
+        let app = Router::new().fallback(platforms::take).with_state(Arc::clone(&inner));
         tokio::spawn(async move { axum::serve(listener, app).await });
         Chat { api, platform, port: super::free_port(), inner }
     }
@@ -357,146 +355,4 @@ fn rsa_key() -> (RsaKeyPair, Value) {
     let jwk = json!({ "kty": "RSA", "use": "sig", "kid": "key1", "n": BASE64URL_NOPAD.encode(&public.n),
         "e": BASE64URL_NOPAD.encode(&public.e) });
     (pair, jwk)
-}
-
-async fn take(State(inner): State<Arc<Inner>>, method: Method, uri: Uri, fields: HeaderMap, body: Bytes) -> Response {
-    let data: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let bearer = fields.get("authorization").and_then(|field| field.to_str().ok()).unwrap_or_default().to_owned();
-    match inner.platform {
-        Platform::Slack => slack(&inner, uri.path(), &bearer, &data),
-        Platform::Telegram => telegram(&inner, uri.path(), &data).await,
-        Platform::Mattermost => mattermost(&inner, &method, uri.path(), &bearer, &data),
-        Platform::Teams => teams(&inner, uri.path(), &bearer, &body, &data),
-        Platform::Discord => unreachable!(),
-    }
-}
-
-/// With `null`, nothing is said.
-fn answer(status: u16, body: Value) -> Response {
-    let status = StatusCode::from_u16(status).unwrap();
-    if body.is_null() { status.into_response() } else { (status, axum::Json(body)).into_response() }
-}
-
-/// Takes a message, unless the test wants another answer.
-fn spoken(inner: &Inner, said: Said, taken: Value) -> Response {
-    let wanted = inner.answers.lock().unwrap().pop_front();
-    if let Some((status, body)) = wanted {
-        return answer(status, body);
-    }
-    inner.said.lock().unwrap().push(said);
-    answer(if inner.platform == Platform::Mattermost { 201 } else { 200 }, taken)
-}
-
-fn text_of(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
-}
-
-fn slack(inner: &Inner, path: &str, bearer: &str, data: &Value) -> Response {
-    if bearer != format!("Bearer {TOKEN}") {
-        return answer(200, json!({ "ok": false, "error": "invalid_auth" }));
-    }
-    if path == "/files/photo.png" {
-        return (StatusCode::OK, b"\x89PNG of the photo".to_vec()).into_response();
-    }
-    assert_eq!(path, "/chat.postMessage");
-    let text = text_of(&data["text"]);
-    // https://docs.slack.dev/reference/methods/chat.postMessage: 4,000 characters are the advice, 40,000 the limit.
-    assert!(!text.is_empty() && text.chars().count() <= 4000, "{} characters", text.chars().count());
-    assert!(!text.replace("&lt;", "").contains("<!"), "calls everybody: {text}");
-    let number = inner.count.fetch_add(1, Ordering::Relaxed) + 1;
-    let (channel, ts) = (text_of(&data["channel"]), format!("{MORNING}.{number:06}"));
-    let thread = text_of(&data["thread_ts"]);
-    let root = if thread.is_empty() { ts.clone() } else { thread };
-    let said = Said { room: channel.clone(), thread: root, text, id: ts.clone() };
-    spoken(inner, said, json!({ "ok": true, "channel": channel, "ts": ts }))
-}
-
-async fn telegram(inner: &Inner, path: &str, data: &Value) -> Response {
-    if let Some(file) = path.strip_prefix(&format!("/file/bot{TOKEN}/")) {
-        assert_eq!(file, "photos/file_1.jpg");
-        return (StatusCode::OK, b"\xff\xd8 of the photo".to_vec()).into_response();
-    }
-    let Some(method) = path.strip_prefix(&format!("/bot{TOKEN}/")) else {
-        return answer(404, json!({ "ok": false, "error_code": 404, "description": "Not Found" }));
-    };
-    match method {
-        "getFile" => answer(200, json!({ "ok": true, "result": { "file_path": "photos/file_1.jpg" } })),
-        "getUpdates" => loop {
-            let fresh = inner.fresh.notified();
-            let offset = data["offset"].as_i64().unwrap();
-            let due: Vec<Value> = {
-                let mut all = inner.updates.lock().unwrap();
-                // What lies before the offset is confirmed, and gone.
-                all.retain(|update| update["update_id"].as_i64().unwrap() >= offset);
-                all.clone()
-            };
-            if !due.is_empty() {
-                return answer(200, json!({ "ok": true, "result": due }));
-            }
-            fresh.await;
-        },
-        "sendMessage" => {
-            let text = text_of(&data["text"]);
-            assert!(!text.is_empty() && text.chars().count() <= 4096, "{} characters", text.chars().count());
-            assert!(data["parse_mode"].is_null());
-            let chat = data["chat_id"].as_i64().unwrap();
-            let id = inner.count.fetch_add(1, Ordering::Relaxed) + 200_001;
-            let thread = data.pointer("/reply_parameters/message_id").map(ToString::to_string).unwrap_or_default();
-            let said = Said { room: chat.to_string(), thread, text, id: id.to_string() };
-            let kind = if chat > 0 { "private" } else { "group" };
-            spoken(
-                inner,
-                said,
-                json!({ "ok": true, "result": { "message_id": id, "chat": { "id": chat, "type": kind } } }),
-            )
-        }
-        other => panic!("{other} was asked for"),
-    }
-}
-
-fn mattermost(inner: &Inner, method: &Method, path: &str, bearer: &str, data: &Value) -> Response {
-    if bearer != format!("Bearer {TOKEN}") {
-        return answer(401, json!({ "message": "Invalid or expired session" }));
-    }
-    if let Some(post) = path.strip_prefix("/api/v4/posts/").filter(|_| *method == Method::GET) {
-        let roots = inner.roots.lock().unwrap();
-        return match roots.iter().find(|(id, _)| id == post) {
-            Some((_, found)) => answer(200, found.clone()),
-            None => answer(404, json!({})),
-        };
-    }
-    if path.starts_with("/api/v4/files/") {
-        return (StatusCode::OK, b"\x89PNG of the photo".to_vec()).into_response();
-    }
-    assert_eq!(path, "/api/v4/posts");
-    let text = text_of(&data["message"]);
-    assert!(!text.is_empty() && text.chars().count() <= 16_383, "{} characters", text.chars().count());
-    assert!(!text.contains("@channel") && !text.contains("@all"), "calls everybody: {text}");
-    let number = inner.count.fetch_add(1, Ordering::Relaxed) + 1;
-    let (room, id, root) = (text_of(&data["channel_id"]), format!("ours{number:022}"), text_of(&data["root_id"]));
-    let thread = if root.is_empty() { id.clone() } else { root };
-    spoken(inner, Said { room, thread, text, id: id.clone() }, json!({ "id": id }))
-}
-
-fn teams(inner: &Inner, path: &str, bearer: &str, body: &[u8], data: &Value) -> Response {
-    match path {
-        "/keys" => return answer(200, json!({ "keys": [inner.key.as_ref().unwrap().1] })),
-        "/login" => {
-            let form = String::from_utf8_lossy(body).into_owned();
-            assert!(form.contains("api.botframework.com") && form.contains(&format!("client_id={APP}")), "{form}");
-            return answer(200, json!({ "access_token": "granted", "expires_in": 3600, "token_type": "Bearer" }));
-        }
-        _ => {}
-    }
-    assert_eq!(bearer, "Bearer granted");
-    let rest = path.strip_prefix("/v3/conversations/").unwrap().strip_suffix("/activities").unwrap();
-    let conversation = reqwest::Url::parse(&format!("x:?c={rest}")).unwrap();
-    let conversation = conversation.query_pairs().next().unwrap().1.into_owned();
-    let text = text_of(&data["text"]);
-    assert!(!text.is_empty() && text.len() <= 28_000, "{} bytes", text.len());
-    assert_eq!((data["type"].as_str(), data["textFormat"].as_str()), (Some("message"), Some("plain")));
-    let (room, thread) = conversation.split_once(";messageid=").unwrap_or((&conversation, ""));
-    let number = inner.count.fetch_add(1, Ordering::Relaxed) + 1;
-    let id = (MORNING * 1000 + number).to_string();
-    spoken(inner, Said { room: room.to_owned(), thread: thread.to_owned(), text, id: id.clone() }, json!({ "id": id }))
 }
