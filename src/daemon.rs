@@ -89,7 +89,7 @@ impl Daemon {
             // What is posted is kept whoever has the desk: its worker finds it.
             let (intake, keeps) = Intake::new(512);
             tasks.spawn(intake::commit(db.clone(), keeps, clock.clone(), kept, stop.clone()));
-            let served = doors.served(&intake, &db, &clock);
+            let served = doors.served(&intake, &db, &clock, office.subscribe());
             let routes = web::routes(watch::parts(&db, &heartbeats, &state, &clock, served));
             let stop = stop.clone();
             tasks.spawn(async move {

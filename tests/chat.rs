@@ -2,11 +2,12 @@
 
 use chrono::TimeDelta;
 use deskd::channel::said::Platform;
-use deskd::words::{Priority, Status, TicketNumber};
+use deskd::words::{Priority, Satisfaction, Status, TicketNumber};
 use serde_json::{Value, json};
 
 use crate::harness::chat::{Chat, In};
 use crate::harness::story::{Sent, Story};
+use crate::survey::rated;
 
 pub const SAM: &str = "Sam Ortiz <sam@northwind.example>";
 pub const FIRST: TicketNumber = TicketNumber(1001);
@@ -68,9 +69,17 @@ async fn whole_story(story: Story, chat: Chat) {
     let done = chat.said_one();
     assert_eq!(
         done.text,
-        "Sam Ortiz, Northwind IT (#1001): New drum, prints again. Your request is resolved. If it is not, just reply."
+        "Sam Ortiz, Northwind IT (#1001): New drum, prints again. Your request is resolved. If it is not, just reply. How did we do? Reply good, fair or bad."
     );
     assert_eq!(story.ticket(FIRST).await.status, Status::Resolved);
+    assert_eq!(chat.say("jane", &In::Thread(done.clone()), "Great, thanks Sam!").await, 200);
+    story.quiet().await;
+    assert_eq!(rated(&story, FIRST).await, Some(Satisfaction::Good));
+    assert_eq!(story.ticket(FIRST).await.status, Status::Resolved, "a word about it is no further request");
+    // In the room, without opening a thread for a word.
+    assert_eq!(chat.say("jane", &In::Acme, "so-so").await, 200);
+    story.quiet().await;
+    assert_eq!(rated(&story, FIRST).await, Some(Satisfaction::Fair));
     assert_eq!(chat.say("jane", &In::Thread(done), "It is jammed again").await, 200);
     story.quiet().await;
     assert_eq!(story.ticket(FIRST).await.status, Status::Open);

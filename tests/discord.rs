@@ -2,12 +2,13 @@
 
 use chrono::TimeDelta;
 use deskd::store::inbound;
-use deskd::words::{Status, TicketNumber};
+use deskd::words::{Satisfaction, Status, TicketNumber};
 use serde_json::json;
 
 use crate::harness::discord::{ACME, BOT, DIRECT, Discord, ELSEWHERE, GUILD, TECHS};
 use crate::harness::look;
 use crate::harness::story::Story;
+use crate::survey::rated;
 
 const SAM: &str = "Sam Ortiz <sam@northwind.example>";
 const FIRST: TicketNumber = TicketNumber(1001);
@@ -88,6 +89,10 @@ async fn the_client_stays_in_discord_and_the_tech_in_the_inbox() {
         let told = story.mailed_one("client_message");
         story.mail(&told.answer(SAM, "New drum.\n\n#done 20m")).await;
         assert_eq!(said_one(&discord).await.0, asked);
+        assert_eq!(story.ticket(FIRST).await.status, Status::Resolved);
+        let good = discord.say(JANE, asked, "👍");
+        decided(&story, good).await;
+        assert_eq!(rated(&story, FIRST).await, Some(Satisfaction::Good));
         assert_eq!(story.ticket(FIRST).await.status, Status::Resolved);
         let again = discord.say(JANE, asked, "It is jammed again");
         decided(&story, again).await;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use chrono::{DateTime, TimeDelta, Utc};
 use data_encoding::BASE64;
 use deskd::store::inbound;
-use deskd::words::{Priority, Status, TicketNumber};
+use deskd::words::{Priority, Satisfaction, Status, TicketNumber};
 use ring::hmac;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 
 use crate::harness::free_port;
 use crate::harness::story::{Sent, Story};
+use crate::survey::rated;
 
 const SAM: &str = "Sam Ortiz <sam@northwind.example>";
 const ANA: &str = "Ana Diaz <ana@northwind.example>";
@@ -217,7 +218,10 @@ async fn a_posted_request_is_acknowledged_assigned_answered_by_mail_and_goes_on_
         assert!(further.mail.text.contains("thank you, and the other one?"), "{}", further.mail.text);
         story.mail(&further.answer(ANA, "That one too.\n\n#done 5m")).await;
         assert_eq!(story.ticket(TicketNumber(1001)).await.status, Status::Resolved);
-        assert_eq!(story.mailed_one_of("resolution").to, "hank@globex.example");
+        let resolution = story.mailed_one_of("resolution");
+        assert_eq!(resolution.to, "hank@globex.example");
+        story.mail(&resolution.answer("Hank Scorpio <hank@globex.example>", "Excellent!")).await;
+        assert_eq!(rated(&story, TicketNumber(1001)).await, Some(Satisfaction::Good));
 
         // A person's further words reopen it.
         assert_eq!(door.shop("msg_3", story.now(), &order(17, "it came empty")).await.0, 200);

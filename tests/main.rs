@@ -72,6 +72,7 @@ mod story_refusals;
 mod story_relay;
 mod story_retainer;
 mod story_techs;
+mod survey;
 mod systemd;
 mod takeover;
 mod triage;

@@ -1,12 +1,13 @@
 //! Telephone lines: calls, voicemail, text messages both ways, over the real listener and against a Twilio that checks what it is sent.
 
 use chrono::TimeDelta;
-use deskd::words::{Priority, Status, TicketNumber};
+use deskd::words::{Priority, Satisfaction, Status, TicketNumber};
 use serde_json::Value;
 
 use crate::harness::story::{Sent, Story};
 use crate::harness::twilio::{self, NUMBER, Twilio, call, call_signed};
 use crate::harness::{free_port, testdata};
+use crate::survey::rated;
 
 const SAM: &str = "Sam Ortiz <sam@northwind.example>";
 const ANA: &str = "Ana Diaz <ana@northwind.example>";
@@ -101,8 +102,12 @@ async fn who_writes_by_text_message_is_answered_there_while_the_tech_stays_in_th
         let further = story.mailed_one("client_message");
         assert!(further.mail.text.contains("The side door is open."), "{}", further.mail.text);
         story.mail(&further.answer(SAM, "New drum, prints again.\n\n#done 20m")).await;
-        let words = "Sam Ortiz, Northwind IT (#1001): New drum, prints again. Your request is resolved. If it is not, just reply.";
+        let words = "Sam Ortiz, Northwind IT (#1001): New drum, prints again. Your request is resolved. If it is not, just reply. How did we do? Reply good, fair or bad.";
         assert_eq!(line.twilio.sent(), [(JANE.to_owned(), words.to_owned())]);
+        assert_eq!(story.ticket(TicketNumber(1001)).await.status, Status::Resolved);
+        line.text(JANE, "good").await;
+        story.quiet().await;
+        assert_eq!(rated(&story, TicketNumber(1001)).await, Some(Satisfaction::Good));
         assert_eq!(story.ticket(TicketNumber(1001)).await.status, Status::Resolved);
         line.text(JANE, "It is jammed again").await;
         story.quiet().await;

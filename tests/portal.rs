@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use chrono::TimeDelta;
 use deskd::mail::reply::MARKER;
 use deskd::notice::Texts;
-use deskd::words::{Priority, TicketNumber};
+use deskd::words::{Priority, Satisfaction, TicketNumber};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::harness::story::Story;
 use crate::harness::{free_port, look};
+use crate::survey::rated;
 
 const SAM: &str = "Sam Ortiz <sam@northwind.example>";
 const JANE: &str = "jane@acme-dental.example";
@@ -127,6 +128,8 @@ async fn a_posted_form_is_acknowledged_and_goes_on_by_mail() {
         story.mail(&assignment.answer(SAM, "It is back.\n\n#done 10m")).await;
         let relay = story.mailed_one_of("resolution");
         assert_eq!(relay.to, JANE);
+        story.mail(&relay.answer("Jane Roe <jane@acme-dental.example>", "Perfect")).await;
+        assert_eq!(rated(&story, TicketNumber(1001)).await, Some(Satisfaction::Good));
         story.mail(&relay.answer("Jane Roe <jane@acme-dental.example>", "Not yet, sorry.")).await;
         assert!(story.mailed_one_of("client_message").mail.text.contains("Not yet, sorry."));
         story.end().await;

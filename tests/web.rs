@@ -8,7 +8,7 @@ use std::time::Duration;
 use deskd::channel::mapping::Mapping;
 use deskd::channel::sign::Auth;
 use deskd::clock::Clock;
-use deskd::intake::{Intake, Keep};
+use deskd::intake::{Intake, Keep, Office};
 use deskd::lifecycle::Heartbeats;
 use deskd::store::Db;
 use deskd::web::chat::Chats;
@@ -17,7 +17,7 @@ use deskd::web::hooks::{Hook, Hooks};
 use deskd::web::metrics::{Figures, Metrics};
 use deskd::web::phone::Lines;
 use deskd::web::portal::{Door, Turns};
-use deskd::web::{PATIENCE, Parts, routes, serve};
+use deskd::web::{PATIENCE, Parts, routes, serve, survey};
 use futures_util::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -55,8 +55,14 @@ async fn start_with(health: Health, figures: Result<Figures, String>, patience: 
         Chats { chats: tokio::sync::watch::channel(Arc::default()).1, intake: intake.clone(), clock: Clock::System };
     let phones =
         Lines { lines: tokio::sync::watch::channel(Arc::default()).1, intake: intake.clone(), clock: Clock::System };
+    std::fs::write(folder.path().join("deskd.toml"), crate::harness::SMALL_FIRM).unwrap();
+    let config = deskd::config::load(&folder.path().join("deskd.toml")).unwrap_or_else(|problems| panic!("{problems}"));
+    let office = Office { texts: Arc::new(deskd::daemon::texts(&config).unwrap()), firm: config.firm };
+    let office = tokio::sync::watch::channel(Arc::new(office)).1;
+    let survey = survey::Door { db: db.clone(), office, clock: Clock::System };
     let hooks = Hooks { hooks: tokio::sync::watch::channel(Arc::new(vec![shop])).1, intake, db, clock: Clock::System };
-    let router = routes(Parts { health, metrics: Metrics { version: "1.2.3", count }, hooks, portal, phones, chats });
+    let router =
+        routes(Parts { health, metrics: Metrics { version: "1.2.3", count }, hooks, portal, phones, chats, survey });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
     let task = tokio::spawn(serve(listener, router, patience, stop.clone()));

@@ -105,6 +105,9 @@ pub fn words(event: &Event, names: &Names, zone: Tz, steps: &[Escalation]) -> St
         Event::ApprovalDeclined { contact: id } => format!("not approved by {}", contact(*id, names)),
         Event::ApprovalAsked { address, name } => format!("asked {} <{}> for approval", plain(name), plain(address)),
         Event::Verified { how } => format!("verified {}", plain(how)),
+        Event::Rated { answer, words, .. } => {
+            format!("says: {answer}{}", words.as_deref().map_or_else(String::new, |words| because(&cut(words, 120))))
+        }
         Event::Nudged { round } => format!("reminder {round} to the client"),
         Event::Undone { seqs } => {
             let seqs: Vec<String> = seqs.iter().map(ToString::to_string).collect();

@@ -161,6 +161,7 @@ struct Head {
     default_category: Category,
     emergency_phone: Option<String>,
     accept_strangers: bool,
+    survey: bool,
 }
 
 fn build(sources: &[Source], around: &Surroundings, notes: &Notes, mut files: Vec<PathBuf>) -> Option<Config> {
@@ -195,6 +196,7 @@ fn build(sources: &[Source], around: &Surroundings, notes: &Notes, mut files: Ve
         tech_mail_token_only: security.token_only,
         rules: Arc::new(rules),
         drafting: schedule.drafting(&parts.calendars),
+        has_pages: web_listen.is_some(),
         ..firm(head?, &parts, limits, targets, escalations)
     };
     let Parts { techs, clients, rates, mailboxes, maildirs, hooks, webhooks, phones, chats, .. } = parts;
@@ -247,6 +249,8 @@ fn firm(head: Head, parts: &Parts<'_>, limits: Limits, targets: [Targets; 4], es
         calendars: parts.calendars.clone(),
         tech_mail_token_only: false,
         drafting: None,
+        survey: head.survey,
+        has_pages: false,
         attachment_cap: limits.attachments,
         gather: limits.gather,
         alerts: limits.alerts,
@@ -285,6 +289,7 @@ fn head(main: &Section<'_>) -> Option<Head> {
     let default_category = firm.parse("default_category", value::category).map_or(Category::Tm, |found| found.value);
     let emergency_phone = firm.text("emergency_phone").map(|found| found.value.to_owned());
     let accept_strangers = firm.choice("strangers", &[("unsorted", false), ("accept", true)]).unwrap_or(false);
+    let survey = firm.yes("survey", true);
     firm.finish();
     Some(Head {
         name: name?.value.to_owned(),
@@ -295,6 +300,7 @@ fn head(main: &Section<'_>) -> Option<Head> {
         default_category,
         emergency_phone,
         accept_strangers,
+        survey,
     })
 }
 

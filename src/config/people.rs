@@ -154,6 +154,7 @@ pub fn client<'a>(section: &Section<'a>, firm_zone: Tz) -> ClientEntry<'a> {
     let default_category = section.parse("default_category", value::category);
     let no_after_hours = section.choice("after_hours", &[("none", true), ("served", false)]).unwrap_or(false);
     let show_sla = section.yes("show_sla", true);
+    let survey = section.yes("survey", true);
     let environment = section.text("environment").map(|found| found.value.trim().to_owned());
     let internal = section.yes("internal", false);
     let (retainers, fees) = retainers(section);
@@ -181,6 +182,7 @@ pub fn client<'a>(section: &Section<'a>, firm_zone: Tz) -> ClientEntry<'a> {
         default_category: default_category.map(|found| found.value),
         no_after_hours,
         show_sla,
+        survey,
         environment,
         internal,
         retainers,

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch::Sender;
+use tokio::sync::watch::{Receiver, Sender};
 
 use crate::chat::Account;
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::intake::Intake;
+use crate::intake::{Intake, Office};
 use crate::mail::Mailbox;
 use crate::notice::Texts;
 use crate::store::Db;
 use crate::web::hooks::{Hook, Hooks};
 use crate::web::portal::{self, Portal};
-use crate::web::{chat, phone};
+use crate::web::{chat, phone, survey};
 
 pub struct Doors {
     clock: Clock,
@@ -29,6 +29,7 @@ pub struct Served {
     pub form: portal::Door,
     pub lines: phone::Lines,
     pub chats: chat::Chats,
+    pub survey: survey::Door,
 }
 
 impl Doors {
@@ -50,7 +51,7 @@ impl Doors {
     }
 
     /// As the listener serves them.
-    pub fn served(&self, intake: &Intake, db: &Db, clock: &Clock) -> Served {
+    pub fn served(&self, intake: &Intake, db: &Db, clock: &Clock, office: Receiver<Arc<Office>>) -> Served {
         let (intake, clock) = (intake.clone(), clock.clone());
         let form = portal::Door {
             portal: self.portal.subscribe(),
@@ -61,8 +62,9 @@ impl Doors {
         };
         let lines = phone::Lines { lines: self.lines.subscribe(), intake: intake.clone(), clock: clock.clone() };
         let chats = chat::Chats { chats: self.chats.subscribe(), intake: intake.clone(), clock: clock.clone() };
+        let survey = survey::Door { db: db.clone(), office, clock: clock.clone() };
         let hooks = Hooks { hooks: self.hooks.subscribe(), intake, db: db.clone(), clock };
-        Served { hooks, form, lines, chats }
+        Served { hooks, form, lines, chats, survey }
     }
 }
 

@@ -211,6 +211,7 @@ pub(super) fn parts(db: &Db, heartbeats: &Heartbeats, state: &DeskState, clock: 
         portal: served.form,
         phones: served.lines,
         chats: served.chats,
+        survey: served.survey,
     }
 }
 

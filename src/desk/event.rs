@@ -3,7 +3,9 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::words::{Actor, Category, ClientKey, ContactId, Login, MessageRow, Minutes, Priority, TicketNumber};
+use crate::words::{
+    Actor, Category, ClientKey, ContactId, Login, MessageRow, Minutes, Priority, Satisfaction, TicketNumber,
+};
 
 /// One line of a ticket's history, append-only.
 #[derive(Debug, Clone, PartialEq)]
@@ -256,6 +258,15 @@ pub enum Event {
     Verified {
         how: String,
     },
+    /// The client said how it was handled; a later one takes the place of an earlier one.
+    Rated {
+        answer: Satisfaction,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        words: Option<String>,
+        /// Where it was said in a reply.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<MessageRow>,
+    },
     /// A kind reminder went to the client of a waiting ticket: first, second.
     Nudged {
         round: u32,
@@ -303,6 +314,7 @@ impl Event {
             Event::ApprovalAsked { .. } => "approval_asked",
             Event::ApprovalDeclined { .. } => "approval_declined",
             Event::Verified { .. } => "verified",
+            Event::Rated { .. } => "rated",
             Event::Nudged { .. } => "nudged",
             Event::Undone { .. } => "undone",
         }

@@ -53,6 +53,10 @@ pub struct Firm {
     pub runbooks: Vec<Runbook>,
     /// The firm's programs that are told what happens to tickets.
     pub webhooks: Vec<Webhook>,
+    /// `[firm] survey`: who had something resolved is asked how it was.
+    pub survey: bool,
+    /// Our pages can be reached at `url`.
+    pub has_pages: bool,
     /// `None`: no statements are drafted.
     pub drafting: Option<Drafting>,
     pub techs: Vec<Tech>,
@@ -225,6 +229,8 @@ pub struct Client {
     pub no_after_hours: bool,
     /// Deadlines may be shown to the client.
     pub show_sla: bool,
+    /// Its people may be asked how it was.
+    pub survey: bool,
     /// What a tech must know of the client's machines, lines and people, in the firm's own words.
     pub environment: Option<String>,
     /// Our own firm: logged, never billed.

@@ -91,6 +91,7 @@ impl Case {
             Action::Verify { how } => {
                 Ok(self.told(unit, deed, Event::Verified { how: how.clone() }, Effect::Verified { how }))
             }
+            Action::Rate { answer, words, message } => self.rate(unit, deed, (answer, words, message)).await,
             Action::Fire { timer } => self.fire(unit, deed, timer).await,
             Action::Undo { by } => self.undo(unit, deed, by).await,
         }

@@ -5,7 +5,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use crate::desk::event::{Touch, Waiting};
 use crate::store::StoreError;
 use crate::store::tickets::TimerKind;
-use crate::words::{Category, ClientKey, ContactId, Login, MessageRow, Minutes, Priority, TicketNumber};
+use crate::words::{Category, ClientKey, ContactId, Login, MessageRow, Minutes, Priority, Satisfaction, TicketNumber};
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
@@ -114,6 +114,12 @@ pub enum Action {
     },
     Verify {
         how: String,
+    },
+    /// The client says how it was handled.
+    Rate {
+        answer: Satisfaction,
+        words: Option<String>,
+        message: Option<MessageRow>,
     },
     Fire {
         timer: TimerKind,

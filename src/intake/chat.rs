@@ -8,7 +8,7 @@ use super::action::{ActError, Action};
 use super::case::{Case, Deed, Spoken, Unit};
 use super::process::{Decided, store_text};
 use super::read::Ready;
-use super::{client, letter, link, post, tech, texting};
+use super::{client, letter, link, post, survey, tech, texting};
 use crate::channel::Post;
 use crate::channel::said::{Did, Said};
 use crate::desk::directive;
@@ -94,8 +94,14 @@ async fn known(unit: &mut Unit<'_>, ready: &Ready, said: &Said) -> Result<Option
         return Ok(None);
     }
     let key = breath_key(said);
-    let last = conversations::last(unit.tx, source, &key).await?;
-    let Some((ticket, at)) = last.filter(|(_, at)| ready.row.arrived_at - *at < BREATH) else { return Ok(None) };
+    let Some((ticket, at)) = conversations::last(unit.tx, source, &key).await? else { return Ok(None) };
+    // "good", where nobody opens a thread for a word: it answers what was asked about the person's last request there.
+    if survey::is_answer(unit, ticket, &said.text).await? {
+        return Ok(Some(Known { key, ticket }));
+    }
+    if ready.row.arrived_at - at >= BREATH {
+        return Ok(None);
+    }
     let row = tickets::row(unit.tx, ticket).await?.filter(|row| row.status.is_active() && at <= ready.row.arrived_at);
     Ok(row.map(|_| Known { key, ticket }))
 }

@@ -8,6 +8,7 @@ use super::case::{Case, Deed, Opening, Unit};
 use super::process::{Decided, store, store_text};
 use super::read::Ready;
 use super::statement;
+use super::survey;
 use super::tell::Tell;
 use super::thread::Thread;
 use crate::channel::Post;
@@ -159,7 +160,16 @@ pub(super) async fn join(
         let doubt = (!doubts.is_empty()).then(|| doubts.join("; "));
         return keep_from_outsider(unit, ready, case, &deed, doubt).await;
     }
+    let said = survey::said(unit, &case, sender.contact.as_ref(), &ready.new.text).await?;
     let message = store(unit, ready, &case, (true, deed.actor.clone()), remark.as_deref()).await?;
+    if let Some(survey::Said { answer, more }) = said {
+        let alone = more.is_none();
+        case.act(unit, &deed, Action::Rate { answer, words: more, message: Some(message) }).await?;
+        if alone {
+            let number = case.save(unit).await?;
+            return Ok(Decided::on(Fate::Reply, number).with_reason(format!("says that it was {answer}")));
+        }
+    }
     case.act(unit, &deed, Action::ClientWrote { message }).await?;
     if let Some(contact) = sender.contact.filter(|contact| !case.ticket.has_on_it(contact.id)) {
         case.act(unit, &deed, Action::AddParticipant { contact: contact.id }).await?;

@@ -3,6 +3,7 @@
 use super::case::{Case, Unit};
 use super::letter::{self, ClientLetter, TechLetter};
 use super::picture::Picture;
+use super::survey;
 use super::tell::{Answer, managers};
 use crate::mail::build::Voice;
 use crate::notice;
@@ -78,13 +79,20 @@ pub(super) async fn answered(
 ) -> Result<(), StoreError> {
     let tech_name = unit.firm().tech(&answer.by).map_or_else(|| answer.by.to_string(), |tech| tech.name.clone());
     let ticket = picture.client_ticket(unit);
+    let people: Vec<_> = picture
+        .client_people()
+        .into_iter()
+        .filter(|person| !answer.reached.iter().any(|address| address.eq_ignore_ascii_case(&person.address)))
+        .collect();
     let rendered = if answer.resolved {
+        let question = survey::ask(unit, case, &people).await?;
         let facts = notice::ResolutionFacts {
             ticket,
             tech_name: tech_name.clone(),
             text: answer.text.clone(),
             html: answer.enclosed.html.clone(),
             left_out: answer.enclosed.left_out.clone(),
+            question,
         };
         notice::resolution(&unit.office.texts, &picture.language, &facts)
     } else {
@@ -108,11 +116,6 @@ pub(super) async fn answered(
         files: answer.enclosed.files.clone(),
         by_mail: false,
     };
-    let people: Vec<_> = picture
-        .client_people()
-        .into_iter()
-        .filter(|person| !answer.reached.iter().any(|address| address.eq_ignore_ascii_case(&person.address)))
-        .collect();
     letter::to_client(unit, case, picture, letter, &people).await
 }
 
@@ -128,12 +131,14 @@ pub(super) async fn resolved(
         return Ok(());
     }
     let tech_name = unit.firm().tech(by).map_or_else(|| by.to_string(), |tech| tech.name.clone());
+    let people = picture.client_people();
     let facts = notice::ResolutionFacts {
         ticket: picture.client_ticket(unit),
         tech_name: tech_name.clone(),
         text: String::new(),
         html: None,
         left_out: Vec::new(),
+        question: survey::ask(unit, case, &people).await?,
     };
     let rendered = notice::resolution(&unit.office.texts, &picture.language, &facts);
     let letter = ClientLetter {
@@ -147,5 +152,5 @@ pub(super) async fn resolved(
         files: Vec::new(),
         by_mail: false,
     };
-    letter::to_client(unit, case, picture, letter, &picture.client_people()).await
+    letter::to_client(unit, case, picture, letter, &people).await
 }

@@ -20,7 +20,8 @@ const ENTRIES: i64 = 20;
 /// Bytes of words in one list: with their HTML and the links it stays under 100 KB, where Gmail cuts a mail off.
 const WORDS: usize = 16 << 10;
 /// Never held: what was missed, what is a list already, what must be answered by itself, what has a moment of its own.
-const AT_ONCE: [&str; 6] = ["escalation", "unsorted_digest", "late_list", "gathered", "confirmation", "unverified"];
+const AT_ONCE: [&str; 7] =
+    ["escalation", "unsorted_digest", "late_list", "gathered", "confirmation", "unverified", "unhappy"];
 /// Of an outage these are never held either.
 const OF_OUTAGES: [&str; 4] = ["assignment", "client_message", "no_candidate", "reminder"];
 

@@ -35,6 +35,7 @@ mod reckon;
 mod relay;
 mod statement;
 mod storm;
+mod survey;
 mod tech;
 mod tech_new;
 mod tell;
@@ -59,6 +60,7 @@ pub use managers::{
 pub use pending::PendingChecks;
 pub use pricing::{remind as remind_of_pricing, waits as pricing_waits};
 pub use statement::{frozen, resend, statements, waits as statements_wait};
+pub use survey::{Standing, rate};
 pub use trial::{Trial, Tried};
 pub use worker::{Changed, Worker};
 pub use worklog::{NewTime, add_time, correct_time};

@@ -13,7 +13,7 @@ use crate::money::statement::{Late, Line, Past, Statement};
 use crate::money::{month_of, next_month};
 use crate::notice::Missing;
 use crate::store::statements::{self, Figured};
-use crate::store::{StoreError, time};
+use crate::store::{StoreError, survey, time};
 use crate::words::contract::term_on;
 use crate::words::{Category, Minutes, Status, TicketNumber};
 
@@ -87,6 +87,7 @@ pub(super) async fn statement(
         touched: u32::try_from(requests.touched).unwrap_or(0),
         in_time: u32::try_from(requests.in_time).unwrap_or(0),
         late,
+        answers: survey::answers(unit.tx, &client.key, (from, until)).await?,
         pricing: pricing::is_named(unit, client).await?,
     })
 }

@@ -69,6 +69,10 @@ pub enum Tell {
         address: String,
         name: String,
     },
+    /// The managers: the client is not content.
+    Unhappy {
+        words: Option<String>,
+    },
     /// Reminders and escalations that are not out yet are no longer true.
     Withdraw,
 }
@@ -130,6 +134,7 @@ async fn one(
         Tell::Nudged { round } => nudged(unit, case, picture, *round, &key).await,
         Tell::ClosedForSilence => closed_for_silence(unit, case, picture, &key).await,
         Tell::AskApproval { address, name } => super::approval::ask(unit, case, picture, (address, name), &key).await,
+        Tell::Unhappy { words } => super::survey::unhappy(unit, case, picture, words.as_deref(), &key).await,
         Tell::Withdraw => {
             for kind in WITHDRAWN_BY_TOUCH {
                 outbox::withdraw(unit.tx, case.ticket.number, (kind, None), unit.now).await?;
@@ -364,7 +369,7 @@ pub(super) fn managers(unit: &Unit<'_>) -> Vec<Tech> {
 }
 
 /// Everybody a step names, once; while nobody has the ticket its assignee's part goes to the managers.
-fn readers(unit: &Unit<'_>, case: &Case, notify: &[Notify]) -> Vec<Tech> {
+pub(super) fn readers(unit: &Unit<'_>, case: &Case, notify: &[Notify]) -> Vec<Tech> {
     let firm = unit.firm();
     let mut readers: Vec<Tech> = Vec::new();
     for who in notify {

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::words::{Category, ClientKey, Minutes, Money, Priority, TicketNumber};
+use crate::words::{Answers, Category, ClientKey, Minutes, Money, Priority, TicketNumber};
 
 /// Frozen as JSON. Never in it: cost, margin, an hour's effective rate, internal words.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +39,9 @@ pub struct Statement {
     pub in_time: u32,
     /// Work of earlier months that was written down after their statements.
     pub late: Vec<Late>,
+    /// What people answered in the month, when they were asked how it was.
+    #[serde(default)]
+    pub answers: Answers,
     /// Two months over the range in a row: it is to be talked about.
     #[serde(default)]
     pub pricing: bool,

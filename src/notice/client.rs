@@ -5,7 +5,7 @@ use minijinja::{Value, context};
 use super::facts::{CleanHtml, ClientTicketFacts, Moment};
 use super::format::{safe, strings};
 use super::language::Words;
-use super::{Notice, Rendered, Texts, client_subject};
+use super::{Notice, QuestionFacts, Rendered, Texts, client_subject};
 
 /// When a human will answer, as far as the client may know.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +49,7 @@ pub struct ResolutionFacts {
     pub text: String,
     pub html: Option<CleanHtml>,
     pub left_out: Vec<String>,
+    pub question: Option<QuestionFacts>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,8 +161,9 @@ impl Notice for ResolutionFacts {
         "resolution"
     }
 
-    fn view(&self, _: &Words) -> Value {
-        answer_view(&self.ticket, &self.tech_name, &self.text, self.html.as_ref(), &self.left_out)
+    fn view(&self, words: &Words) -> Value {
+        let answer = answer_view(&self.ticket, &self.tech_name, &self.text, self.html.as_ref(), &self.left_out);
+        context! { question => self.question.as_ref().map(|question| question.view(words)), ..answer }
     }
 }
 

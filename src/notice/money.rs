@@ -9,7 +9,7 @@ use super::facts::range;
 use super::{MailtoLinks, Moment, Notice, Rendered, Texts, Words};
 use crate::money::proposal::Proposal;
 use crate::money::statement::{Line, Statement};
-use crate::words::{Category, Minutes, Money, TicketNumber};
+use crate::words::{Answers, Category, Minutes, Money, TicketNumber};
 
 /// A mark of a retainer's month was passed: to the account manager, and to the client's managers.
 #[derive(Debug, Clone, PartialEq)]
@@ -211,6 +211,10 @@ fn statement_view(words: &Words, statement: &Statement) -> Value {
         touched => statement.touched,
         in_time => statement.in_time,
         late => late,
+        answers => (statement.answers.all() > 0).then(|| {
+            let Answers { good, fair, bad } = statement.answers;
+            context! { good, fair, bad, all => statement.answers.all() }
+        }),
         pricing => statement.pricing,
     }
 }

@@ -151,13 +151,6 @@ impl Sampler<'_> {
             html: None,
             left_out: self.list(["driver-pack.zip"]),
         };
-        let resolution = ResolutionFacts {
-            ticket: ticket.clone(),
-            tech_name: "Sam Ortiz".to_owned(),
-            text: self.answer(),
-            html: None,
-            left_out: Vec::new(),
-        };
         let reminder = WaitingReminderFacts {
             ticket: ticket.clone(),
             round: ReminderRound::Second,
@@ -172,8 +165,14 @@ impl Sampler<'_> {
             Box::new(acknowledgement(&anonymous, AnswerTime::Soon, None, false)),
             Box::new(relay.clone()),
             Box::new(RelayFacts { ticket: anonymous.clone(), html: written(), left_out: Vec::new(), ..relay }),
-            Box::new(resolution.clone()),
-            Box::new(ResolutionFacts { ticket: anonymous.clone(), text: String::new(), ..resolution }),
+            Box::new(self.resolution(Some("https://desk.northwind.example/survey/mfzwizlkpqxexdrrtjwb2zkcni"))),
+            Box::new(ResolutionFacts {
+                ticket: anonymous.clone(),
+                text: String::new(),
+                question: None,
+                ..self.resolution(None)
+            }),
+            Box::new(self.resolution(None)),
             Box::new(reminder.clone()),
             Box::new(WaitingReminderFacts {
                 ticket: anonymous.clone(),
@@ -192,6 +191,17 @@ impl Sampler<'_> {
             Box::new(ClosedNoticeFacts { ticket }),
             Box::new(ClosedNoticeFacts { ticket: anonymous }),
         ]
+    }
+
+    fn resolution(&self, page: Option<&str>) -> ResolutionFacts {
+        ResolutionFacts {
+            ticket: self.client_ticket(),
+            tech_name: "Sam Ortiz".to_owned(),
+            text: self.answer(),
+            html: None,
+            left_out: Vec::new(),
+            question: Some(QuestionFacts { page: page.map(str::to_owned) }),
+        }
     }
 
     fn link_code(&self) -> LinkCodeFacts {

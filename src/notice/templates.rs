@@ -4,7 +4,7 @@
 pub(super) const WORDS: &str = include_str!("../../config/texts/en.toml");
 
 /// Name and source of each template; the first ones are parts that the others share.
-pub(super) static BUILT_IN: [(&str, &str); 124] = [
+pub(super) static BUILT_IN: [(&str, &str); 127] = [
     ("base.html", include_str!("../../config/templates/en/base.html")),
     ("base_client.html", include_str!("../../config/templates/en/base_client.html")),
     ("base_tech.html", include_str!("../../config/templates/en/base_tech.html")),
@@ -120,6 +120,9 @@ pub(super) static BUILT_IN: [(&str, &str); 124] = [
     ("no_candidate.subject", include_str!("../../config/templates/en/no_candidate.subject")),
     ("no_candidate.txt", include_str!("../../config/templates/en/no_candidate.txt")),
     ("no_candidate.html", include_str!("../../config/templates/en/no_candidate.html")),
+    ("unhappy.subject", include_str!("../../config/templates/en/unhappy.subject")),
+    ("unhappy.txt", include_str!("../../config/templates/en/unhappy.txt")),
+    ("unhappy.html", include_str!("../../config/templates/en/unhappy.html")),
     ("storm.subject", include_str!("../../config/templates/en/storm.subject")),
     ("storm.txt", include_str!("../../config/templates/en/storm.txt")),
     ("storm.html", include_str!("../../config/templates/en/storm.html")),

@@ -157,6 +157,7 @@ pub async fn unlink_tech(tx: &mut Tx, (channel, author): (&str, &str)) -> Result
 pub async fn merge(tx: &mut Tx, from: ContactId, into: ContactId) -> Result<(), StoreError> {
     for sql in [
         "UPDATE address SET contact = $2 WHERE contact = $1",
+        "UPDATE survey_asked SET contact = $2 WHERE contact = $1",
         "UPDATE contact SET merged_into = $2 WHERE id = $1 OR merged_into = $1",
     ] {
         on!(tx, |conn| sqlx::query(sql).bind(from).bind(into).execute(conn).await.map(drop))

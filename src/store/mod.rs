@@ -26,6 +26,7 @@ pub mod people;
 pub mod pricing;
 pub mod queue;
 pub mod statements;
+pub mod survey;
 pub mod tickets;
 pub mod time;
 pub mod tokens;

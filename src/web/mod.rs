@@ -20,6 +20,7 @@ mod page;
 pub mod phone;
 pub mod portal;
 pub mod rate;
+pub mod survey;
 
 /// Largest request body, bytes; a part that takes uploads sets its own.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -37,6 +38,7 @@ pub struct Parts {
     pub portal: portal::Door,
     pub phones: phone::Lines,
     pub chats: chat::Chats,
+    pub survey: survey::Door,
 }
 
 /// Everything that is served, on one listener.
@@ -44,6 +46,7 @@ pub fn routes(parts: Parts) -> Router {
     Router::new()
         .merge(health::routes(parts.health))
         .merge(metrics::routes(parts.metrics))
+        .merge(survey::routes(parts.survey))
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
         // With a limit and an answer of its own.
         .merge(hooks::routes(parts.hooks))

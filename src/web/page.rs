@@ -1,4 +1,4 @@
-//! The pages of the form: the firm's name, the reader's language, no script, nothing from elsewhere.
+//! The pages: the firm's name, the reader's language, no script, nothing from elsewhere.
 
 use std::sync::LazyLock;
 
@@ -16,6 +16,8 @@ static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
         ("base", include_str!("../../config/pages/base.html")),
         ("new", include_str!("../../config/pages/new.html")),
         ("sent", include_str!("../../config/pages/sent.html")),
+        ("survey", include_str!("../../config/pages/survey.html")),
+        ("heard", include_str!("../../config/pages/heard.html")),
     ] {
         if let Err(error) = pages.add_template(name, source) {
             tracing::error!(%error, "the page {name} does not compile");
@@ -137,7 +139,7 @@ pub fn thanks(portal: &Portal, language: &str) -> String {
     render("sent", view)
 }
 
-fn render(name: &str, view: minijinja::Value) -> String {
+pub(super) fn render(name: &str, view: minijinja::Value) -> String {
     let page = PAGES.get_template(name).and_then(|template| template.render(view));
     page.unwrap_or_else(|error| {
         tracing::error!(%error, "the page {name} cannot be shown");

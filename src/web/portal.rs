@@ -148,7 +148,7 @@ async fn take(
     }
 }
 
-fn answer(status: StatusCode, page: String) -> Response {
+pub(super) fn answer(status: StatusCode, page: String) -> Response {
     const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'";
     let mut response = (status, Html(page)).into_response();
     let headers = response.headers_mut();

@@ -7,6 +7,7 @@ mod ids;
 mod measure;
 mod phone;
 mod priority;
+mod satisfaction;
 mod status;
 
 pub use address::{in_chat, is_chat, is_mail, is_phone, shown};
@@ -16,6 +17,7 @@ pub use ids::{Actor, ClientKey, ContactId, InboundId, Login, MessageRow, OutboxI
 pub use measure::{Currency, Minutes, Money};
 pub use phone::e164;
 pub use priority::Priority;
+pub use satisfaction::{Answers, Satisfaction};
 pub use status::Status;
 
 /// A word that is none of those a closed list allows: a database or a config of another version.

@@ -38,6 +38,12 @@ fn resolution_reads_like_this() {
     With this your request is resolved. If it is not, just reply and we take it up
     again.
 
+    How did we do?
+    Good: https://desk.northwind.example/survey/mfzwizlkpqxexdrrtjwb2zkcni?answer=good
+    Fair: https://desk.northwind.example/survey/mfzwizlkpqxexdrrtjwb2zkcni?answer=fair
+    Bad: https://desk.northwind.example/survey/mfzwizlkpqxexdrrtjwb2zkcni?answer=bad
+    Or reply with one word: good, fair or bad.
+
     --
     Northwind IT · request #1042 · just reply to this mail
     "##);

@@ -56,6 +56,7 @@ impl Sampler<'_> {
                 subjects: Vec::new(),
             }),
         ];
+        all.extend(self.unhappy());
         all.extend(self.undeliverables());
         all.extend(self.faults());
         all.extend(self.given_up());
@@ -187,5 +188,25 @@ impl Sampler<'_> {
             Box::new(source_down.clone()),
             Box::new(SourceDownFacts { way_out: None, ..source_down }),
         ]
+    }
+
+    fn unhappy(&self) -> Vec<Box<dyn Notice>> {
+        let unhappy = UnhappyFacts {
+            ticket: TicketFacts { status: Status::Resolved, ..self.ticket() },
+            now: self.now,
+            words: self.some("Third time this month.\nNobody told us when you would come."),
+            request: self.own("The printer at the front desk prints nothing."),
+            answer: self.some("New drum, prints again."),
+            resolved_at: Some(self.at(Chicago, -90)),
+            links: self.links(),
+        };
+        let bare = UnhappyFacts {
+            words: None,
+            answer: None,
+            resolved_at: None,
+            links: MailtoLinks::default(),
+            ..unhappy.clone()
+        };
+        vec![Box::new(unhappy), Box::new(bare)]
     }
 }

@@ -10,7 +10,7 @@ use crate::notice::{
     DraftFacts, MailtoLinks, Missing, PricingFacts, PricingMonth, StatementFacts, UnderRange, UsageFacts,
     UsageForClient, UsageTicket,
 };
-use crate::words::{Category, Minutes, Priority, TicketNumber};
+use crate::words::{Answers, Category, Minutes, Priority, TicketNumber};
 
 impl Sampler<'_> {
     fn usage(&self) -> UsageFacts {
@@ -85,6 +85,7 @@ impl Sampler<'_> {
             requests: 23,
             touched: 22,
             in_time: 21,
+            answers: Answers { good: 9, fair: 2, bad: 1 },
             pricing: true,
             late: vec![Late { month: month(2026, 10), minutes: Minutes(45), over: Minutes(45) }],
         }
@@ -106,6 +107,7 @@ impl Sampler<'_> {
             requests: 0,
             touched: 0,
             in_time: 0,
+            answers: Answers::default(),
             late: Vec::new(),
             pricing: false,
             ..full
