@@ -252,7 +252,7 @@ fn a_broken_config_is_told_whole_with_the_line_of_every_key() {
     let folder = folder(&[("deskd.toml", BROKEN), ("clients/all.toml", BROKEN_CLIENT)]);
     insta::assert_snapshot!(told(&folder), @r#"
     deskd.toml:1: priority.P2: has no targets; add [priority.P2] with first_touch and resolve
-    deskd.toml:2: colour: is no key of this section; known here: alert_mail, calendar, chat, client, escalation, firm, hook, include, limits, log, mailbox, maildir, oauth, phone, priority, rate, rule, rules, runbook, schedule, security, smtp, state_dir, store, tech, templates, web, webhook, words
+    deskd.toml:2: colour: is no key of this section; known here: alert_mail, billing, calendar, chat, client, escalation, firm, hook, include, limits, log, mailbox, maildir, oauth, phone, priority, rate, rule, rules, runbook, schedule, security, smtp, state_dir, store, tech, templates, web, webhook, words
     deskd.toml:5: firm.time_zone: "America/Chigaco" is no time zone; did you mean "America/Chicago" or "Asia/Chita"?
     deskd.toml:6: firm.domain: "support@northwind.example" is more than a domain; write "northwind.example"
     deskd.toml:7: firm.url: "desk.northwind.example" is no web address; write it like "https://desk.northwind.example"
@@ -285,7 +285,7 @@ fn a_broken_config_is_told_whole_with_the_line_of_every_key() {
     deskd.toml:58: tech.login: the login "sam" is already given at deskd.toml:53; keep one of them
     deskd.toml:59: tech.name: is a number; write text in quotes: name = "…"
     deskd.toml:61: tech.calendar: there is no calendar "offce"; did you mean "office"?
-    deskd.toml:62: tech.roles: "boss" is no role; the only role is "manager"
+    deskd.toml:62: tech.roles: "boss" is no role; the roles are "manager" and those that a [[rate]] names with `role`
     deskd.toml:64: tech.login: the login "sam" is already given at deskd.toml:53; keep one of them
     deskd.toml:66: tech.email: the address "sam@northwind.example" is already given at deskd.toml:60; keep one of them
     deskd.toml:68: rate.amount: "160 dollars" is no amount of money; write the amount, a blank and the currency: "2400.00 USD"

@@ -30,6 +30,7 @@ fn term(since: &str) -> RetainerTerm {
         covers: vec![Category::Retainer],
         skills: Vec::new(),
         tells_client: true,
+        due: deskd::words::contract::Due::Advance,
     }
 }
 

@@ -11,6 +11,7 @@ mod harness;
 mod alert_mails;
 mod authentic;
 mod batch;
+mod billing;
 mod calendar;
 mod chat;
 mod chat_platforms;

@@ -139,6 +139,7 @@ fn a_proposal_is_the_mean_of_the_months_at_the_price_of_an_hour() {
         covers: vec![Category::Retainer],
         skills: Vec::new(),
         tells_client: true,
+        due: deskd::words::contract::Due::Advance,
     };
     let found = proposal::proposal(&term, &[Minutes(1500), Minutes(1800)]);
     assert_eq!(

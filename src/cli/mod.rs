@@ -1,5 +1,6 @@
 //! The command line: what can be asked of deskd, and with which exit code it answers.
 
+mod billing;
 mod demo;
 mod dossier;
 mod events;
@@ -84,6 +85,9 @@ enum Command {
     /// Show what was drafted and sent to clients each month
     #[command(subcommand)]
     Statement(statement::StatementCommand),
+    /// Bill a month, show what it billed, take it back
+    #[command(subcommand)]
+    Billing(billing::BillingCommand),
     /// Try the rules of triage
     #[command(subcommand)]
     Rules(rules::RulesCommand),
@@ -196,6 +200,7 @@ async fn on_desk(opened: &open::Opened, paper: Paper, command: &Command) -> Resu
         Command::Time(command) => time::run(opened, paper, command).await,
         Command::Retainer(command) => retainer::run(opened, paper, command).await,
         Command::Statement(command) => statement::run(opened, paper, command).await,
+        Command::Billing(command) => billing::run(opened, paper, command).await,
         Command::Webhooks(command) => webhooks::run(opened, paper, command).await,
         Command::Rules(rules::RulesCommand::Replay { since, json }) => {
             rules::replay(opened, paper, *since, *json).await

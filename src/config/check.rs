@@ -4,8 +4,10 @@ use std::collections::HashMap;
 
 use super::clockwork::sorted;
 use super::load::Parts;
+use super::people::MANAGER;
 use super::section::{Found, Notes, Place, Section};
 use super::value;
+use crate::words::contract::Rate;
 use crate::words::{Category, Login};
 
 pub fn across(notes: &Notes, main: &Section<'_>, parts: &Parts<'_>, firm_category: Option<Category>) {
@@ -98,6 +100,13 @@ fn references(notes: &Notes, parts: &Parts<'_>) {
     for client in &parts.hook_clients {
         known(&client.place, "client", &client.value, &keys);
     }
+    for role in parts.techs.iter().flat_map(|entry| &entry.roles).filter(|role| role.value != MANAGER) {
+        let named = parts.rates.iter().any(|entry| entry.rate.role.as_ref() == Some(&role.value));
+        if !named {
+            let right = "the roles are \"manager\" and those that a [[rate]] names with `role`";
+            notes.wrong(&role.place, format!("\"{}\" is no role", role.value), right);
+        }
+    }
     for entry in &parts.rates {
         if let Some(client) = &entry.client {
             known(&client.place, "client", &client.value, &keys);
@@ -112,7 +121,7 @@ fn references(notes: &Notes, parts: &Parts<'_>) {
 fn billable(notes: &Notes, parts: &Parts<'_>, firm_category: Option<Category>) {
     for entry in &parts.clients {
         let category = entry.client.default_category.or(firm_category);
-        let covers = |rate: &super::Rate| {
+        let covers = |rate: &Rate| {
             rate.client.as_ref().is_none_or(|key| *key == entry.client.key)
                 && rate.role.is_none()
                 && rate.skill.is_none()

@@ -1,7 +1,6 @@
 //! From the files to a `Config`: the main file, its includes, every section of all of them, then the checks across sections.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,10 +19,12 @@ use super::section::{Found, Notes, Place, Section, Source};
 use super::security::security;
 use super::server::{Mailbox, Maildir, OAuth, Outgoing, Servers};
 use super::webhook::Webhook;
-use super::{Config, Limits, Log, LogFormat, check, clockwork, cron_line, hours, programs, server, triage, value};
+use super::{
+    Config, Limits, Log, LogFormat, billing, check, clockwork, cron_line, hours, programs, server, triage, value,
+};
 use crate::channel::alert_mail::AlertMail;
 use crate::desk::calendar::Calendar;
-use crate::desk::firm::{Desk, Escalation, Firm, Runbook, Targets};
+use crate::desk::firm::{Billing, Desk, Escalation, Firm, Runbook, Targets};
 use crate::desk::rules::Rules;
 use crate::words::Category;
 
@@ -182,8 +183,9 @@ fn build(sources: &[Source], around: &Surroundings, notes: &Notes, mut files: Ve
         table.finish();
     }
     let security = security(main);
-    let (store_url, state_dir) = store(main, around);
-    let (web_listen, web_form) = web(main);
+    let billing = billing::billing(main);
+    let (store_url, state_dir) = server::store(main, around);
+    let (web_listen, web_form) = server::web(main);
     let log = log(main);
     let templates = folder(main, "templates", around);
     let out = outgoing(main, &parts, limits.mail, around);
@@ -196,10 +198,11 @@ fn build(sources: &[Source], around: &Surroundings, notes: &Notes, mut files: Ve
         tech_mail_token_only: security.token_only,
         rules: Arc::new(rules),
         drafting: schedule.drafting(&parts.calendars),
+        billing: Billing { at: schedule.billing.as_ref().map(|line| line.schedule.clone()), ..billing },
         has_pages: web_listen.is_some(),
         ..firm(head?, &parts, limits, targets, escalations)
     };
-    let Parts { techs, clients, rates, mailboxes, maildirs, hooks, webhooks, phones, chats, .. } = parts;
+    let Parts { mailboxes, maildirs, hooks, webhooks, phones, chats, .. } = parts;
     Some(Config {
         firm: Arc::new(firm),
         store_url,
@@ -218,9 +221,6 @@ fn build(sources: &[Source], around: &Surroundings, notes: &Notes, mut files: Ve
         log,
         limits,
         templates,
-        rates: rates.into_iter().map(|entry| entry.rate).collect(),
-        billing: clients.into_iter().map(|entry| entry.billing).collect(),
-        hours_per_week: techs.into_iter().map(|entry| (entry.tech.login, entry.hours_per_week)).collect(),
         files,
         warnings: Vec::new(),
     })
@@ -249,6 +249,8 @@ fn firm(head: Head, parts: &Parts<'_>, limits: Limits, targets: [Targets; 4], es
         calendars: parts.calendars.clone(),
         tech_mail_token_only: false,
         drafting: None,
+        rates: parts.rates.iter().map(|entry| entry.rate.clone()).collect(),
+        billing: Billing::default(),
         survey: head.survey,
         has_pages: false,
         attachment_cap: limits.attachments,
@@ -302,49 +304,6 @@ fn head(main: &Section<'_>) -> Option<Head> {
         accept_strangers,
         survey,
     })
-}
-
-fn store(main: &Section<'_>, around: &Surroundings) -> (String, PathBuf) {
-    let section = main.table("store");
-    let read = |text: &str| {
-        if let Some(path) = text.strip_prefix("sqlite:") {
-            let path = path.strip_prefix("//").unwrap_or(path);
-            return if path.is_empty() || path.contains(['?', '#']) || path.starts_with(':') {
-                Err((format!("\"{text}\" names no file"), "write \"sqlite:deskd.db\"".to_owned()))
-            } else {
-                Ok(format!("sqlite:{}", around.path(path).display()))
-            };
-        }
-        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            return Ok(text.to_owned());
-        }
-        Err((
-            format!("\"{text}\" is no database"),
-            "write \"sqlite:deskd.db\" or \"postgres://user@host/name\"".to_owned(),
-        ))
-    };
-    let url = section.as_ref().and_then(|section| section.parse("url", read)).map(|found| found.value);
-    if let Some(section) = &section {
-        section.finish();
-    }
-    let url = url.unwrap_or_else(|| format!("sqlite:{}", around.path("deskd.db").display()));
-    let state_dir = main.text("state_dir").map(|found| around.path(found.value));
-    // Beside the database, where that is a file; else beside the config.
-    let beside = url.strip_prefix("sqlite:").and_then(|path| Path::new(path).parent()).map(Path::to_owned);
-    (url, state_dir.or(beside).unwrap_or_else(|| around.folder.clone()))
-}
-
-/// Where to listen, and whether the form is there.
-fn web(main: &Section<'_>) -> (Option<SocketAddr>, bool) {
-    let Some(section) = main.table("web") else { return (None, false) };
-    section.must("listen", "listen = \"127.0.0.1:8025\"");
-    let listen = section.parse("listen", |text| {
-        let right = "write address:port: \"127.0.0.1:8025\"".to_owned();
-        text.parse().map_err(|_| (format!("\"{text}\" is no address to listen on"), right))
-    });
-    let form = section.yes("form", false);
-    section.finish();
-    (listen.map(|found| found.value), form)
 }
 
 fn log(main: &Section<'_>) -> Log {
@@ -440,7 +399,7 @@ fn parts<'a>(
         programs::programs(root, around, &mut parts);
         parts.techs.extend(root.tables("tech").iter().map(|section| people::tech(section, zone)));
         parts.clients.extend(root.tables("client").iter().map(|section| people::client(section, zone)));
-        parts.rates.extend(root.tables("rate").iter().filter_map(people::rate));
+        parts.rates.extend(root.tables("rate").iter().filter_map(billing::rate));
     }
     parts.oauth = oauth;
     for entry in parts.techs.iter_mut().filter(|entry| entry.zone_follows) {

@@ -1,6 +1,7 @@
 //! The config files: read whole, checked whole, every problem told at once with its line.
 
 mod alert_mail;
+mod billing;
 mod chat;
 mod check;
 mod clockwork;
@@ -30,13 +31,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::desk::firm::{Alerts, Firm, Gather};
-use crate::words::Login;
 
 pub use chat::Chat;
 pub use cron_line::{CronLine, Schedule};
 pub use hook::Hook;
 pub use load::{load, load_for, load_with};
-pub use people::{Billing, FeeDue, Rate};
 pub use phone::{Phone, Voice};
 pub use problem::{Problem, Problems};
 pub use secret::Secrets;
@@ -69,12 +68,6 @@ pub struct Config {
     pub limits: Limits,
     /// Folder with templates that replace built-in ones.
     pub templates: Option<PathBuf>,
-    /// First match wins.
-    pub rates: Vec<Rate>,
-    /// One a client, in the order of `Firm::clients`.
-    pub billing: Vec<Billing>,
-    /// Contracted hours a week of each tech.
-    pub hours_per_week: Vec<(Login, u32)>,
     /// All files read: what a reload reads again.
     pub files: Vec<PathBuf>,
     pub warnings: Vec<Problem>,

@@ -1,49 +1,20 @@
-//! `[[tech]]`, `[[client]]` and `[[rate]]`: who works, for whom, for how much.
+//! `[[tech]]` and `[[client]]`: who works, and for whom.
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 
+use super::billing;
 use super::public_domains;
 use super::section::{Found, Place, Section};
 use super::value;
 use crate::desk::firm::{Client, Person, Tech};
-use crate::words::{Category, ClientKey, Login, Minutes, Money, RetainerTerm, Rollover};
+use crate::words::contract::{Due, InvoiceTo, Rate};
+use crate::words::{Category, ClientKey, Login, Minutes, RetainerTerm, Rollover};
 
-/// What billing needs of a client beyond what the desk does.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Billing {
-    pub client: ClientKey,
-    /// Name on the invoice; the client's own unless given.
-    pub name: String,
-    pub terms: Option<TimeDelta>,
-    pub tax_code: Option<String>,
-    pub account_code: Option<String>,
-    pub po_number: Option<String>,
-    /// When the fee of each retainer term is billed, by its `since`.
-    pub fees: Vec<(NaiveDate, FeeDue)>,
-}
-
-/// `bill = "advance"`: the fee of the coming month.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FeeDue {
-    Advance,
-    Arrears,
-}
-
-/// `[[rate]]`: the first whose conditions all hold wins.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Rate {
-    pub amount: Money,
-    pub client: Option<ClientKey>,
-    pub role: Option<String>,
-    pub skill: Option<String>,
-    pub after_hours: Option<bool>,
-}
-
-/// A tech, with what only reports need and where things stand.
+/// A tech, and where things stand.
 pub struct TechEntry<'a> {
     pub tech: Tech,
-    pub hours_per_week: u32,
+    pub roles: Vec<Found<'a, String>>,
     pub place: Place<'a>,
     pub emails: Vec<Found<'a, String>>,
     pub calendar: Place<'a>,
@@ -53,7 +24,6 @@ pub struct TechEntry<'a> {
 
 pub struct ClientEntry<'a> {
     pub client: Client,
-    pub billing: Billing,
     pub place: Place<'a>,
     pub domains: Vec<Found<'a, String>>,
     pub contacts: Vec<Found<'a, String>>,
@@ -91,6 +61,9 @@ fn plain<T>(found: Vec<Found<'_, T>>) -> Vec<T> {
     found.into_iter().map(|found| found.value).collect()
 }
 
+/// The role that gets escalations and reports; any other is for the rates.
+pub(super) const MANAGER: &str = "manager";
+
 pub fn tech<'a>(section: &Section<'a>, firm_zone: Tz) -> TechEntry<'a> {
     section.must("login", "login = \"sam\"");
     let login = section.parse("login", value::name);
@@ -106,9 +79,7 @@ pub fn tech<'a>(section: &Section<'a>, firm_zone: Tz) -> TechEntry<'a> {
     let capacity = section.number("capacity", 1..=10_000).unwrap_or(20);
     let hours_per_week = section.number("hours_per_week", 1..=168).unwrap_or(40);
     let roles = section.texts("roles");
-    for role in roles.iter().filter(|role| role.value != "manager") {
-        section.notes.wrong(&role.place, format!("\"{}\" is no role", role.value), "the only role is \"manager\"");
-    }
+    let hourly_cost = section.parse("hourly_cost", value::money).map(|found| found.value);
     let on_call = section.yes("on_call", false);
     let phone = section.parse("phone", value::phone).map(|found| found.value);
     let started = section.date("started").map(|found| found.value);
@@ -123,13 +94,16 @@ pub fn tech<'a>(section: &Section<'a>, firm_zone: Tz) -> TechEntry<'a> {
         calendar: calendar.to_owned(),
         time_zone: time_zone.unwrap_or(firm_zone),
         capacity,
-        manager: roles.iter().any(|role| role.value == "manager"),
+        manager: roles.iter().any(|role| role.value == MANAGER),
+        roles: roles.iter().map(|role| role.value.clone()).collect(),
+        hours_per_week,
+        hourly_cost,
         on_call,
         phone,
         started,
     };
     let calendar = section.place_of("calendar");
-    TechEntry { tech, hours_per_week, place, emails, calendar, zone_follows: time_zone.is_none() }
+    TechEntry { tech, roles, place, emails, calendar, zone_follows: time_zone.is_none() }
 }
 
 pub fn client<'a>(section: &Section<'a>, firm_zone: Tz) -> ClientEntry<'a> {
@@ -157,17 +131,18 @@ pub fn client<'a>(section: &Section<'a>, firm_zone: Tz) -> ClientEntry<'a> {
     let survey = section.yes("survey", true);
     let environment = section.text("environment").map(|found| found.value.trim().to_owned());
     let internal = section.yes("internal", false);
-    let (retainers, fees) = retainers(section);
+    let retainers = retainers(section);
     if default_category.as_ref().is_some_and(|found| found.value == Category::Retainer) && !section.has("retainer") {
         let right = "add [[client.retainer]] with hours, fee and since, or choose another category";
         section.notes.wrong(&section.place_of("default_category"), "is retainer, and there is none", right);
     }
-    let billing = section.table("billing");
+    let invoice_to = section.table("billing");
+    let fees = billing::fees(section);
     section.finish();
     let place = section.place_of("key");
     let key = ClientKey(key.map_or_else(String::new, |found| found.value));
     let name = name.map_or_else(|| key.0.clone(), |found| found.value.to_owned());
-    let billing = billing_of(billing.as_ref(), key.clone(), &name, fees);
+    let invoice_to = InvoiceTo { fees, ..billing::invoice_to(invoice_to.as_ref(), &name) };
     let client = Client {
         key,
         name,
@@ -186,9 +161,10 @@ pub fn client<'a>(section: &Section<'a>, firm_zone: Tz) -> ClientEntry<'a> {
         environment,
         internal,
         retainers,
+        invoice_to,
     };
     let (account_manager, calendar) = (account_manager.map(|found| found.place), calendar.map(|found| found.place));
-    ClientEntry { client, billing, place, domains, contacts, account_manager, calendar }
+    ClientEntry { client, place, domains, contacts, account_manager, calendar }
 }
 
 /// `en`, `de`, `pt-br`.
@@ -222,25 +198,8 @@ fn people<'a>(section: &Section<'a>) -> (Vec<Person>, Vec<Found<'a, String>>) {
     (people, addresses)
 }
 
-fn billing_of(table: Option<&Section<'_>>, client: ClientKey, name: &str, fees: Vec<(NaiveDate, FeeDue)>) -> Billing {
-    let text = |key| table.and_then(|table| table.text(key)).map(|found| found.value.to_owned());
-    let billing = Billing {
-        client,
-        name: text("name").unwrap_or_else(|| name.to_owned()),
-        terms: table.and_then(|table| table.parse("terms", value::duration)).map(|found| found.value),
-        tax_code: text("tax_code"),
-        account_code: text("account_code"),
-        po_number: text("po_number"),
-        fees,
-    };
-    if let Some(table) = table {
-        table.finish();
-    }
-    billing
-}
-
-/// The terms in order, and when the fee of each is due.
-fn retainers(client: &Section<'_>) -> (Vec<RetainerTerm>, Vec<(NaiveDate, FeeDue)>) {
+/// The terms in order.
+fn retainers(client: &Section<'_>) -> Vec<RetainerTerm> {
     let mut terms: Vec<Term<'_>> = client.tables("retainer").iter().filter_map(retainer).collect();
     terms.sort_by_key(|term| term.since.value);
     for pair in terms.windows(2) {
@@ -253,15 +212,13 @@ fn retainers(client: &Section<'_>) -> (Vec<RetainerTerm>, Vec<(NaiveDate, FeeDue
             client.notes.wrong(&later.since.place, wrong, right);
         }
     }
-    let fees = terms.iter().map(|term| (term.since.value, term.due)).collect();
-    (terms.into_iter().filter_map(|term| term.contract).collect(), fees)
+    terms.into_iter().filter_map(|term| term.contract).collect()
 }
 
 /// A retainer section with a beginning; without a contract when something else in it is wrong.
 struct Term<'a> {
     since: Found<'a, NaiveDate>,
     until: Option<NaiveDate>,
-    due: FeeDue,
     contract: Option<RetainerTerm>,
 }
 
@@ -277,7 +234,7 @@ fn retainer<'a>(section: &Section<'a>) -> Option<Term<'a>> {
     let covers = covers(section);
     let skills = section.texts("skills").into_iter().map(|found| found.value).collect();
     let tells_client = section.yes("announce_to_client", true);
-    let due = section.choice("bill", &[("advance", FeeDue::Advance), ("arrears", FeeDue::Arrears)]);
+    let due = section.choice("bill", billing::DUE).unwrap_or(Due::Advance);
     section.must("since", "since = \"2026-06-01\"");
     let since = section.date("since");
     let until = section.date("until");
@@ -308,8 +265,9 @@ fn retainer<'a>(section: &Section<'a>) -> Option<Term<'a>> {
         covers,
         skills,
         tells_client,
+        due,
     });
-    Some(Term { since, until, due: due.unwrap_or(FeeDue::Advance), contract })
+    Some(Term { since, until, contract })
 }
 
 /// `rollover = "5h"` and for how many months; one unless given.
@@ -341,22 +299,4 @@ fn covers(section: &Section<'_>) -> Vec<Category> {
         }
     }
     all
-}
-
-pub fn rate<'a>(section: &Section<'a>) -> Option<RateEntry<'a>> {
-    section.must("amount", "amount = \"160.00 USD\"");
-    let amount = section.parse("amount", value::money);
-    let client = section.parse("client", value::name);
-    let role = section.text("role").map(|found| found.value.to_owned());
-    let skill = section.parse("skill", value::name);
-    let after_hours = section.has("after_hours").then(|| section.yes("after_hours", false));
-    section.finish();
-    let rate = Rate {
-        amount: amount?.value,
-        client: client.as_ref().map(|found| ClientKey(found.value.clone())),
-        role,
-        skill: skill.as_ref().map(|found| found.value.clone()),
-        after_hours,
-    };
-    Some(RateEntry { rate, client, skill })
 }

@@ -1,7 +1,8 @@
-//! `[[mailbox]]`, `[[maildir]]`, `[smtp]` and `[oauth.NAME]`: how mail comes in and goes out.
+//! `[[mailbox]]`, `[[maildir]]`, `[smtp]`, `[oauth.NAME]`: how mail comes in and goes out; `[store]` and `[web]`: where the desk itself is.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -342,4 +343,48 @@ struct Connection {
     port: u16,
     tls: Tls,
     ca: Option<PathBuf>,
+}
+
+/// Where the database is, and the folder of its lock.
+pub(super) fn store(main: &Section<'_>, around: &Surroundings) -> (String, PathBuf) {
+    let section = main.table("store");
+    let read = |text: &str| {
+        if let Some(path) = text.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            return if path.is_empty() || path.contains(['?', '#']) || path.starts_with(':') {
+                Err((format!("\"{text}\" names no file"), "write \"sqlite:deskd.db\"".to_owned()))
+            } else {
+                Ok(format!("sqlite:{}", around.path(path).display()))
+            };
+        }
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Ok(text.to_owned());
+        }
+        Err((
+            format!("\"{text}\" is no database"),
+            "write \"sqlite:deskd.db\" or \"postgres://user@host/name\"".to_owned(),
+        ))
+    };
+    let url = section.as_ref().and_then(|section| section.parse("url", read)).map(|found| found.value);
+    if let Some(section) = &section {
+        section.finish();
+    }
+    let url = url.unwrap_or_else(|| format!("sqlite:{}", around.path("deskd.db").display()));
+    let state_dir = main.text("state_dir").map(|found| around.path(found.value));
+    // Beside the database, where that is a file; else beside the config.
+    let beside = url.strip_prefix("sqlite:").and_then(|path| Path::new(path).parent()).map(Path::to_owned);
+    (url, state_dir.or(beside).unwrap_or_else(|| around.folder.clone()))
+}
+
+/// Where to listen, and whether the form is there.
+pub(super) fn web(main: &Section<'_>) -> (Option<SocketAddr>, bool) {
+    let Some(section) = main.table("web") else { return (None, false) };
+    section.must("listen", "listen = \"127.0.0.1:8025\"");
+    let listen = section.parse("listen", |text| {
+        let right = "write address:port: \"127.0.0.1:8025\"".to_owned();
+        text.parse().map_err(|_| (format!("\"{text}\" is no address to listen on"), right))
+    });
+    let form = section.yes("form", false);
+    section.finish();
+    (listen.map(|found| found.value), form)
 }

@@ -13,8 +13,8 @@ use super::webhook::Webhook;
 use crate::channel::alert_mail::AlertMail;
 use crate::channel::mapping::Mapping;
 use crate::channel::said::{Platform, Said};
-use crate::words::contract::term_on;
-use crate::words::{Category, ClientKey, Login, Priority, RetainerTerm};
+use crate::words::contract::{InvoiceTo, Rate, term_on};
+use crate::words::{Category, ClientKey, Login, Money, Priority, RetainerTerm};
 
 /// Everything here comes from the config files; nothing changes while a snapshot is in use.
 #[derive(Debug, Clone)]
@@ -57,6 +57,9 @@ pub struct Firm {
     pub survey: bool,
     /// Our pages can be reached at `url`.
     pub has_pages: bool,
+    /// What an hour costs the client; the first that fits.
+    pub rates: Vec<Rate>,
+    pub billing: Billing,
     /// `None`: no statements are drafted.
     pub drafting: Option<Drafting>,
     pub techs: Vec<Tech>,
@@ -76,6 +79,27 @@ pub struct Drafting {
     pub at: cron::Schedule,
     /// Whose working days count.
     pub calendar: Arc<Calendar>,
+}
+
+/// `[billing]`, and when `[schedule] billing` wants a run.
+#[derive(Debug, Clone)]
+pub struct Billing {
+    /// Wall-clock times of the firm's zone: ask as if they were UTC. `None`: by hand only.
+    pub at: Option<cron::Schedule>,
+    /// Months from this day's on are billed; `None`: from the month on in which the desk began.
+    pub since: Option<NaiveDate>,
+    /// What the numbers of invoices begin with.
+    pub prefix: String,
+    /// How the accounting program writes days: strftime.
+    pub dates: String,
+    /// What an hour of a tech costs the firm, where the tech has no figure of his own.
+    pub hourly_cost: Option<Money>,
+}
+
+impl Default for Billing {
+    fn default() -> Billing {
+        Billing { at: None, since: None, prefix: "DK-".to_owned(), dates: "%d/%m/%Y".to_owned(), hourly_cost: None }
+    }
 }
 
 /// `[limits] gather_over` and `gather_within`: so many automatic mails to one tech in such a time go out each for itself.
@@ -202,6 +226,12 @@ pub struct Tech {
     pub time_zone: Tz,
     pub capacity: u32,
     pub manager: bool,
+    /// `manager`, and those that rates name.
+    pub roles: Vec<String>,
+    /// Contracted.
+    pub hours_per_week: u32,
+    /// What an hour costs the firm.
+    pub hourly_cost: Option<Money>,
     pub on_call: bool,
     /// E.164: where urgent tickets are texted to.
     pub phone: Option<String>,
@@ -236,6 +266,7 @@ pub struct Client {
     /// Our own firm: logged, never billed.
     pub internal: bool,
     pub retainers: Vec<RetainerTerm>,
+    pub invoice_to: InvoiceTo,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -64,6 +64,8 @@ pub struct Wait {
 
 /// The tag of requests that need care: resets, leavers, administrators, bank details.
 pub const SENSITIVE: &str = "sensitive";
+/// The tag of tickets whose words are for their requester alone: papers for the client's managers show them as confidential.
+pub const PRIVATE: &str = "private";
 
 impl Ticket {
     /// `None` when the history does not begin with `Opened`.

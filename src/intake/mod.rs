@@ -4,6 +4,7 @@ mod act;
 mod action;
 mod announce;
 mod approval;
+mod billing;
 mod breaker;
 mod case;
 mod chat;
@@ -49,6 +50,10 @@ mod worklog;
 
 pub use act::{act, fire_timer};
 pub use action::{ActError, Action};
+pub use billing::{
+    approve_overage, bill, billing, draft as draft_billing, frozen as frozen_run, void as void_billing,
+    waits as billing_waits,
+};
 pub use case::{Case, Deed, Office, Opening, Unit};
 pub use committer::run as commit;
 pub use door::{Arrival, Closed, Intake, Keep};

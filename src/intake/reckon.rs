@@ -8,6 +8,7 @@ use super::case::Unit;
 use super::pricing;
 use crate::desk::calendar::start_of_day;
 use crate::desk::firm::Client;
+use crate::desk::ticket::PRIVATE;
 use crate::money::ledger::{self, Month, Work};
 use crate::money::statement::{Late, Line, Past, Statement};
 use crate::money::{month_of, next_month};
@@ -109,7 +110,7 @@ fn line(client: &Client, ticket: Figured, month: &Month, work: &[&Work]) -> Line
     let used = month.burns.iter().filter(|burn| burn.ticket == Some(ticket.number)).map(|burn| burn.minutes).sum();
     let other = work.iter().filter(|entry| entry.ticket == Some(ticket.number) && !is_inside(client, entry));
     // What moved to another client is theirs to read.
-    let private = ticket.client.as_ref() != Some(&client.key) || ticket.tags.iter().any(|tag| tag == "private");
+    let private = ticket.client.as_ref() != Some(&client.key) || ticket.tags.iter().any(|tag| tag == PRIVATE);
     let words = ticket.words.as_deref().and_then(|text| text.lines().map(str::trim).find(|line| !line.is_empty()));
     Line {
         number: ticket.number,

@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 use super::case::Unit;
 use super::letter::{self, TechLetter};
 use crate::desk::firm::{Client, Tech};
+use crate::desk::ticket::PRIVATE;
 use crate::mail::Mailbox;
 use crate::money::ledger::{self, Month};
 use crate::money::month_of;
@@ -85,7 +86,7 @@ async fn most_of(unit: &mut Unit<'_>, client: &Client, month: &Month) -> Result<
     let mut named = Vec::new();
     for (number, minutes) in sums.into_iter().take(NAMED) {
         let Some(row) = tickets::row(unit.tx, number).await? else { continue };
-        let private = row.client.as_ref() != Some(&client.key) || row.tags.iter().any(|tag| tag == "private");
+        let private = row.client.as_ref() != Some(&client.key) || row.tags.iter().any(|tag| tag == PRIVATE);
         let subject = if private { None } else { Some(row.subject) };
         named.push(UsageTicket { number, subject, minutes });
     }

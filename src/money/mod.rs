@@ -1,5 +1,8 @@
 //! Money and time: pure.
 
+pub mod billing;
+pub mod export;
+pub mod invoice;
 pub mod ledger;
 pub mod proposal;
 pub mod statement;

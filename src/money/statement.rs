@@ -152,7 +152,7 @@ impl Statement {
 
 /// A cell that a spreadsheet would calculate begins with one of these; what a client wrote is text.
 /// <https://owasp.org/www-community/attacks/CSV_Injection>
-fn harmless(cell: &str) -> String {
+pub(super) fn harmless(cell: &str) -> String {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && cell.parse::<i64>().is_err() {
         format!("'{cell}")
     } else {

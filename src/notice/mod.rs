@@ -1,5 +1,6 @@
 //! What we send says: one function per text, from facts to subject, plain text and HTML. Pure: no database, no `async`, no clock.
 
+mod billing;
 mod client;
 mod facts;
 mod format;
@@ -17,6 +18,7 @@ mod templates;
 mod texts;
 mod webhook;
 
+pub use billing::*;
 pub use client::*;
 pub use facts::*;
 pub use gathered::*;

@@ -8,6 +8,7 @@ use super::*;
 use crate::desk::event::{ClockKind, RuleHit};
 use crate::words::{Category, InboundId, Minutes, OutboxId, Priority, Status, TicketNumber};
 
+mod billing;
 mod managers;
 mod money;
 

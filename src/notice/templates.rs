@@ -4,7 +4,7 @@
 pub(super) const WORDS: &str = include_str!("../../config/texts/en.toml");
 
 /// Name and source of each template; the first ones are parts that the others share.
-pub(super) static BUILT_IN: [(&str, &str); 127] = [
+pub(super) static BUILT_IN: [(&str, &str); 136] = [
     ("base.html", include_str!("../../config/templates/en/base.html")),
     ("base_client.html", include_str!("../../config/templates/en/base_client.html")),
     ("base_tech.html", include_str!("../../config/templates/en/base_tech.html")),
@@ -22,6 +22,8 @@ pub(super) static BUILT_IN: [(&str, &str); 127] = [
     ("statement_body.html", include_str!("../../config/templates/en/statement_body.html")),
     ("statement_bar.html", include_str!("../../config/templates/en/statement_bar.html")),
     ("pricing_months.html", include_str!("../../config/templates/en/pricing_months.html")),
+    ("billing_body.txt", include_str!("../../config/templates/en/billing_body.txt")),
+    ("billing_body.html", include_str!("../../config/templates/en/billing_body.html")),
     ("acknowledgement.subject", include_str!("../../config/templates/en/acknowledgement.subject")),
     ("acknowledgement.txt", include_str!("../../config/templates/en/acknowledgement.txt")),
     ("acknowledgement.html", include_str!("../../config/templates/en/acknowledgement.html")),
@@ -102,6 +104,13 @@ pub(super) static BUILT_IN: [(&str, &str); 127] = [
     ("under_range.subject", include_str!("../../config/templates/en/under_range.subject")),
     ("under_range.txt", include_str!("../../config/templates/en/under_range.txt")),
     ("under_range.html", include_str!("../../config/templates/en/under_range.html")),
+    ("billing_preview.subject", include_str!("../../config/templates/en/billing_preview.subject")),
+    ("billing_preview.txt", include_str!("../../config/templates/en/billing_preview.txt")),
+    ("billing_preview.html", include_str!("../../config/templates/en/billing_preview.html")),
+    ("billing.subject", include_str!("../../config/templates/en/billing.subject")),
+    ("billing.txt", include_str!("../../config/templates/en/billing.txt")),
+    ("billing.html", include_str!("../../config/templates/en/billing.html")),
+    ("billing.sms", include_str!("../../config/templates/en/billing.sms")),
     ("unsorted_digest.subject", include_str!("../../config/templates/en/unsorted_digest.subject")),
     ("unsorted_digest.txt", include_str!("../../config/templates/en/unsorted_digest.txt")),
     ("unsorted_digest.html", include_str!("../../config/templates/en/unsorted_digest.html")),

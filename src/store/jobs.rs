@@ -37,6 +37,25 @@ pub async fn ran(tx: &mut Tx, job: &str, period: &str) -> Result<bool, StoreErro
     Ok(found.is_some())
 }
 
+/// When a period of a job was done.
+pub async fn ran_at(tx: &mut Tx, job: &str, period: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
+    on!(tx, |conn| sqlx::query_scalar("SELECT ran_at FROM job_run WHERE job = $1 AND period = $2")
+        .bind(job)
+        .bind(period)
+        .fetch_optional(conn)
+        .await)
+    .during("look when a job ran")
+}
+
+/// Every period of a job that is done.
+pub async fn periods(tx: &mut Tx, job: &str) -> Result<Vec<String>, StoreError> {
+    on!(tx, |conn| sqlx::query_scalar("SELECT period FROM job_run WHERE job = $1 ORDER BY period")
+        .bind(job)
+        .fetch_all(conn)
+        .await)
+    .during("list the runs of a job")
+}
+
 /// The last period of a job that is done; periods sort as text.
 pub async fn newest(tx: &mut Tx, job: &str) -> Result<Option<String>, StoreError> {
     on!(tx, |conn| sqlx::query_scalar("SELECT MAX(period) FROM job_run WHERE job = $1").bind(job).fetch_one(conn).await)

@@ -9,6 +9,7 @@ use sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, 
 use sqlx::{Executor, Transaction};
 use tokio::task::JoinHandle;
 
+pub mod billing;
 pub mod checks;
 pub mod conversations;
 pub mod cursor;

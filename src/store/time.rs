@@ -130,11 +130,12 @@ pub async fn retainer_minutes(
 ) -> Result<Minutes, StoreError> {
     on!(tx, |conn| sqlx::query_scalar(
         "SELECT CAST(COALESCE(SUM(minutes), 0) AS BIGINT) FROM time_entry
-         WHERE client = $1 AND category = 'retainer' AND work_date >= $2 AND work_date < $3"
+         WHERE client = $1 AND category = 'retainer' AND work_date >= $2 AND work_date < $3 AND billable = $4"
     )
     .bind(client)
     .bind(from)
     .bind(to)
+    .bind(true)
     .fetch_one(conn)
     .await)
     .during("sum up a retainer's month")
@@ -208,16 +209,17 @@ struct WorkRow {
     after_hours: bool,
 }
 
-/// A client's work from `from` up to, not including, `to`, as the ledger wants it.
+/// A client's work from `from` up to, not including, `to`, as the ledger wants it. What nobody pays for burns nothing either.
 pub async fn work(tx: &mut Tx, client: &ClientKey, from: NaiveDate, to: NaiveDate) -> Result<Vec<Work>, StoreError> {
     let rows: Vec<WorkRow> = on!(tx, |conn| sqlx::query_as(
         "SELECT e.id, e.work_date, e.ticket, e.tech, e.minutes, e.category, t.skill, e.after_hours
          FROM time_entry e LEFT JOIN ticket t ON t.number = e.ticket
-         WHERE e.client = $1 AND e.work_date >= $2 AND e.work_date < $3 ORDER BY e.work_date, e.id"
+         WHERE e.client = $1 AND e.work_date >= $2 AND e.work_date < $3 AND e.billable = $4 ORDER BY e.work_date, e.id"
     )
     .bind(client)
     .bind(from)
     .bind(to)
+    .bind(true)
     .fetch_all(conn)
     .await)
     .during("read a client's work")?;
