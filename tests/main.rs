@@ -31,6 +31,7 @@ mod ground;
 mod hook_callers;
 mod hook_signatures;
 mod hooks;
+mod hygiene;
 mod imap_lies;
 mod imap_mailbox;
 mod kill;

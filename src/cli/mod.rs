@@ -171,7 +171,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
     let named = cli.config.as_deref();
     let paper = Paper::of(cli.color);
     match cli.command {
-        Command::Run => return run(named).await,
+        Command::Run => return Box::pin(run(named)).await,
         Command::Check => return check(named),
         Command::Mail(command) => return mail::run(command),
         Command::Demo(args) => demo::run(paper, args).await?,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::section::Section;
 use super::value::Refusal;
 use crate::desk::calendar::Calendar;
-use crate::desk::firm::Drafting;
+use crate::desk::firm::{Drafting, Reports};
 
 /// When the regular jobs run; `None` is `"off"`.
 #[derive(Debug, Clone)]
@@ -16,6 +16,7 @@ pub struct Schedule {
     pub calendar: String,
     pub standup: Option<CronLine>,
     pub project_review: Option<CronLine>,
+    pub time_reminder: Option<CronLine>,
     pub time_report: Option<CronLine>,
     pub sla_report: Option<CronLine>,
     pub statement_drafts: Option<CronLine>,
@@ -23,6 +24,11 @@ pub struct Schedule {
 }
 
 impl Schedule {
+    pub(super) fn reports(&self) -> Reports {
+        let at = |line: &Option<CronLine>| line.as_ref().map(|line| line.schedule.clone());
+        Reports { time_reminder: at(&self.time_reminder), time_report: at(&self.time_report) }
+    }
+
     pub(super) fn drafting(&self, calendars: &HashMap<String, Arc<Calendar>>) -> Option<Drafting> {
         let line = self.statement_drafts.as_ref()?;
         let calendar = calendars.get(&self.calendar).or_else(|| calendars.get("office"))?;
@@ -81,6 +87,7 @@ pub fn schedule(section: Option<&Section<'_>>) -> Schedule {
         calendar: section.and_then(|section| section.text("calendar")).map_or("office", |found| found.value).to_owned(),
         standup: line("standup", "45 8 * * MON-FRI"),
         project_review: line("project_review", "0 14 * * THU"),
+        time_reminder: line("time_reminder", "0 14 * * FRI"),
         time_report: line("time_report", "0 16 * * FRI"),
         sla_report: line("sla_report", "0 7 * * MON"),
         statement_drafts: line("statement_drafts", "0 7 1 * *"),

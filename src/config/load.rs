@@ -24,7 +24,7 @@ use super::{
 };
 use crate::channel::alert_mail::AlertMail;
 use crate::desk::calendar::Calendar;
-use crate::desk::firm::{Billing, Desk, Escalation, Firm, Runbook, Targets};
+use crate::desk::firm::{Billing, Desk, Escalation, Firm, Reports, Runbook, Targets};
 use crate::desk::rules::Rules;
 use crate::words::Category;
 
@@ -198,6 +198,7 @@ fn build(sources: &[Source], around: &Surroundings, notes: &Notes, mut files: Ve
         tech_mail_token_only: security.token_only,
         rules: Arc::new(rules),
         drafting: schedule.drafting(&parts.calendars),
+        reports: schedule.reports(),
         billing: Billing { at: schedule.billing.as_ref().map(|line| line.schedule.clone()), ..billing },
         has_pages: web_listen.is_some(),
         ..firm(head?, &parts, limits, targets, escalations)
@@ -249,6 +250,7 @@ fn firm(head: Head, parts: &Parts<'_>, limits: Limits, targets: [Targets; 4], es
         calendars: parts.calendars.clone(),
         tech_mail_token_only: false,
         drafting: None,
+        reports: Reports::default(),
         rates: parts.rates.iter().map(|entry| entry.rate.clone()).collect(),
         billing: Billing::default(),
         survey: head.survey,

@@ -60,6 +60,7 @@ pub struct Firm {
     /// What an hour costs the client; the first that fits.
     pub rates: Vec<Rate>,
     pub billing: Billing,
+    pub reports: Reports,
     /// `None`: no statements are drafted.
     pub drafting: Option<Drafting>,
     pub techs: Vec<Tech>,
@@ -79,6 +80,13 @@ pub struct Drafting {
     pub at: cron::Schedule,
     /// Whose working days count.
     pub calendar: Arc<Calendar>,
+}
+
+/// When the weekly reports are planned; wall-clock times of the firm's zone: ask as if they were UTC. `None`: never.
+#[derive(Debug, Clone, Default)]
+pub struct Reports {
+    pub time_reminder: Option<cron::Schedule>,
+    pub time_report: Option<cron::Schedule>,
 }
 
 /// `[billing]`, and when `[schedule] billing` wants a run.

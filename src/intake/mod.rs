@@ -16,9 +16,11 @@ mod door;
 mod enclosure;
 mod fire;
 mod gather;
+mod hygiene;
 mod instead;
 mod letter;
 mod link;
+mod list;
 mod maintain;
 mod managers;
 mod memo;
@@ -58,6 +60,7 @@ pub use case::{Case, Deed, Office, Opening, Unit};
 pub use committer::run as commit;
 pub use door::{Arrival, Closed, Intake, Keep};
 pub use gather::{lists, next_list};
+pub use hygiene::{hygiene, waits as hygiene_waits};
 pub use managers::{
     late_list, late_waits, source_down, undeliverable, undelivered, undelivered_waits, unsorted_digest,
     unsorted_is_urgent, unsorted_waits,

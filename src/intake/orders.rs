@@ -11,6 +11,7 @@ use super::maintain;
 use super::read::Ready;
 use super::relay::{self, Relay};
 use super::tell::{Answer, Tell};
+use super::worklog;
 use crate::desk::directive::{Directive, Line, Reading, Refusal};
 use crate::desk::event::Touch;
 use crate::desk::firm::Tech;
@@ -53,15 +54,10 @@ pub(super) struct Done {
     /// Pictures of the HTML that the relayed words, read from the plain text, do not name.
     pub unplaced: Vec<String>,
     pub help: bool,
+    /// The category changed, and these entries keep theirs: number, minutes, category.
+    pub review: Option<Vec<String>>,
     /// Words beside `#approve` stayed with the firm.
     pub kept_beside_question: bool,
-}
-
-/// A list's answer did this to one of its tickets.
-pub(super) struct DoneLine {
-    pub number: TicketNumber,
-    pub client: Option<ClientKey>,
-    pub done: Done,
 }
 
 /// A mail's directives and text, understood.
@@ -85,7 +81,7 @@ pub(super) fn refused(line: &str, why: impl Into<String>) -> NotDone {
     NotDone::Refused(Refused { line: line.to_owned(), why: why.into(), suggestions: Vec::new() })
 }
 
-fn by_line(line: &str) -> impl Fn(ActError) -> NotDone + '_ {
+pub(super) fn by_line(line: &str) -> impl Fn(ActError) -> NotDone + '_ {
     move |error| match error {
         ActError::Refused(why) => refused(line, why),
         ActError::Store(error) => NotDone::Store(error),
@@ -300,7 +296,7 @@ async fn keep(
 /// Minutes, category, day, note of one entry.
 type TimeOrder = (Minutes, Option<Category>, NaiveDate, Option<String>);
 
-async fn log(
+pub(super) async fn log(
     unit: &mut Unit<'_>,
     case: &mut Case,
     deed: &Deed,
@@ -316,7 +312,7 @@ async fn log(
 }
 
 /// One directive, but for `#done`, whose parts `carry_out` orders itself.
-async fn order(
+pub(super) async fn order(
     unit: &mut Unit<'_>,
     case: &mut Case,
     deed: &Deed,
@@ -326,9 +322,11 @@ async fn order(
     let by = tech.login.clone();
     let action = match directive {
         Directive::Done { .. } | Directive::Note | Directive::Reply => return Ok(()),
-        Directive::Help => {
-            done.help = true;
-            return Ok(());
+        Directive::Help | Directive::Cc { .. } | Directive::Maintenance { .. } => {
+            return beside(unit, case, deed, (line, directive, tech), done).await;
+        }
+        Directive::Recat { .. } | Directive::WriteOff { .. } => {
+            return beside(unit, case, deed, (line, directive, tech), done).await;
         }
         Directive::Time { minutes, category, day, note } => {
             let entry = (*minutes, *category, *day, note.clone());
@@ -353,14 +351,6 @@ async fn order(
         Directive::Tag { tag } => Action::Tag { tag: tag.clone() },
         Directive::Client { key } => Action::SetClient { client: ClientKey(key.to_lowercase()) },
         Directive::From { address } => Action::SetRequester { contact: contact_for(unit, address, "").await?.id },
-        Directive::Cc { addresses } => {
-            for address in addresses {
-                let contact = contact_for(unit, address, "").await?.id;
-                let action = Action::AddParticipant { contact };
-                done.effects.extend(case.act(unit, deed, action).await.map_err(by_line(line))?);
-            }
-            return Ok(());
-        }
         Directive::Merge { with } => Action::Merge { into: *with },
         Directive::Accept { client } => {
             Action::Accept { client: client.as_ref().map(|key| ClientKey(key.to_lowercase())) }
@@ -372,13 +362,45 @@ async fn order(
             Action::AskApproval { address, name }
         }
         Directive::Verified { how } => Action::Verify { how: how.clone() },
-        Directive::Maintenance { client, window } => {
-            done.effects.push(maintain::note(unit, tech, line, client, *window).await?);
-            return Ok(());
-        }
         Directive::Undo => Action::Undo { by },
     };
+    let sorts = if let Action::Categorise { to, .. } = &action { Some(*to) } else { None };
     done.effects.extend(case.act(unit, deed, action).await.map_err(by_line(line))?);
+    if let Some(to) = sorts {
+        done.review = worklog::of_other_category(unit, case.ticket.number, to).await?;
+    }
+    Ok(())
+}
+
+/// What is no single action on the ticket.
+async fn beside(
+    unit: &mut Unit<'_>,
+    case: &mut Case,
+    deed: &Deed,
+    (line, directive, tech): (&str, &Directive, &Tech),
+    done: &mut Done,
+) -> Result<(), NotDone> {
+    match directive {
+        Directive::Help => done.help = true,
+        Directive::Cc { addresses } => {
+            for address in addresses {
+                let contact = contact_for(unit, address, "").await?.id;
+                let action = Action::AddParticipant { contact };
+                done.effects.extend(case.act(unit, deed, action).await.map_err(by_line(line))?);
+            }
+        }
+        Directive::Maintenance { client, window } => {
+            done.effects.push(maintain::note(unit, tech, line, client, *window).await?);
+        }
+        Directive::Recat { entry, to } => {
+            let effects = worklog::recategorise(unit, Some(&mut *case), deed, (*entry, *to, tech)).await;
+            done.effects.extend(effects.map_err(by_line(line))?);
+        }
+        Directive::WriteOff { entry, why } => {
+            done.effects.push(worklog::write_off(unit, tech, *entry, why).await.map_err(by_line(line))?);
+        }
+        _ => {}
+    }
     Ok(())
 }
 
@@ -435,60 +457,4 @@ fn approver(unit: &Unit<'_>, case: &Case, who: &str) -> Result<(String, String),
         Some(address) => Ok((address.clone(), name_of(address))),
         None => Err(format!("\"{who}\" is no approver of {}; they are: {}", client.name, client.approvers.join(", "))),
     }
-}
-
-/// An answer to a list: every line names its ticket.
-pub(super) async fn carry_out_list(
-    unit: &mut Unit<'_>,
-    ready: &Ready,
-    tech: &Tech,
-    reading: Reading,
-) -> Result<Vec<DoneLine>, NotDone> {
-    let deed = Deed { actor: Actor::Tech(tech.login.clone()), at: ready.row.arrived_at, cause: ready.cause() };
-    // Nobody would get them: a list has no client.
-    let words = relay::words(&reading.rest).lines().find(|line| !line.trim().is_empty());
-    if let Some(line) = words.filter(|_| !reading.lines.is_empty()) {
-        return Err(refused(
-            line,
-            "an answer to a list takes lines like #1042 done 10m only; words for a client belong into an answer to the ticket's own mail",
-        ));
-    }
-    let mut lines = Vec::new();
-    for Line { raw, ticket, parsed } in reading.lines {
-        let directive = parsed.map_err(|why| refusal(&raw, why))?;
-        if directive == Directive::Help {
-            continue;
-        }
-        let Some(number) = ticket else {
-            return Err(refused(&raw, "in an answer to a list each line begins with its ticket: #1042 done 10m"));
-        };
-        let mut case = match Case::load(unit, number).await {
-            Ok(case) => case,
-            Err(StoreError::Missing { .. }) => return Err(refused(&raw, format!("there is no ticket {number}"))),
-            Err(error) => return Err(error.into()),
-        };
-        let mut done = Done::default();
-        if let Directive::Done { minutes, category } = &directive {
-            if let Some(minutes) = minutes {
-                let today = deed.at.with_timezone(&tech.time_zone).date_naive();
-                log(unit, &mut case, &deed, &raw, tech, (*minutes, *category, today, None), &mut done).await?;
-            }
-            if case.ticket.owes_note(Minutes(0)) {
-                done.ask_note = Some(case.ticket.minutes);
-            } else {
-                let resolve = Action::Resolve { by: tech.login.clone(), answered: false };
-                done.effects.extend(case.act(unit, &deed, resolve).await.map_err(by_line(&raw))?);
-                done.ask_time = case.ticket.minutes == Minutes(0);
-            }
-        } else {
-            order(unit, &mut case, &deed, (&raw, &directive, tech), &mut done).await?;
-        }
-        let client = case.ticket.client.clone();
-        let number = case.save(unit).await?;
-        lines.push(DoneLine { number, client, done });
-    }
-    if lines.is_empty() {
-        return Err(refused("", "no line of it names a ticket: write for example #1042 done 10m"));
-    }
-    Ok(lines)
 }

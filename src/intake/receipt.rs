@@ -4,7 +4,8 @@ use chrono::TimeDelta;
 
 use super::case::{Case, Unit};
 use super::letter::{self, TechAddress, TechLetter};
-use super::orders::{Done, DoneLine, Refused};
+use super::list::DoneLine;
+use super::orders::{Done, Refused};
 use super::picture;
 use super::read::Ready;
 use super::texting;
@@ -18,6 +19,7 @@ use crate::notice::{
 use crate::outbox::Class;
 use crate::store::tokens::Purpose;
 use crate::store::{StoreError, outbox};
+use crate::words::TicketNumber;
 
 /// A refused mail is brought to mind once more after.
 const REMIND_AFTER: TimeDelta = TimeDelta::minutes(15);
@@ -83,7 +85,7 @@ pub(super) async fn receipt(
         return Ok(());
     }
     let retainer = if done.logged { picture::retainer(unit, case.ticket.client.as_ref()).await? } else { None };
-    let remarks = remarks(&done);
+    let remarks = remarks(case.ticket.number, &done);
     let facts = ReceiptFacts {
         ticket: Some(name(unit, case)),
         now: unit.now,
@@ -101,9 +103,10 @@ pub(super) async fn receipt(
 }
 
 /// What was kept back: rather left out than sent to the wrong person.
-fn remarks(done: &Done) -> Vec<Remark> {
+fn remarks(number: TicketNumber, done: &Done) -> Vec<Remark> {
     let unplaced = (!done.unplaced.is_empty()).then(|| Remark::Unplaced(done.unplaced.clone()));
-    unplaced.into_iter().chain(done.kept_beside_question.then_some(Remark::BesideQuestion)).collect()
+    let review = done.review.clone().map(|entries| Remark::Review(number, entries));
+    unplaced.into_iter().chain(done.kept_beside_question.then_some(Remark::BesideQuestion)).chain(review).collect()
 }
 
 /// The receipt for an answer to a list.
@@ -126,13 +129,12 @@ pub(super) async fn list(
     };
     for line in lines {
         let retainer = if line.done.logged { picture::retainer(unit, line.client.as_ref()).await? } else { None };
-        if line.done.ask_time {
-            facts.remarks.push(Remark::AskTime(line.number));
+        if let Some(number) = line.number {
+            facts.remarks.extend(line.done.ask_time.then_some(Remark::AskTime(number)));
+            facts.remarks.extend(line.done.ask_note.map(|minutes| Remark::AskNote(number, minutes)));
+            facts.remarks.extend(line.done.review.into_iter().map(|entries| Remark::Review(number, entries)));
         }
-        if let Some(minutes) = line.done.ask_note {
-            facts.remarks.push(Remark::AskNote(line.number, minutes));
-        }
-        facts.lines.push(ReceiptLine { number: Some(line.number), effects: line.done.effects, retainer });
+        facts.lines.push(ReceiptLine { number: line.number, effects: line.done.effects, retainer });
     }
     let rendered = notice::receipt(&unit.office.texts, &unit.firm().language, &facts);
     send(unit, None, tech, &address, ("receipt", format!("receipt/{}", ready.cause()), rendered)).await

@@ -11,7 +11,7 @@ use super::process::{Decided, store, store_text};
 use super::read::Ready;
 use super::thread::Thread;
 use super::trust::{self, Distrust};
-use super::{pending, pricing, receipt, statement, tech_new};
+use super::{list, pending, pricing, receipt, statement, tech_new};
 use crate::desk::directive;
 use crate::desk::firm::Tech;
 use crate::store::inbound::Fate;
@@ -158,10 +158,10 @@ pub(super) async fn digest(unit: &mut Unit<'_>, ready: &Ready, tech: &Tech) -> R
     let context = directive::Context { now: ready.row.arrived_at, zone: tech.time_zone, may_name_tickets: true };
     let reading = directive::read(&ready.new.text, &context);
     unit.tx.deed().await?;
-    match orders::carry_out_list(unit, ready, tech, reading).await {
+    match list::carry_out_list(unit, ready, tech, reading).await {
         Ok(lines) => {
             unit.tx.deed_done().await?;
-            let first = lines.first().map(|line| line.number);
+            let first = lines.iter().find_map(|line| line.number);
             receipt::list(unit, ready, tech, lines).await?;
             let decided = Decided::because(Fate::Reply, "an answer to a list");
             Ok(Decided { ticket: first, ..decided })

@@ -6,8 +6,9 @@ use super::action::{ActError, Action, TimeMore};
 use super::case::{Case, Deed, Unit};
 use super::usage;
 use crate::desk::event::Event;
+use crate::desk::firm::Tech;
 use crate::notice::Effect;
-use crate::store::time;
+use crate::store::{StoreError, billing, leaks, time};
 use crate::words::{Category, ClientKey, Login, Minutes, TicketNumber};
 
 /// One time entry as a tech asks for it.
@@ -240,4 +241,104 @@ impl Case {
         let last = entries.iter().find(|entry| entry.minutes > Minutes(0));
         Ok(last.map_or(work.day, |entry| entry.work_date))
     }
+}
+
+/// Entries of a ticket that its new category leaves as they are, for a look: `e12 25m retainer`.
+pub(super) async fn of_other_category(
+    unit: &mut Unit<'_>,
+    number: TicketNumber,
+    to: Category,
+) -> Result<Option<Vec<String>>, StoreError> {
+    let entries = time::of_ticket(unit.tx, number).await?;
+    let mut found = Vec::new();
+    for entry in entries.iter().filter(|entry| entry.corrects.is_none() && entry.category != to) {
+        let net: Minutes =
+            entries.iter().filter(|other| other.corrects == Some(entry.id)).map(|other| other.minutes).sum();
+        if entry.minutes + net > Minutes(0) {
+            found.push(format!("e{} {} {}", entry.id, entry.minutes + net, entry.category));
+        }
+    }
+    Ok((!found.is_empty()).then_some(found))
+}
+
+/// `#recat e12 tm`: the entry is taken back, and stands anew under another category. By who worked, or a manager. `held` is the ticket
+/// in hand, where it is this entry's.
+pub(super) async fn recategorise(
+    unit: &mut Unit<'_>,
+    held: Option<&mut Case>,
+    deed: &Deed,
+    (id, to, by): (i64, Category, &Tech),
+) -> Result<Vec<Effect>, ActError> {
+    let entry = time::one(unit.tx, id).await?.filter(|entry| entry.tech == by.login || by.manager);
+    let Some(entry) = entry else {
+        return Err(ActError::refused(format!("you have no entry e{id}; managers may change those of others")));
+    };
+    let net = time::net(unit.tx, id).await?;
+    if entry.corrects.is_some() || net <= Minutes(0) {
+        return Err(ActError::refused(format!("nothing is left of e{id}")));
+    }
+    if entry.category == to {
+        return Err(ActError::refused(format!("e{id} is {to} already")));
+    }
+    let client = entry.client.as_ref().and_then(|key| unit.firm().client(key)).cloned();
+    if to == Category::Retainer && client.is_none_or(|client| client.retainer_on(entry.work_date).is_none()) {
+        return Err(ActError::refused(format!("no retainer covers {}", entry.work_date)));
+    }
+    let mut loaded = match (held.as_ref().map(|case| case.ticket.number), entry.ticket) {
+        (held, Some(number)) if held != Some(number) => Case::found(unit, number).await?,
+        _ => None,
+    };
+    let mut case = loaded.as_mut().or(held.filter(|case| Some(case.ticket.number) == entry.ticket));
+    if to == Category::Warranty && !case.as_ref().is_some_and(|case| makes_good(case)) {
+        return Err(ActError::refused("warranty needs the ticket that it makes good: #cat warranty #987 first"));
+    }
+    let mut now = id;
+    for (minutes, category, corrects) in [(-net, entry.category, Some(id)), (net, to, None)] {
+        let new = time::NewEntry {
+            ticket: entry.ticket,
+            client: entry.client.as_ref(),
+            note: entry.note.as_deref(),
+            corrects,
+            after_hours: entry.after_hours,
+            unbillable: entry.reason.as_deref(),
+            entered_by: Some(&by.login.0),
+            ..time::NewEntry::new(&entry.tech, minutes, category, entry.work_date, unit.now)
+        };
+        now = time::insert(unit.tx, &new).await?;
+        if let Some(case) = case.as_mut() {
+            let (tech, day) = (entry.tech.clone(), entry.work_date);
+            case.record(unit, deed, Event::TimeLogged { entry: now, tech, minutes, category, day });
+        }
+    }
+    leaks::moved(unit.tx, id, now).await?;
+    if let Some(case) = loaded {
+        case.save(unit).await?;
+    }
+    if let Some(client) = &entry.client {
+        usage::announce(unit, client, entry.work_date).await?;
+    }
+    Ok(vec![Effect::Recategorised { entry: id, to, now }])
+}
+
+/// Its category says which ticket it makes good.
+pub(super) fn makes_good(case: &Case) -> bool {
+    case.history().iter().any(|recorded| matches!(recorded.event, Event::Categorised { warranty_of: Some(_), .. }))
+}
+
+/// `#writeoff e12 why`: a manager lets it go.
+pub(super) async fn write_off(unit: &mut Unit<'_>, by: &Tech, id: i64, why: &str) -> Result<Effect, ActError> {
+    if !by.manager {
+        return Err(ActError::refused("#writeoff is for managers"));
+    }
+    let Some(entry) = time::one(unit.tx, id).await? else {
+        return Err(ActError::refused(format!("there is no entry e{id}")));
+    };
+    if !entry.billable {
+        return Err(ActError::refused(format!("e{id} is not billable anyway")));
+    }
+    if billing::is_settled(unit.tx, id).await? {
+        return Err(ActError::refused(format!("e{id} was billed, or written off before")));
+    }
+    billing::write_off(unit.tx, id, (&by.login, why), unit.now).await?;
+    Ok(Effect::WrittenOff { entry: id })
 }

@@ -85,6 +85,15 @@ pub enum Effect {
         client: String,
         any: bool,
     },
+    /// An entry is another category's now, under this number.
+    Recategorised {
+        entry: i64,
+        to: Category,
+        now: i64,
+    },
+    WrittenOff {
+        entry: i64,
+    },
     Undone {
         what: String,
     },
@@ -114,6 +123,8 @@ pub enum Remark {
     Unplaced(Vec<String>),
     /// In an answer to a list: resolved without any time.
     AskTime(TicketNumber),
+    /// The ticket has another category now, and these entries keep theirs.
+    Review(TicketNumber, Vec<String>),
     /// In an answer to a list: so much time wants a resolution note.
     AskNote(TicketNumber, Minutes),
 }
@@ -124,6 +135,9 @@ impl Remark {
             Remark::BesideQuestion => words.get("remark", "beside_question").to_owned(),
             Remark::Unplaced(files) => words.fill("remark", "unplaced", &[("files", &files.join(", "))]),
             Remark::AskTime(ticket) => words.fill("remark", "ask_time", &[("ticket", &ticket.to_string())]),
+            Remark::Review(ticket, entries) => {
+                words.fill("remark", "review", &[("ticket", &ticket.to_string()), ("entries", &entries.join(", "))])
+            }
             Remark::AskNote(ticket, minutes) => {
                 let values = [("ticket", &*ticket.to_string()), ("minutes", &*minutes.to_string())];
                 words.fill("remark", "ask_note", &values)
@@ -253,6 +267,16 @@ impl Effect {
                 words.fill("effect", "priority", &[("priority", priority.as_str()), ("word", word)])
             }
             Effect::Category(category) => with("category", "category", words.get("category", category.as_str())),
+            Effect::Recategorised { entry, to, now } => words.fill(
+                "effect",
+                "recategorised",
+                &[
+                    ("entry", &format!("e{entry}")),
+                    ("category", words.get("category", to.as_str())),
+                    ("now", &format!("e{now}")),
+                ],
+            ),
+            Effect::WrittenOff { entry } => with("written_off", "entry", &format!("e{entry}")),
             Effect::Tag(tag) => with("tag", "tag", tag),
             Effect::WarrantyOf(number) => with("warranty_of", "number", &number.to_string()),
             Effect::WaitingClient { until } => waiting_words(words, now, "waiting_client", until.as_ref()),

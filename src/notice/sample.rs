@@ -9,6 +9,7 @@ use crate::desk::event::{ClockKind, RuleHit};
 use crate::words::{Category, InboundId, Minutes, OutboxId, Priority, Status, TicketNumber};
 
 mod billing;
+mod hygiene;
 mod managers;
 mod money;
 

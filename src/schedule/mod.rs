@@ -154,7 +154,8 @@ async fn periodic(db: &Db, office: &Office, now: DateTime<Utc>) -> Result<bool, 
     told |= intake::undelivered(&mut unit).await?;
     told |= intake::remind_of_pricing(&mut unit).await?;
     told |= intake::statements(&mut unit).await?;
-    told |= intake::billing(&mut unit).await?;
+    told |= Box::pin(intake::billing(&mut unit)).await?;
+    told |= Box::pin(intake::hygiene(&mut unit)).await?;
     told |= intake::lists(&mut unit).await?;
     told |= intake::late_list(&mut unit).await?;
     let hour = now.with_timezone(&office.firm.time_zone).format("%Y-%m-%dT%H").to_string();
@@ -168,7 +169,7 @@ async fn periodic(db: &Db, office: &Office, now: DateTime<Utc>) -> Result<bool, 
     Ok(told)
 }
 
-/// Whether any list has something new to tell; nine indexed looks.
+/// Whether any list has something new to tell; ten indexed looks.
 async fn waiting(unit: &mut Unit<'_>) -> Result<bool, StoreError> {
     Ok(intake::unsorted_waits(unit).await?
         || intake::next_list(unit).await?.is_some_and(|due| due <= unit.now)
@@ -177,5 +178,6 @@ async fn waiting(unit: &mut Unit<'_>) -> Result<bool, StoreError> {
         || intake::statements_wait(unit).await?
         || intake::pricing_waits(unit).await?
         || intake::billing_waits(unit).await?
+        || intake::hygiene_waits(unit).await?
         || intake::late_waits(unit).await?)
 }

@@ -149,6 +149,37 @@ pub async fn void(tx: &mut Tx, number: i64, why: &str, now: DateTime<Utc>) -> Re
     .during("void a run of billing")
 }
 
+/// An entry that no run bills any more.
+pub async fn write_off(
+    tx: &mut Tx,
+    entry: i64,
+    (by, why): (&Login, &str),
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    on!(tx, |conn| sqlx::query("INSERT INTO write_off (entry, at, by_tech, reason) VALUES ($1, $2, $3, $4)")
+        .bind(entry)
+        .bind(now)
+        .bind(by)
+        .bind(why)
+        .execute(conn)
+        .await
+        .map(drop))
+    .during("write an entry off")
+}
+
+/// Billed by a run that stands, or written off.
+pub async fn is_settled(tx: &mut Tx, entry: i64) -> Result<bool, StoreError> {
+    on!(tx, |conn| sqlx::query_scalar::<_, i64>(
+        "SELECT (SELECT COUNT(*) FROM billing_entry b JOIN billing_run r ON r.number = b.run
+                 WHERE b.entry = $1 AND r.state = 'done') + (SELECT COUNT(*) FROM write_off WHERE entry = $1)"
+    )
+    .bind(entry)
+    .fetch_one(conn)
+    .await)
+    .during("look whether an entry is billed")
+    .map(|count| count > 0)
+}
+
 /// What earlier runs billed a client, by the keys of lines.
 pub async fn billed(tx: &mut Tx, client: &ClientKey) -> Result<BTreeMap<String, Money>, StoreError> {
     let rows: Vec<(String, String, i64)> = on!(tx, |conn| sqlx::query_as(
@@ -191,7 +222,8 @@ pub async fn entries(tx: &mut Tx, client: &ClientKey, to: NaiveDate) -> Result<V
         "SELECT e.id, e.work_date, e.ticket, e.tech, e.minutes, e.category, t.skill, e.after_hours, e.reason, e.billable, e.note,
              t.subject, t.tags, t.client AS now_client,
              (SELECT COUNT(*) FROM billing_entry b JOIN billing_run r ON r.number = b.run
-              WHERE b.entry = e.id AND r.state = 'done') AS billed
+              WHERE b.entry = e.id AND r.state = 'done')
+             + (SELECT COUNT(*) FROM write_off w WHERE w.entry = e.id) AS billed
          FROM time_entry e LEFT JOIN ticket t ON t.number = e.ticket
          WHERE e.client = $1 AND e.work_date < $2 ORDER BY e.work_date, e.id"
     )
@@ -228,7 +260,8 @@ pub async fn entries(tx: &mut Tx, client: &ClientKey, to: NaiveDate) -> Result<V
 pub async fn of_nobody(tx: &mut Tx, from: NaiveDate, to: NaiveDate) -> Result<Vec<Fault>, StoreError> {
     let rows: Vec<(i64, Option<TicketNumber>, Login, NaiveDate, Minutes)> = on!(tx, |conn| sqlx::query_as(
         "SELECT id, ticket, tech, work_date, minutes FROM time_entry
-         WHERE client IS NULL AND billable = $3 AND work_date >= $1 AND work_date < $2 ORDER BY work_date, id"
+         WHERE client IS NULL AND billable = $3 AND work_date >= $1 AND work_date < $2
+           AND NOT EXISTS (SELECT 1 FROM write_off w WHERE w.entry = time_entry.id) ORDER BY work_date, id"
     )
     .bind(from)
     .bind(to)

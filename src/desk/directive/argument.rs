@@ -18,6 +18,9 @@ pub(super) fn parse(verb: &str, arguments: &str, context: &Context) -> Result<Di
     if let Some(directive) = lone(verb) {
         return nothing(verb, &words, directive);
     }
+    if let Some(parsed) = of_entry(verb, &words) {
+        return parsed;
+    }
     if let Ok(to) = verb.parse::<Priority>() {
         return Ok(Directive::Priority { to, why: some() });
     }
@@ -270,6 +273,32 @@ fn ticket(verb: &str, word: &str) -> Result<TicketNumber, Refusal> {
     let number = word.trim_start_matches('#').parse::<i64>().ok().filter(|number| *number > 0);
     let refused = || Refusal::new(format!("\"{word}\" is no ticket number"), &[&format!("#{verb} #1040")]);
     number.map(TicketNumber).ok_or_else(refused)
+}
+
+/// What is done to a time entry, which stands first.
+fn of_entry(verb: &str, words: &[&str]) -> Option<Result<Directive, Refusal>> {
+    let parsed = match (verb, words) {
+        ("recat", [id, word]) => {
+            entry(verb, id).and_then(|entry| Ok(Directive::Recat { entry, to: category("recat e12", word)? }))
+        }
+        ("recat", _) => Err(Refusal::new("#recat takes an entry and a category", &["#recat e12 tm"])),
+        ("writeoff", [id, why @ ..]) if !why.is_empty() => {
+            entry(verb, id).map(|entry| Directive::WriteOff { entry, why: why.join(" ") })
+        }
+        ("writeoff", _) => {
+            Err(Refusal::new("#writeoff takes an entry and the reason", &["#writeoff e12 a favour to them"]))
+        }
+        _ => return None,
+    };
+    Some(parsed)
+}
+
+/// `e12`
+fn entry(verb: &str, word: &str) -> Result<i64, Refusal> {
+    let id = word.trim_start_matches(['e', 'E']).parse::<i64>().ok().filter(|id| *id > 0);
+    id.ok_or_else(|| {
+        Refusal::new(format!("\"{word}\" is no time entry: they look like e12"), &[&format!("#{verb} e12 …")])
+    })
 }
 
 /// Also `<jane@acme.example>` and `mailto:`; lower case.

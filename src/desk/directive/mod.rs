@@ -96,6 +96,16 @@ pub enum Directive {
         client: String,
         window: Option<(DateTime<Utc>, DateTime<Utc>)>,
     },
+    /// An entry becomes another category's.
+    Recat {
+        entry: i64,
+        to: Category,
+    },
+    /// Nobody will ever be billed for this entry.
+    WriteOff {
+        entry: i64,
+        why: String,
+    },
     Undo,
     Help,
 }

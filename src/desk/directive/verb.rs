@@ -62,6 +62,8 @@ pub const VERBS: &[Verb] = &[
     opening("p3", "[why]", "normal; lowering a P1 or P2 needs the why"),
     opening("p4", "[why]", "a request"),
     opening("cat", "retainer|project|tm|warranty", "who pays"),
+    opening("recat", "e12 tm", "that time entry belongs to another category"),
+    Verb { who: Who::Manager, ..opening("writeoff", "e12 why", "that time entry will never be billed") },
     verb("warranty", "[#987]", "repairs what that ticket broke: not billed"),
     Verb {
         aliases: &["hold"],
@@ -88,7 +90,6 @@ pub const VERBS: &[Verb] = &[
     later("swap", Who::Tech),
     later("send", Who::Manager),
     later("pricing", Who::Manager),
-    later("writeoff", Who::Manager),
     later("runbook", Who::Tech),
     later("redact", Who::Manager),
 ];
