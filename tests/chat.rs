@@ -33,7 +33,7 @@ pub async fn later(story: &Story, chat: &Chat, by: TimeDelta) {
     story.advance(by).await;
 }
 
-fn kinds(mailed: &[Sent]) -> Vec<String> {
+pub fn kinds(mailed: &[Sent]) -> Vec<String> {
     let mut all: Vec<String> = mailed.iter().map(|sent| format!("{} to {}", sent.kind, sent.to)).collect();
     all.sort();
     all
@@ -138,7 +138,7 @@ async fn what_is_said_in_a_room_of_no_client_is_a_request_only_where_it_is_said_
 }
 
 /// Asks for a code, and types what came by mail.
-async fn linked(story: &Story, chat: &Chat, who: &str, address: &str) {
+pub async fn linked(story: &Story, chat: &Chat, who: &str, address: &str) {
     chat.say(who, &In::Direct, &format!("link {address}")).await;
     story.quiet().await;
     assert!(chat.said_one().text.contains("a code is on its way"));

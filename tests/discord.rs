@@ -10,6 +10,7 @@ use crate::harness::look;
 use crate::harness::story::Story;
 
 const SAM: &str = "Sam Ortiz <sam@northwind.example>";
+const ANA: &str = "Ana <ana@northwind.example>";
 const FIRST: TicketNumber = TicketNumber(1001);
 const JANE: u64 = 100;
 const TOM: u64 = 101;
@@ -304,6 +305,92 @@ async fn refusals_of_discord_wait_and_where_no_thread_may_begin_the_answer_stand
         story.advance(TimeDelta::seconds(6)).await;
         story.advance(TimeDelta::minutes(10)).await;
         assert!(said_one(&discord).await.1.ends_with("Looking."));
+        story.end().await;
+    })
+    .await;
+}
+
+/// Says what came of the answer to a request within these seconds, a second at a time.
+async fn quiet_for(story: &Story, discord: &Discord, seconds: i64) {
+    for _ in 0..seconds {
+        story.advance(TimeDelta::seconds(1)).await;
+    }
+    assert_eq!((discord.tries(), discord.said().len()), (0, 0), "before Discord wants it");
+}
+
+#[tokio::test]
+async fn discord_is_left_alone_for_as_long_as_it_says_in_that_room_or_in_all() {
+    told("discord_wait", async |story, discord| {
+        let mut assignments = Vec::new();
+        let mut threads = Vec::new();
+        for (who, text) in [(JANE, "The wifi is slow"), (TOM, "The scanner beeps")] {
+            threads.push(discord.say(who, ACME, text));
+            decided(&story, *threads.last().unwrap()).await;
+            said_one(&discord).await;
+            assignments.push(story.mailed_one("assignment"));
+        }
+        let limited = |seconds: f64, global: bool| {
+            (429, json!({ "message": "You are being rate limited.", "retry_after": seconds, "global": global }))
+        };
+        discord.tries();
+
+        // One room: what else is said there waits as well, the other room does not.
+        discord.answers(&[limited(6.4, false)]);
+        story.mail(&assignments[0].answer(SAM, "First.")).await;
+        story.mail(&assignments[0].answer(SAM, "Second.")).await;
+        story.mail(&assignments[1].answer(ANA, "Elsewhere.")).await;
+        story.quiet().await;
+        assert_eq!(discord.tries(), 2);
+        assert_eq!(said_one(&discord).await.0, threads[1]);
+        quiet_for(&story, &discord, 6).await;
+        story.advance(TimeDelta::seconds(1)).await;
+        let said: Vec<String> = discord.said().into_iter().map(|(_, text)| text).collect();
+        assert!(said.len() == 2 && said[0].ends_with("First.") && said[1].ends_with("Second."), "{said:?}");
+
+        // All rooms.
+        discord.tries();
+        discord.answers(&[limited(3.0, true)]);
+        story.mail(&assignments[0].answer(SAM, "Third.")).await;
+        story.mail(&assignments[1].answer(ANA, "Fourth.")).await;
+        story.quiet().await;
+        assert_eq!(discord.tries(), 1);
+        quiet_for(&story, &discord, 2).await;
+        story.advance(TimeDelta::seconds(1)).await;
+        assert_eq!((discord.tries(), discord.said().len()), (2, 2));
+
+        // What stands before Discord has no body for us.
+        discord.answers(&[(429, json!(null))]);
+        story.mail(&assignments[0].answer(SAM, "Fifth.")).await;
+        story.quiet().await;
+        assert_eq!(discord.tries(), 1);
+        quiet_for(&story, &discord, 29).await;
+        story.advance(TimeDelta::seconds(1)).await;
+        assert!(said_one(&discord).await.1.ends_with("Fifth."));
+        assert!(discord.said().is_empty() && discord.tries() == 1, "nothing twice");
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn files_of_an_answer_stand_in_the_thread_and_what_discord_does_not_take_is_named() {
+    told("discord_files", async |story, discord| {
+        let asked = discord.say(JANE, ACME, "Which cable is it?");
+        decided(&story, asked).await;
+        said_one(&discord).await;
+        let assignment = story.mailed_one("assignment");
+        let large = vec![b'x'; 10 * 1024 * 1024 + 1];
+        let files: [(&str, &str, &[u8]); 3] = [
+            ("blue ü.txt", "text/plain", b"the blue one"),
+            ("film.mp4", "video/mp4", &large),
+            ("empty.txt", "text/plain", b""),
+        ];
+        story.mail(&assignment.answer_with(SAM, "Look.", &files)).await;
+        story.quiet().await;
+        let words = "Sam Ortiz, Northwind IT (#1001): Look. [+ film.mp4, empty.txt]".to_owned();
+        assert_eq!(discord.said(), [(asked, words), (asked, "blue ü.txt: the blue one".to_owned())]);
+        let receipt = story.mailed_one("receipt").mail.text;
+        assert!(receipt.contains("film.mp4"), "{receipt}");
         story.end().await;
     })
     .await;

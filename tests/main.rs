@@ -13,6 +13,7 @@ mod authentic;
 mod batch;
 mod calendar;
 mod chat;
+mod chat_files;
 mod chat_platforms;
 mod cli;
 mod cli_demo;

@@ -7,7 +7,7 @@ use super::letter::{self, TechAddress, TechLetter};
 use super::orders::{Done, DoneLine, Refused};
 use super::picture;
 use super::read::Ready;
-use super::texting;
+use super::texting::{self, KeptOut};
 use crate::desk::directive::VERBS;
 use crate::desk::firm::Tech;
 use crate::mail::picture::without_labels;
@@ -103,7 +103,9 @@ pub(super) async fn receipt(
 /// What was kept back: rather left out than sent to the wrong person.
 fn remarks(done: &Done) -> Vec<Remark> {
     let unplaced = (!done.unplaced.is_empty()).then(|| Remark::Unplaced(done.unplaced.clone()));
-    unplaced.into_iter().chain(done.kept_beside_question.then_some(Remark::BesideQuestion)).collect()
+    let kept_out =
+        done.kept_out.clone().map(|KeptOut { chat, files, address }| Remark::KeptOut { chat, files, address });
+    unplaced.into_iter().chain(kept_out).chain(done.kept_beside_question.then_some(Remark::BesideQuestion)).collect()
 }
 
 /// The receipt for an answer to a list.

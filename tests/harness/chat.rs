@@ -21,6 +21,8 @@ pub const TOKEN: &str = "xoxb-our-token";
 /// Base64, as Teams wants the secret of an outgoing webhook.
 pub const SECRET: &str = "c2VjcmV0IG9mIGEgY2hhdA==";
 pub const APP: &str = "00000000-0000-4000-8000-00000000b0b0";
+/// For `answers`: this one is taken.
+pub const AS_USUAL: (u16, Value) = (0, Value::Null);
 /// Unix time of `story::MORNING`.
 const MORNING: i64 = 1_772_463_600;
 
@@ -33,13 +35,17 @@ pub struct Said {
     pub text: String,
     /// The platform's id of it.
     pub id: String,
+    /// A file and its name, without words.
+    pub file: Option<(String, Vec<u8>)>,
 }
 
 struct Inner {
     platform: Platform,
     said: Mutex<Vec<Said>>,
-    /// Status and body for the next messages; taken as usual once there are none left.
+    /// Status and body for the next messages and uploads; with `AS_USUAL`, and once there are none left, they are taken.
     answers: Mutex<VecDeque<(u16, Value)>>,
+    /// Slack and Mattermost: files that nobody sees yet, by their ids.
+    held: Mutex<Vec<(String, String, Vec<u8>)>>,
     /// Telegram: what waits for getUpdates.
     updates: Mutex<Vec<Value>>,
     fresh: Notify,
@@ -82,6 +88,7 @@ impl Chat {
             platform,
             said: Mutex::default(),
             answers: Mutex::default(),
+            held: Mutex::default(),
             updates: Mutex::default(),
             fresh: Notify::new(),
             count: AtomicI64::new(0),

@@ -17,6 +17,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
 use tokio_tungstenite::tungstenite::Message;
 
+use super::form;
+
 pub const TOKEN: &str = "discord-bot-token";
 pub const BOT: u64 = 900_000_000_000_000_500;
 pub const GUILD: u64 = 900_000_000_000_000_999;
@@ -48,6 +50,8 @@ struct Inner {
     minutes: u64,
     /// Status and body for the next messages of ours.
     answers: VecDeque<(u16, Value)>,
+    /// How often one of ours was tried.
+    tries: u32,
     nonces: BTreeSet<String>,
     /// A session is resumed; else it is invalid, and a new one must be begun.
     resumes: bool,
@@ -117,6 +121,11 @@ impl Discord {
         self.inner().answers = answers.iter().cloned().collect();
     }
 
+    /// How often deskd tried to say something since the last look.
+    pub fn tries(&self) -> u32 {
+        std::mem::take(&mut self.inner().tries)
+    }
+
     pub fn resumes(&self, resumes: bool) {
         self.inner().resumes = resumes;
     }
@@ -181,13 +190,19 @@ impl Discord {
         let _ = self.sockets.send(Do::Send(event));
     }
 
-    /// What deskd said: channel or thread, text.
+    /// What deskd said: channel or thread, text; of a file its name and what is in it.
     pub fn said(&self) -> Vec<(u64, String)> {
         let mut inner = self.inner();
         let ours = |message: &Value| number(&message["author"]["id"]) == BOT && message["seen"].is_null();
         let said = inner.messages.iter().filter(|message| ours(message));
-        let said =
-            said.map(|message| (number(&message["channel_id"]), message["content"].as_str().unwrap().to_owned()));
+        let text = |message: &Value| match message["file"].as_array() {
+            None => message["content"].as_str().unwrap().to_owned(),
+            Some(file) => {
+                let bytes: Vec<u8> = serde_json::from_value(file[1].clone()).unwrap();
+                format!("{}: {}", file[0].as_str().unwrap(), String::from_utf8_lossy(&bytes))
+            }
+        };
+        let said = said.map(|message| (number(&message["channel_id"]), text(message)));
         let said: Vec<_> = said.collect();
         inner.messages.iter_mut().for_each(|message| message["seen"] = true.into());
         said
@@ -332,7 +347,14 @@ async fn take(State(discord): State<Discord>, method: Method, uri: Uri, fields: 
     if !by_token && bearer != format!("Bot {TOKEN}") {
         return answer(401, json!({ "message": "401: Unauthorized", "code": 0 }));
     }
-    let data: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let form = form::fields(&fields, &body).await;
+    let mut data: Value = serde_json::from_slice(&body).unwrap_or_default();
+    if let Some(file) = form::file(&form, "files[0]") {
+        // 10 MiB a file: https://docs.discord.com/developers/reference#uploading-files
+        assert!(!file.1.is_empty() && file.1.len() <= 10 * 1024 * 1024, "{} bytes", file.1.len());
+        data = serde_json::from_str(&form::text(&form, "payload_json")).unwrap();
+        data["file"] = json!([file.0, file.1]);
+    }
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     let query = |name: &str| {
         let url = reqwest::Url::parse(&format!("x:?{}", uri.query().unwrap_or_default())).unwrap();
@@ -421,11 +443,13 @@ fn ours(inner: &mut Inner, id: u64, data: &Value) -> Response {
     if channel(inner, id).is_none() {
         return unknown_channel();
     }
+    inner.tries += 1;
     if let Some((status, body)) = inner.answers.pop_front() {
-        return answer(status, body);
+        return refused(status, body);
     }
     let text = data["content"].as_str().unwrap();
-    assert!(!text.is_empty() && text.chars().count() <= 2000, "{} characters", text.chars().count());
+    let file = &data["file"];
+    assert!(text.is_empty() != file.is_null() && text.chars().count() <= 2000, "{} characters", text.chars().count());
     assert_eq!(data["allowed_mentions"]["parse"], json!([]), "it calls nobody whom we do not name");
     let nonce = data["nonce"].as_str().unwrap().to_owned();
     assert!(nonce.len() <= 25 && data["enforce_nonce"] == true);
@@ -434,7 +458,28 @@ fn ours(inner: &mut Inner, id: u64, data: &Value) -> Response {
         return answer(200, there);
     }
     inner.nonces.insert(nonce.clone());
-    let said = message(inner, BOT, id, text, &json!({ "nonce": nonce }));
+    let mut said = message(inner, BOT, id, text, &json!({ "nonce": nonce, "file": file }));
     inner.messages.push(said.clone());
+    // What REST answers names no server.
+    said.as_object_mut().unwrap().remove("guild_id");
     answer(200, said)
+}
+
+/// A refusal with the header fields that go with its body; without a body it is what stands before Discord that refuses.
+/// <https://docs.discord.com/developers/topics/rate-limits#exceeding-a-rate-limit>
+fn refused(status: u16, body: Value) -> Response {
+    let mut answer = answer(status, body.clone());
+    let mut field = |name: &'static str, value: String| answer.headers_mut().insert(name, value.parse().unwrap());
+    match body["retry_after"].as_f64() {
+        Some(seconds) => {
+            field("retry-after", format!("{}", seconds.floor()));
+            field("x-ratelimit-reset-after", format!("{seconds}"));
+        }
+        None if status == 429 => drop(field("retry-after", "30".to_owned())),
+        None => {}
+    }
+    if body["global"] == true {
+        field("x-ratelimit-global", "true".to_owned());
+    }
+    answer
 }
