@@ -5,7 +5,7 @@ use deskd::channel::said::Platform;
 use deskd::words::{Priority, Status, TicketNumber};
 use serde_json::{Value, json};
 
-use crate::harness::chat::{Chat, In};
+use crate::harness::chat::{Chat, In, Said};
 use crate::harness::story::{Sent, Story};
 
 pub const SAM: &str = "Sam Ortiz <sam@northwind.example>";
@@ -16,13 +16,17 @@ pub async fn told(platform: Platform, name: &str, more: &str, story: impl AsyncF
         let folder = crate::harness::scratch("chat");
         let chat = Chat::start(platform).await;
         let config = chat.config(folder.path(), more);
-        (Story::begin_with(url, &config).await, chat)
+        let story = Story::begin_with(url, &config).await;
+        chat.counts_by(&story.clock);
+        (story, chat)
     };
     let (on_sqlite, chat) = begin("sqlite:deskd.db".to_owned()).await;
-    story(on_sqlite, chat).await;
+    story(on_sqlite, chat.clone()).await;
+    assert_eq!(chat.too_fast(), 0, "none was refused for being too fast");
     if let Some(database) = crate::harness::postgres::bare(&format!("{name}_{}", platform.as_str())).await {
         let (on_postgres, chat) = begin(database.url.clone()).await;
-        story(on_postgres, chat).await;
+        story(on_postgres, chat.clone()).await;
+        assert_eq!(chat.too_fast(), 0, "none was refused for being too fast");
         database.remove().await;
     }
 }
@@ -31,6 +35,23 @@ pub async fn told(platform: Platform, name: &str, more: &str, story: impl AsyncF
 pub async fn later(story: &Story, chat: &Chat, by: TimeDelta) {
     chat.passed(by);
     story.advance(by).await;
+}
+
+/// What deskd says until nothing more of it is to come, and for how many seconds that takes.
+pub async fn said_in_time(story: &Story, chat: &Chat) -> (Vec<Said>, i64) {
+    story.quiet().await;
+    let mut said = chat.said();
+    for seconds in 0..600 {
+        let mut tx = story.daemon.db.read().await.unwrap();
+        let waits = deskd::store::outbox::next_due(&mut tx, "chat/talk").await.unwrap();
+        drop(tx);
+        if waits.is_none() {
+            return (said, seconds);
+        }
+        later(story, chat, TimeDelta::seconds(1)).await;
+        said.extend(chat.said());
+    }
+    panic!("something waits on and on");
 }
 
 pub fn kinds(mailed: &[Sent]) -> Vec<String> {
@@ -182,7 +203,7 @@ async fn a_code_is_of_use_only_to_who_asked_for_it_and_only_a_few_times() {
         assert!(!chat.said().iter().any(|said| said.text.starts_with("Done")));
         for _ in 0..5 {
             chat.say("eve", &In::Direct, "abcd2345").await;
-            story.quiet().await;
+            later(&story, &chat, TimeDelta::seconds(2)).await;
             assert!(chat.said_one().text.contains("does not fit"));
         }
         chat.say("eve", &In::Direct, &code).await;
@@ -196,7 +217,7 @@ async fn a_code_is_of_use_only_to_who_asked_for_it_and_only_a_few_times() {
         assert!(story.mailed().is_empty());
         for _ in 0..4 {
             chat.say("eve", &In::Direct, "link jane@acme-dental.example").await;
-            story.quiet().await;
+            later(&story, &chat, TimeDelta::seconds(2)).await;
         }
         assert_eq!(chat.said().len(), 3, "ten answers an hour, with the seven before");
         let mailed = story.mailed();
@@ -377,7 +398,7 @@ async fn one_person_is_acknowledged_ten_times_an_hour_whatever_the_threads() {
     told(Platform::Slack, "chat_often", "", async |story, chat| {
         for n in 1..=11 {
             chat.command("jane", &In::Acme, &format!("Laptop+{n}+is+slow")).await;
-            story.quiet().await;
+            later(&story, &chat, TimeDelta::seconds(1)).await;
         }
         assert_eq!(story.ticket(TicketNumber(1011)).await.subject, "Laptop 11 is slow");
         assert_eq!(chat.said().len(), 10);

@@ -147,6 +147,9 @@ async fn teams_takes_none_so_that_they_go_by_mail_where_an_address_is_known() {
         story.quiet().await;
         let mailed = kinds(&story.mailed());
         assert_eq!(mailed.iter().filter(|kind| kind.starts_with("relay")).count(), 1, "{mailed:?}");
+        let mut tx = story.daemon.db.read().await.unwrap();
+        assert!(!deskd::store::outbox::has(&mut tx, "instead/").await.unwrap(), "not once more for the refusal");
+        drop(tx);
         story.end().await;
     })
     .await;

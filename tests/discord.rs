@@ -30,13 +30,16 @@ async fn told_among(name: &str, internal: &[u64], story: impl AsyncFn(Story, Dis
         let config = discord.config(folder.path(), "").replace(&format!("internal = [\"{TECHS}\"]"), &named);
         let story = Story::begin_with(url, &config).await;
         look::until("the session", async || discord.sessions().0 > 0 && swept(&story).await).await;
+        discord.counts_by(&story.clock);
         (story, discord)
     };
     let (on_sqlite, discord) = begin("sqlite:deskd.db".to_owned()).await;
-    story(on_sqlite, discord).await;
+    story(on_sqlite, discord.clone()).await;
+    assert_eq!(discord.too_fast(), 0, "none was refused for being too fast");
     if let Some(database) = crate::harness::postgres::bare(name).await {
         let (on_postgres, discord) = begin(database.url.clone()).await;
-        story(on_postgres, discord).await;
+        story(on_postgres, discord.clone()).await;
+        assert_eq!(discord.too_fast(), 0, "none was refused for being too fast");
         database.remove().await;
     }
 }
@@ -391,6 +394,33 @@ async fn files_of_an_answer_stand_in_the_thread_and_what_discord_does_not_take_i
         assert_eq!(discord.said(), [(asked, words), (asked, "blue ü.txt: the blue one".to_owned())]);
         let receipt = story.mailed_one("receipt").mail.text;
         assert!(receipt.contains("film.mp4"), "{receipt}");
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_burst_is_paced_by_what_discord_says_with_each_answer() {
+    told("discord_burst", async |story, discord| {
+        let asked = discord.say(JANE, ACME, "How do I set up the phone?");
+        decided(&story, asked).await;
+        said_one(&discord).await;
+        let assignment = story.mailed_one("assignment");
+        for step in 1..=20 {
+            story.mail(&assignment.answer(SAM, &format!("Step {step}."))).await;
+        }
+        story.quiet().await;
+        let mut said = discord.said();
+        let mut seconds = 0;
+        while said.len() < 20 && seconds < 60 {
+            seconds += 1;
+            story.advance(TimeDelta::seconds(1)).await;
+            said.extend(discord.said());
+        }
+        let wanted: Vec<_> =
+            (1..=20).map(|step| (asked, format!("Sam Ortiz, Northwind IT (#1001): Step {step}."))).collect();
+        assert_eq!(said, wanted, "all, once, in their order");
+        assert!((15..=25).contains(&seconds), "{seconds} s");
         story.end().await;
     })
     .await;

@@ -14,6 +14,7 @@ mod batch;
 mod calendar;
 mod chat;
 mod chat_files;
+mod chat_pace;
 mod chat_platforms;
 mod cli;
 mod cli_demo;

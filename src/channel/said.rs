@@ -46,6 +46,38 @@ impl Platform {
         }
     }
 
+    /// How many messages the platform takes in a room within so many seconds. Where it lets short bursts pass without saying how long ones,
+    /// five are one. Discord tells with each answer (`Posted::rest`).
+    pub fn room_limits(self, room: &str) -> &'static [(usize, i64)] {
+        match self {
+            Platform::Discord | Platform::Mattermost => &[],
+            // 1 a second, "short bursts" allowed: https://docs.slack.dev/apis/web-api/rate-limits
+            Platform::Slack => &[(5, 5)],
+            // 1 a second in a chat, "short bursts" too; 20 a minute in a group, whose number is negative:
+            // https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
+            Platform::Telegram if room.starts_with('-') => &[(5, 5), (20, 60)],
+            Platform::Telegram => &[(5, 5)],
+            // https://learn.microsoft.com/en-us/microsoftteams/platform/bots/how-to/rate-limit#per-bot-per-thread-limit
+            Platform::Teams => &[(7, 1), (8, 2), (60, 30), (1800, 3600)],
+        }
+    }
+
+    /// How many it takes in all rooms together within so many seconds.
+    pub fn overall_limits(self) -> &'static [(usize, i64)] {
+        match self {
+            // https://docs.discord.com/developers/topics/rate-limits#global-rate-limit
+            Platform::Discord => &[(50, 1)],
+            // It names one and no number: https://docs.slack.dev/reference/methods/chat.postMessage#rate_limiting
+            Platform::Slack => &[],
+            Platform::Telegram => &[(30, 1)],
+            // Where the server has it switched on, 10 requests a second:
+            // https://docs.mattermost.com/administration-guide/configure/rate-limiting-configuration-settings.html
+            Platform::Mattermost => &[(10, 1)],
+            // For an app at a tenant: the page above
+            Platform::Teams => &[(30, 1)],
+        }
+    }
+
     /// The largest file that the platform takes from a bot, in bytes; 0: none at all.
     fn largest_file(self) -> u64 {
         match self {

@@ -122,8 +122,8 @@ async fn say(account: &Account, place: &str, mut post: Value, row: &str) -> Resu
     (post["channel_id"], post["root_id"], post["pending_post_id"]) = (channel.into(), root.into(), row.into());
     let said = call(account, account.http.post(format!("{}/api/v4/posts", account.api)).json(&post)).await?;
     let own = word(&said, "/id").to_owned();
-    let root = if root.is_empty() { own.as_str() } else { root };
-    Ok(Posted { place: format!("{channel}/{root}"), message: own })
+    let place = format!("{channel}/{}", if root.is_empty() { &own } else { root });
+    Ok(Posted::new(own, place))
 }
 
 async fn call(account: &Account, request: RequestBuilder) -> Result<Value, PostError> {

@@ -91,6 +91,14 @@ pub struct Posted {
     pub message: String,
     /// Where answers to it are said, in the form of `Said::place`.
     pub place: String,
+    /// The platform says that it was the last for so long that the room takes.
+    pub rest: Option<Duration>,
+}
+
+impl Posted {
+    fn new(message: String, place: String) -> Posted {
+        Posted { message, place, rest: None }
+    }
 }
 
 /// Why a message of ours is not there; one variant a decision.

@@ -167,7 +167,7 @@ pub(super) async fn post(account: &Account, place: &str, text: &str) -> Result<P
     let said = call(account, "chat.postMessage", |request| request.json(&body)).await?;
     let (channel, ts) = (id(&said, "/channel"), id(&said, "/ts"));
     let root = if thread.is_empty() { ts.as_str() } else { thread };
-    Ok(Posted { place: format!("{channel}/{root}"), message: format!("{channel}/{ts}") })
+    Ok(Posted::new(format!("{channel}/{ts}"), format!("{channel}/{root}")))
 }
 
 /// Asks for a method of the Web API; gives what it answers where that is `ok`.
@@ -223,7 +223,7 @@ pub(super) async fn show(account: &Account, place: &str, (held, name): (&str, &s
     }
     call(account, "files.completeUploadExternal", |request| request.json(&body)).await?;
     // Slack writes the message with it later, and names none here.
-    Ok(Posted { message: String::new(), place: place.to_owned() })
+    Ok(Posted::new(String::new(), place.to_owned()))
 }
 
 /// What calls our own people was written by us, as `<@U…>`, at the beginning of a message alone.

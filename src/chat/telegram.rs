@@ -157,7 +157,7 @@ pub(super) async fn show(account: &Account, place: &str, file: &Upload) -> Resul
 fn posted(chat: &str, result: &Value) -> Posted {
     let own = format!("{chat}/{}", id(result, "/message_id"));
     let place = if word(result, "/chat/type") == "private" { chat.to_owned() } else { own.clone() };
-    Posted { message: own, place }
+    Posted::new(own, place)
 }
 
 /// What happened after the update with this number; waits a while where nothing did.

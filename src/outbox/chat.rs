@@ -26,11 +26,6 @@ pub(super) enum Ready {
 }
 
 impl Room {
-    /// Where a place lies, as the platform counts what is said.
-    pub(super) fn of<'p>(&self, place: &'p str) -> &'p str {
-        self.account.platform.room(place)
-    }
-
     /// Does all that nobody sees and that may be done again.
     pub(super) async fn prepare(&self, row: &Claimed, bytes: Vec<u8>) -> Result<Ready, SendError> {
         if row.kind != FILE {

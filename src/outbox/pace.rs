@@ -1,11 +1,14 @@
-//! How fast messages leave: the `rate` of the config, and where a chat platform wants to be left alone for a while.
+//! How fast messages leave: the `rate` of the config, and what a chat platform takes in a room and in all.
 
 use std::collections::{HashMap, VecDeque};
 use std::str::FromStr;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
+
+use crate::channel::said::Platform;
+use crate::store::outbox::Lately;
 
 /// `rate = "30/min"`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,25 +54,79 @@ impl Left {
     }
 }
 
-/// Until when a room takes nothing.
-#[derive(Debug, Default)]
+/// What a platform takes in a room and in all: counted by what was tried, so that none is refused for being too fast.
+#[derive(Debug)]
 pub(super) struct Pace {
+    platform: Platform,
+    /// Until when a room takes nothing.
     rests: HashMap<String, DateTime<Utc>>,
+    /// When something was tried, by room, the earliest first.
+    tried: HashMap<String, Vec<DateTime<Utc>>>,
+    /// Moments that the batch in hand has given away already.
+    planned: HashMap<String, Vec<DateTime<Utc>>>,
 }
 
 /// All rooms together.
 const ALL: &str = "";
+/// No limit of theirs looks further back.
+pub(super) const LOOK_BACK: TimeDelta = TimeDelta::hours(1);
 
 impl Pace {
-    /// Nothing to that room before `until`, or (`None`) to no room.
-    pub(super) fn rest(&mut self, room: Option<&str>, until: DateTime<Utc>) {
-        let held = self.rests.entry(room.unwrap_or(ALL).to_owned()).or_insert(until);
+    /// With what left `lately`, before this start, and what still rests.
+    pub(super) fn new(platform: Platform, lately: Lately) -> Pace {
+        let mut pace = Pace { platform, rests: HashMap::new(), tried: HashMap::new(), planned: HashMap::new() };
+        for (place, at) in lately.sent {
+            pace.tried(&place, at);
+        }
+        for (place, until) in lately.refused {
+            pace.rest(Some(&place), until);
+        }
+        pace
+    }
+
+    /// A batch begins: what it gives away is forgotten with it, because its rows are due at those moments.
+    pub(super) fn begin(&mut self, now: DateTime<Utc>) {
+        self.planned.clear();
+        self.rests.retain(|_, until| *until > now);
+        self.tried.retain(|_, times| {
+            times.retain(|at| *at > now - LOOK_BACK);
+            !times.is_empty()
+        });
+    }
+
+    /// Nothing to the room of that place before `until`, or (`None`) to no room.
+    pub(super) fn rest(&mut self, place: Option<&str>, until: DateTime<Utc>) {
+        let room = place.map_or(ALL, |place| self.platform.room(place));
+        let held = self.rests.entry(room.to_owned()).or_insert(until);
         *held = until.max(*held);
     }
 
-    /// When the next message to that room may leave; `None`: now.
-    pub(super) fn wait(&mut self, room: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        self.rests.retain(|_, until| *until > now);
-        [room, ALL].into_iter().filter_map(|room| self.rests.get(room)).max().copied()
+    pub(super) fn tried(&mut self, place: &str, at: DateTime<Utc>) {
+        for room in [self.platform.room(place), ALL] {
+            self.tried.entry(room.to_owned()).or_default().push(at);
+        }
     }
+
+    /// When the next message to that place may leave; `None`: now.
+    pub(super) fn wait(&mut self, place: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let room = self.platform.room(place);
+        let none = Vec::new();
+        let of = |room: &str| self.tried.get(room).unwrap_or(&none).iter();
+        let here: Vec<_> = of(room).chain(self.planned.get(room).unwrap_or(&none)).copied().collect();
+        let everywhere: Vec<_> = of(ALL).copied().collect();
+        let rests = [room, ALL].into_iter().filter_map(|room| self.rests.get(room)).copied();
+        let full = [free(&here, self.platform.room_limits(room)), free(&everywhere, self.platform.overall_limits())];
+        let at = rests.chain(full.into_iter().flatten()).max().filter(|at| *at > now)?;
+        self.planned.entry(room.to_owned()).or_default().push(at);
+        Some(at)
+    }
+}
+
+/// From when on limits let another one pass, after these.
+fn free(times: &[DateTime<Utc>], limits: &[(usize, i64)]) -> Option<DateTime<Utc>> {
+    let first = |(most, seconds): &(usize, i64)| {
+        let at = times.len().checked_sub(*most).and_then(|place| times.get(place))?;
+        Some(*at + TimeDelta::seconds(*seconds))
+    };
+    limits.iter().filter_map(first).max()
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use super::health::{Health, Snapshot, Stopped};
 pub use super::pace::Rate;
-use super::pace::{Left, Pace};
+use super::pace::{LOOK_BACK, Left, Pace};
 use super::smtp::Session;
 use super::webhook::Endpoint;
 use super::{Class, SendError, Transport, UNCERTAIN_RETRIES, chat, phone};
@@ -69,7 +69,7 @@ pub async fn run(
         health,
         turn,
         left: Left::default(),
-        pace: Pace::default(),
+        pace: None,
         was_away: true,
     };
     let mut begun = false;
@@ -83,6 +83,9 @@ pub async fn run(
         let turn = async {
             if rounds.is_multiple_of(60) {
                 sender.take_back(own.as_deref(), now).await?;
+                if !begun {
+                    sender.look_back(now).await?;
+                }
                 begun = true;
             }
             more = sender.turn(now).await?;
@@ -117,7 +120,8 @@ struct Sender {
     turn: Turn,
     /// When the last mails left, for the rate.
     left: Left,
-    pace: Pace,
+    /// Of a chat, from the first turn on.
+    pace: Option<Pace>,
     /// The server was not reached since the start or since it went away.
     was_away: bool,
 }
@@ -140,14 +144,6 @@ impl<'a> Line<'a> {
             Transport::Chat(room) => Line::Chat(room),
         })
     }
-
-    /// The room that a message goes to, where somebody counts what is said in it.
-    fn room<'r>(&self, row: &'r Claimed) -> Option<&'r str> {
-        match self {
-            Line::Chat(room) => Some(room.of(&row.recipient)),
-            _ => None,
-        }
-    }
 }
 
 impl Sender {
@@ -158,6 +154,17 @@ impl Sender {
         }
         rows::take_back(&mut tx, (None, Some(&self.channel)), now, self.settings.uncertain_retry).await?;
         tx.commit().await
+    }
+
+    /// What the last life of ours said counts for the platform.
+    async fn look_back(&mut self, now: DateTime<Utc>) -> Result<(), StoreError> {
+        if let Transport::Chat(room) = &*self.transport {
+            let mut tx = self.db.read().await?;
+            let lately = rows::lately(&mut tx, &self.channel, now - LOOK_BACK, now).await?;
+            tx.rollback().await?;
+            self.pace = Some(Pace::new(room.account.platform, lately));
+        }
+        Ok(())
     }
 
     /// One batch; `true` when there may be more to do at once.
@@ -207,21 +214,21 @@ impl Sender {
         if !shows_later {
             self.reached().await;
         }
+        if let Some(pace) = &mut self.pace {
+            pace.begin(begun);
+        }
         let mut rest = batch.iter();
         let mut trouble = None;
         for row in rest.by_ref() {
-            let late = self.clock.now() - begun > BATCH_TIME;
-            let broken = matches!(&line, Line::Smtp(session) if session.is_broken());
-            if self.stop.is_cancelled() || late || broken {
-                self.note(row, Outcome::Untried { at: None, why: None }).await;
+            if let Some(untried) = self.untried(&line, row, begun) {
+                self.note(row, untried).await;
                 continue;
             }
-            if let Some(at) = line.room(row).and_then(|room| self.pace.wait(room, self.clock.now())) {
-                self.note(row, Outcome::Untried { at: Some(at), why: None }).await;
-                continue;
-            }
-            match self.attempt(&mut line, row).await {
-                Ok(()) => {
+            let attempt = self.attempt(&mut line, row).await;
+            let now = self.clock.now();
+            self.keep_pace(row, &attempt, now);
+            match attempt {
+                Ok(_) => {
                     self.left.went();
                     self.note(row, Outcome::Sent).await;
                     if std::mem::take(&mut shows_later) {
@@ -229,10 +236,6 @@ impl Sender {
                     }
                 }
                 Err(error) => {
-                    let now = self.clock.now();
-                    if let SendError::TooFast { after, everywhere, .. } = &error {
-                        self.pace.rest(line.room(row).filter(|_| !everywhere), now + *after);
-                    }
                     let outcome = self.decide(row, &error, now);
                     self.note(row, outcome).await;
                     // So it would be with the others.
@@ -256,8 +259,32 @@ impl Sender {
         }
     }
 
-    /// One mail. When the daemon stops meanwhile it has `STOP_GRACE` left.
-    async fn attempt(&self, line: &mut Line<'_>, row: &Claimed) -> Result<(), SendError> {
+    /// Why a row of the batch is not tried now, if it is not.
+    fn untried(&mut self, line: &Line<'_>, row: &Claimed, begun: DateTime<Utc>) -> Option<Outcome> {
+        let now = self.clock.now();
+        let broken = matches!(line, Line::Smtp(session) if session.is_broken());
+        if self.stop.is_cancelled() || now - begun > BATCH_TIME || broken {
+            return Some(Outcome::Untried { at: None, why: None });
+        }
+        let at = self.pace.as_mut()?.wait(&row.recipient, now)?;
+        Some(Outcome::Untried { at: Some(at), why: None })
+    }
+
+    /// What an attempt means for those after it.
+    fn keep_pace(&mut self, row: &Claimed, attempt: &Result<Option<Duration>, SendError>, now: DateTime<Utc>) {
+        let Some(pace) = &mut self.pace else { return };
+        pace.tried(&row.recipient, now);
+        match attempt {
+            Ok(Some(rest)) => pace.rest(Some(&row.recipient), now + *rest),
+            Err(SendError::TooFast { after, everywhere, .. }) => {
+                pace.rest(Some(row.recipient.as_str()).filter(|_| !everywhere), now + *after);
+            }
+            _ => {}
+        }
+    }
+
+    /// One mail; of a chat with how long the room takes nothing more. When the daemon stops meanwhile it has `STOP_GRACE` left.
+    async fn attempt(&self, line: &mut Line<'_>, row: &Claimed) -> Result<Option<Duration>, SendError> {
         let in_data = AtomicBool::new(false);
         let work = self.try_one(line, row, &in_data);
         let give_up = async {
@@ -277,7 +304,12 @@ impl Sender {
         }
     }
 
-    async fn try_one(&self, line: &mut Line<'_>, row: &Claimed, in_data: &AtomicBool) -> Result<(), SendError> {
+    async fn try_one(
+        &self,
+        line: &mut Line<'_>,
+        row: &Claimed,
+        in_data: &AtomicBool,
+    ) -> Result<Option<Duration>, SendError> {
         if self.channel == MAIL && !is_mail(&row.recipient) {
             let reply =
                 "this person has no mail address, and no [[phone]] or [[chat]] of the config reaches them".to_owned();
@@ -305,7 +337,7 @@ impl Sender {
                 in_data.store(true, Ordering::Relaxed);
                 let posted = room.say(row, &ready).await?;
                 self.remember(row, &posted).await;
-                Ok(())
+                return Ok(posted.rest);
             }
             Line::Smtp(session) => {
                 session.offer(row.envelope_from.as_deref(), &row.recipient, &bytes).await?;
@@ -317,6 +349,7 @@ impl Sender {
                 session.deliver(&row.recipient, &bytes).await
             }
         }
+        .map(|()| None)
     }
 
     async fn bytes(&self, row: &Claimed) -> Result<Vec<u8>, StoreError> {

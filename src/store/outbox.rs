@@ -20,10 +20,12 @@ macro_rules! select_rows {
 
 pub mod deliveries;
 pub mod held;
+mod lately;
 mod making;
 mod row;
 mod written;
 
+pub use lately::{Lately, lately};
 pub(super) use making::{Making, make};
 pub use row::{Claimed, Class, Content, MAIL, NEVER, NewMail, Outcome, Row, State, UNCERTAIN_RETRIES};
 pub use written::{Acknowledged, acknowledged_of, automatic_in_chat, automatic_of, automatic_since};

@@ -26,6 +26,7 @@ pub mod rows;
 pub mod shapes;
 pub mod signer;
 pub mod smtp;
+pub mod speed;
 pub mod story;
 pub mod twilio;
 

@@ -32,6 +32,9 @@ struct Refusal {
     code: i64,
 }
 
+/// What Discord answers, and for how long the room takes nothing more.
+type Answer = (Value, Option<Duration>);
+
 /// What is said in one message: its text belongs to the data already.
 struct Words<'w> {
     data: Value,
@@ -54,10 +57,11 @@ pub(in crate::chat) async fn post(
         }
         sent => sent,
     };
-    let own = id(&sent.map_err(|refusal| refusal.error)?, "/id");
+    let (sent, rest) = sent.map_err(|refusal| refusal.error)?;
+    let own = id(&sent, "/id");
     // Outside threads an answer to ours may be said in a thread of it.
     let place = if message.is_empty() { format!("{channel}/{own}") } else { place.to_owned() };
-    Ok(Posted { message: own, place })
+    Ok(Posted { message: own, place, rest })
 }
 
 /// Nobody is called but whom we name ourselves; and a second message with the same nonce Discord leaves out for some minutes.
@@ -76,7 +80,7 @@ async fn in_new_thread(
     (channel, message): (u64, u64),
     text: &str,
     words: &Words<'_>,
-) -> Result<Value, Refusal> {
+) -> Result<Answer, Refusal> {
     let thread = json!({ "name": name(text), "auto_archive_duration": ARCHIVED_AFTER });
     let url = url(account, &format!("channels/{channel}/messages/{message}/threads"));
     match ask(account, account.http.post(url).json(&thread)).await {
@@ -93,7 +97,7 @@ async fn in_new_thread(
 }
 
 /// With a file as a form: <https://docs.discord.com/developers/reference#uploading-files>
-async fn say(account: &Account, room: u64, words: &Words<'_>) -> Result<Value, Refusal> {
+async fn say(account: &Account, room: u64, words: &Words<'_>) -> Result<Answer, Refusal> {
     let request = account.http.post(url(account, &format!("channels/{room}/messages")));
     let request = match words.file {
         None => request.json(&words.data),
@@ -109,14 +113,16 @@ fn url(account: &Account, path: &str) -> String {
     format!("{}/api/v10/{path}", account.api)
 }
 
-async fn ask(account: &Account, request: RequestBuilder) -> Result<Value, Refusal> {
+async fn ask(account: &Account, request: RequestBuilder) -> Result<Answer, Refusal> {
     let token = format!("Bot {}", account.token.expose_secret());
     let sent = request.header(AUTHORIZATION, token).header(USER_AGENT, AGENT).send().await;
     let answer = sent.map_err(|error| Refusal { error: broken(&error), status: None, code: 0 })?;
     let (status, fields) = (answer.status(), answer.headers().clone());
     let said = answer.json::<Value>().await;
     if status.is_success() {
-        return said.map_err(|_| Refusal { error: PostError::Uncertain, status: Some(status), code: 0 });
+        let said = said.map_err(|_| Refusal { error: PostError::Uncertain, status: Some(status), code: 0 })?;
+        let is_last = seconds(&fields, "x-ratelimit-remaining").is_some_and(|left| left < 1.0);
+        return Ok((said, seconds(&fields, "x-ratelimit-reset-after").filter(|_| is_last).map(pause)));
     }
     let said = said.unwrap_or_default();
     let error = by_status(status, wait(&fields, &said), word(&said, "/message"));

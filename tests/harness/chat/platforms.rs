@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::{APP, AS_USUAL, Inner, MORNING, Said, TOKEN};
 use crate::harness::form::{self, Field};
+use crate::harness::speed::Limit;
 
 pub async fn take(
     State(inner): State<Arc<Inner>>,
@@ -54,8 +55,39 @@ fn spoken(inner: &Inner, said: Said, taken: Value) -> Response {
     if let Some(wanted) = wanted(inner) {
         return wanted;
     }
+    let (in_room, in_all) = limits(inner.platform, &said.room);
+    if let Err(wait) = inner.speed.lock().unwrap().takes(&said.room, in_room, in_all) {
+        return too_fast(inner.platform, wait);
+    }
     inner.said.lock().unwrap().push(said);
     answer(if inner.platform == Platform::Mattermost { 201 } else { 200 }, taken)
+}
+
+/// What the documents say: in a room, and in all. "Short bursts" are five messages here.
+fn limits(platform: Platform, room: &str) -> (&'static [Limit], &'static [Limit]) {
+    match platform {
+        // https://docs.slack.dev/apis/web-api/rate-limits: one a second in a channel
+        Platform::Slack => (&[(5, 5)], &[]),
+        // https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
+        Platform::Telegram if room.starts_with('-') => (&[(5, 5), (20, 60)], &[(30, 1)]),
+        Platform::Telegram => (&[(5, 5)], &[(30, 1)]),
+        // https://docs.mattermost.com/administration-guide/configure/rate-limiting-configuration-settings.html
+        Platform::Mattermost => (&[], &[(10, 1)]),
+        // https://learn.microsoft.com/en-us/microsoftteams/platform/bots/how-to/rate-limit
+        Platform::Teams => (&[(7, 1), (8, 2), (60, 30), (1800, 3600)], &[(30, 1)]),
+        Platform::Discord => unreachable!(),
+    }
+}
+
+fn too_fast(platform: Platform, wait: i64) -> Response {
+    let body = match platform {
+        Platform::Slack => json!({ "ok": false, "error": "ratelimited" }),
+        Platform::Telegram => json!({ "ok": false, "error_code": 429, "parameters": { "retry_after": wait } }),
+        _ => json!({ "message": "too many requests" }),
+    };
+    let mut answer = answer(429, body);
+    answer.headers_mut().insert("retry-after", wait.into());
+    answer
 }
 
 fn text_of(value: &Value) -> String {
