@@ -9,14 +9,14 @@ use crate::harness::discord::{ACME, BOT, DIRECT, Discord, ELSEWHERE, GUILD, TECH
 use crate::harness::look;
 use crate::harness::story::Story;
 
-const SAM: &str = "Sam Ortiz <sam@northwind.example>";
+pub const SAM: &str = "Sam Ortiz <sam@northwind.example>";
 const ANA: &str = "Ana <ana@northwind.example>";
-const FIRST: TicketNumber = TicketNumber(1001);
-const JANE: u64 = 100;
-const TOM: u64 = 101;
+pub const FIRST: TicketNumber = TicketNumber(1001);
+pub const JANE: u64 = 100;
+pub const TOM: u64 = 101;
 const SAMS: u64 = 102;
 
-async fn told(name: &str, story: impl AsyncFn(Story, Discord)) {
+pub async fn told(name: &str, story: impl AsyncFn(Story, Discord)) {
     told_among(name, &[TECHS], story).await;
 }
 
@@ -50,7 +50,7 @@ async fn swept(story: &Story) -> bool {
     deskd::store::cursor::load(&mut tx, "talk").await.unwrap().is_some()
 }
 
-async fn decided(story: &Story, id: u64) -> inbound::Listed {
+pub async fn decided(story: &Story, id: u64) -> inbound::Listed {
     let row = story.decided(&format!("message {id}"), |row| row.source_key == id.to_string()).await;
     story.quiet().await;
     row

@@ -25,6 +25,7 @@ mod database_away;
 mod desk_restart;
 mod directive;
 mod discord;
+mod discord_missed;
 mod disk_full;
 mod docs;
 mod figures;

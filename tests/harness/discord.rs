@@ -48,6 +48,8 @@ struct Inner {
     minutes: u64,
     /// Status and body for the next messages of ours.
     answers: VecDeque<(u16, Value)>,
+    /// How often the newest messages of a channel were asked for.
+    looks: u32,
     /// How often one of ours was tried.
     tries: u32,
     nonces: BTreeSet<String>,
@@ -185,6 +187,28 @@ impl Discord {
         let message = message(&mut inner, who, channel, text, &json!({}));
         inner.messages.push(message.clone());
         message["id"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// Another bot says something.
+    pub fn say_by_bot(&self, channel: u64, text: &str) {
+        let bot = json!({ "author": user(BOT + 1, true) });
+        self.say_with(BOT + 1, channel, text, &bot);
+    }
+
+    /// How often deskd looked at the newest messages of a channel.
+    pub fn looks(&self) -> u32 {
+        self.inner().looks
+    }
+
+    /// A message has other words from now on, and the gateway tells nobody.
+    pub fn edit_unheard(&self, id: u64, text: &str, at: &str) {
+        let mut inner = self.inner();
+        let message = inner.messages.iter_mut().find(|message| number(&message["id"]) == id).unwrap();
+        (message["content"], message["edited_timestamp"]) = (text.into(), at.into());
+    }
+
+    pub fn delete_unheard(&self, id: u64) {
+        self.inner().messages.retain(|message| number(&message["id"]) != id);
     }
 
     pub fn tell(&self, kind: &str, data: Value) {

@@ -77,11 +77,22 @@ fn looked_up(discord: &Discord, inner: &mut Inner, parts: &[&str], query: impl F
             channel(inner, id.parse().unwrap()).map_or_else(unknown_channel, |found| answer(200, found))
         }
         ["channels", id, "messages"] => {
-            let (id, after): (u64, u64) = (id.parse().unwrap(), query("after").unwrap().parse().unwrap());
+            let id: u64 = id.parse().unwrap();
             let limit: usize = query("limit").unwrap().parse().unwrap();
-            let of = |message: &&Value| number(&message["channel_id"]) == id && number(&message["id"]) > after;
-            // As Discord does: those next after it, the newest of them first, and without the server's id.
-            let mut found: Vec<Value> = inner.messages.iter().filter(of).take(limit).cloned().collect();
+            assert!((1..=100).contains(&limit));
+            inner.looks += u32::from(query("after").is_none());
+            let here = inner.messages.iter().filter(|message| number(&message["channel_id"]) == id);
+            // As Discord does: those next after one, or the last; the newest of them first, and without the server's id.
+            let mut found: Vec<Value> = match query("after") {
+                Some(after) => {
+                    let after: u64 = after.parse().unwrap();
+                    here.filter(|message| number(&message["id"]) > after).take(limit).cloned().collect()
+                }
+                None => {
+                    let all: Vec<Value> = here.cloned().collect();
+                    all[all.len().saturating_sub(limit)..].to_vec()
+                }
+            };
             found.reverse();
             found.iter_mut().for_each(|message| {
                 message.as_object_mut().unwrap().remove("guild_id");
