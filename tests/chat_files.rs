@@ -23,6 +23,17 @@ fn file(of: (&str, &str, &[u8])) -> Option<(String, Vec<u8>)> {
     Some((of.0.to_owned(), of.2.to_vec()))
 }
 
+/// What the command line shows of the first row of a kind.
+async fn shown(story: &Story, kind: &str) -> String {
+    let mut tx = story.daemon.db.read().await.unwrap();
+    let rows = deskd::store::outbox::list(&mut tx, true, 100).await.unwrap();
+    drop(tx);
+    let id = rows.iter().rev().find(|row| row.kind == kind).unwrap().id.0.to_string();
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_deskd"));
+    let output = command.arg("--config").arg(story.config()).args(["outbox", "show", &id]).output().await.unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// What a text says, however it is wrapped.
 fn flat(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -41,6 +52,8 @@ async fn they_stand_in_the_clients_thread_below_the_words() {
             assert_eq!((&said[1].file, &said[2].file), (&file(PHOTO), &file(LOG)), "{platform:?}");
             assert!(said.iter().all(|said| said.room == acknowledged.room && said.thread == acknowledged.thread));
             assert_eq!(kinds(&story.mailed()), ["receipt to sam@northwind.example"]);
+            let shown = shown(&story, "chat_file").await;
+            assert!(shown.contains("Übersicht 1.png (image/png, 20 bytes)"), "{shown}");
             story.end().await;
         })
         .await;

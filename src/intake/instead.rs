@@ -13,7 +13,7 @@ use crate::outbox::chat::FILE;
 use crate::store::outbox::{MAIL, Row, State};
 use crate::store::tokens::Purpose;
 use crate::store::{StoreError, messages, outbox};
-use crate::words::{Login, is_mail};
+use crate::words::{Login, TicketNumber, is_mail};
 
 /// What one of us reads of a row that failed for good.
 pub(super) fn undeliverable(unit: &Unit<'_>, row: &Row, reader: &Tech, by_mail: bool) -> Rendered {
@@ -59,7 +59,7 @@ pub(super) async fn by_mail(unit: &mut Unit<'_>, row: &Row) -> Result<bool, Stor
     if outbox::is_mailed(unit.tx, id, &to.address).await? {
         return Ok(true);
     }
-    let files = files(unit, id).await?;
+    let files = files(unit, number, id).await?;
     let named = message.attachments.iter().map(|file| file.name.clone());
     let facts = notice::RelayFacts {
         ticket: picture.client_ticket(unit),
@@ -85,8 +85,8 @@ pub(super) async fn by_mail(unit: &mut Unit<'_>, row: &Row) -> Result<bool, Stor
 }
 
 /// The files of a message, as they were to go into the chat.
-async fn files(unit: &mut Unit<'_>, message_id: &str) -> Result<Vec<Attachment>, StoreError> {
-    let rows = outbox::beside(unit.tx, message_id, FILE).await?;
+async fn files(unit: &mut Unit<'_>, ticket: TicketNumber, message_id: &str) -> Result<Vec<Attachment>, StoreError> {
+    let rows = outbox::beside(unit.tx, ticket, message_id, FILE).await?;
     let attachment = |file: Upload| Attachment {
         name: file.name,
         content_type: file.content_type,

@@ -63,7 +63,7 @@ pub fn message_key(id: &str) -> String {
 pub async fn messages_of_open_tickets(tx: &mut Tx, channel: &str, limit: i64) -> Result<Vec<String>, StoreError> {
     let places: Vec<String> = on!(tx, |conn| sqlx::query_scalar(
         "SELECT c.place FROM conversation c JOIN ticket t ON t.number = c.ticket
-         WHERE c.channel = $1 AND c.place >= 'm/' AND c.place < 'm0' AND t.status IN ('unsorted', 'new', 'open', 'waiting')
+         WHERE c.channel = $1 AND SUBSTR(c.place, 1, 2) = 'm/' AND t.status IN ('unsorted', 'new', 'open', 'waiting')
          ORDER BY c.last_at DESC, c.place DESC LIMIT $2"
     )
     .bind(channel)

@@ -395,15 +395,21 @@ pub async fn by_message_id(tx: &mut Tx, message_id: &str) -> Result<Option<Outbo
     .during("look for a mail of ours")
 }
 
-/// The bytes of what went out beside a message, in the rows of one kind whose ids begin with the message's.
-pub async fn beside(tx: &mut Tx, message_id: &str, kind: &str) -> Result<Vec<Vec<u8>>, StoreError> {
-    // '0' comes next after '/': a range for the index, without wildcards.
+/// The bytes of what went out beside a message of a ticket, in the rows of one kind whose ids begin with the message's.
+pub async fn beside(
+    tx: &mut Tx,
+    ticket: TicketNumber,
+    message_id: &str,
+    kind: &str,
+) -> Result<Vec<Vec<u8>>, StoreError> {
+    // No range of texts: databases sort them by their own languages.
     on!(tx, |conn| sqlx::query_scalar(
-        "SELECT bytes FROM outbox WHERE message_id > $1 AND message_id < $2 AND kind = $3 ORDER BY id"
+        "SELECT bytes FROM outbox
+         WHERE ticket = $1 AND kind = $2 AND SUBSTR(message_id, 1, LENGTH($3)) = $3 ORDER BY id"
     )
-    .bind(format!("{message_id}/"))
-    .bind(format!("{message_id}0"))
+    .bind(ticket)
     .bind(kind)
+    .bind(format!("{message_id}/"))
     .fetch_all(conn)
     .await)
     .during("read the files of a message")
