@@ -5,7 +5,7 @@ use deskd::channel::said::Platform;
 use deskd::words::{Priority, Satisfaction, Status, TicketNumber};
 use serde_json::{Value, json};
 
-use crate::harness::chat::{Chat, In};
+use crate::harness::chat::{Chat, In, Said};
 use crate::harness::story::{Sent, Story};
 use crate::survey::rated;
 
@@ -17,13 +17,17 @@ pub async fn told(platform: Platform, name: &str, more: &str, story: impl AsyncF
         let folder = crate::harness::scratch("chat");
         let chat = Chat::start(platform).await;
         let config = chat.config(folder.path(), more);
-        (Story::begin_with(url, &config).await, chat)
+        let story = Story::begin_with(url, &config).await;
+        chat.counts_by(&story.clock);
+        (story, chat)
     };
     let (on_sqlite, chat) = begin("sqlite:deskd.db".to_owned()).await;
-    story(on_sqlite, chat).await;
+    story(on_sqlite, chat.clone()).await;
+    assert_eq!(chat.too_fast(), 0, "none was refused for being too fast");
     if let Some(database) = crate::harness::postgres::bare(&format!("{name}_{}", platform.as_str())).await {
         let (on_postgres, chat) = begin(database.url.clone()).await;
-        story(on_postgres, chat).await;
+        story(on_postgres, chat.clone()).await;
+        assert_eq!(chat.too_fast(), 0, "none was refused for being too fast");
         database.remove().await;
     }
 }
@@ -34,7 +38,24 @@ pub async fn later(story: &Story, chat: &Chat, by: TimeDelta) {
     story.advance(by).await;
 }
 
-fn kinds(mailed: &[Sent]) -> Vec<String> {
+/// What deskd says until nothing more of it is to come, and for how many seconds that takes.
+pub async fn said_in_time(story: &Story, chat: &Chat) -> (Vec<Said>, i64) {
+    story.quiet().await;
+    let mut said = chat.said();
+    for seconds in 0..600 {
+        let mut tx = story.daemon.db.read().await.unwrap();
+        let waits = deskd::store::outbox::next_due(&mut tx, "chat/talk").await.unwrap();
+        drop(tx);
+        if waits.is_none() {
+            return (said, seconds);
+        }
+        later(story, chat, TimeDelta::seconds(1)).await;
+        said.extend(chat.said());
+    }
+    panic!("something waits on and on");
+}
+
+pub fn kinds(mailed: &[Sent]) -> Vec<String> {
     let mut all: Vec<String> = mailed.iter().map(|sent| format!("{} to {}", sent.kind, sent.to)).collect();
     all.sort();
     all
@@ -147,7 +168,7 @@ async fn what_is_said_in_a_room_of_no_client_is_a_request_only_where_it_is_said_
 }
 
 /// Asks for a code, and types what came by mail.
-async fn linked(story: &Story, chat: &Chat, who: &str, address: &str) {
+pub async fn linked(story: &Story, chat: &Chat, who: &str, address: &str) {
     chat.say(who, &In::Direct, &format!("link {address}")).await;
     story.quiet().await;
     assert!(chat.said_one().text.contains("a code is on its way"));
@@ -191,7 +212,7 @@ async fn a_code_is_of_use_only_to_who_asked_for_it_and_only_a_few_times() {
         assert!(!chat.said().iter().any(|said| said.text.starts_with("Done")));
         for _ in 0..5 {
             chat.say("eve", &In::Direct, "abcd2345").await;
-            story.quiet().await;
+            later(&story, &chat, TimeDelta::seconds(2)).await;
             assert!(chat.said_one().text.contains("does not fit"));
         }
         chat.say("eve", &In::Direct, &code).await;
@@ -205,7 +226,7 @@ async fn a_code_is_of_use_only_to_who_asked_for_it_and_only_a_few_times() {
         assert!(story.mailed().is_empty());
         for _ in 0..4 {
             chat.say("eve", &In::Direct, "link jane@acme-dental.example").await;
-            story.quiet().await;
+            later(&story, &chat, TimeDelta::seconds(2)).await;
         }
         assert_eq!(chat.said().len(), 3, "ten answers an hour, with the seven before");
         let mailed = story.mailed();
@@ -386,7 +407,7 @@ async fn one_person_is_acknowledged_ten_times_an_hour_whatever_the_threads() {
     told(Platform::Slack, "chat_often", "", async |story, chat| {
         for n in 1..=11 {
             chat.command("jane", &In::Acme, &format!("Laptop+{n}+is+slow")).await;
-            story.quiet().await;
+            later(&story, &chat, TimeDelta::seconds(1)).await;
         }
         assert_eq!(story.ticket(TicketNumber(1011)).await.subject, "Laptop 11 is slow");
         assert_eq!(chat.said().len(), 10);

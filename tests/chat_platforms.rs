@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use deskd::channel::said::Platform;
 use serde_json::{Value, json};
 
-use crate::chat::{FIRST, SAM, later, told};
+use crate::chat::{FIRST, SAM, later, said_in_time, told};
 use crate::harness::chat::{Chat, In, SECRET};
 
 const POSTING: [Platform; 4] = [Platform::Slack, Platform::Telegram, Platform::Mattermost, Platform::Teams];
@@ -147,7 +147,7 @@ async fn a_long_answer_comes_in_parts_that_the_platform_takes() {
             let assignment = story.mailed_one("assignment");
             let long: String = (0..9_000).map(|number| format!("step{number} ")).collect();
             story.mail(&assignment.answer(SAM, &format!("{long}\n\n<!channel> @channel & done"))).await;
-            let parts = chat.said();
+            let (parts, _) = said_in_time(&story, &chat).await;
             let whole: String =
                 parts.iter().map(|said| said.text.split_once(") ").unwrap().1).collect::<Vec<_>>().join(" ");
             assert!(parts.len() > 1 && whole.contains("step0 ") && whole.contains("step8999"), "{platform:?}");

@@ -10,13 +10,14 @@ use crate::harness::look;
 use crate::harness::story::Story;
 use crate::survey::rated;
 
-const SAM: &str = "Sam Ortiz <sam@northwind.example>";
-const FIRST: TicketNumber = TicketNumber(1001);
-const JANE: u64 = 100;
-const TOM: u64 = 101;
+pub const SAM: &str = "Sam Ortiz <sam@northwind.example>";
+const ANA: &str = "Ana <ana@northwind.example>";
+pub const FIRST: TicketNumber = TicketNumber(1001);
+pub const JANE: u64 = 100;
+pub const TOM: u64 = 101;
 const SAMS: u64 = 102;
 
-async fn told(name: &str, story: impl AsyncFn(Story, Discord)) {
+pub async fn told(name: &str, story: impl AsyncFn(Story, Discord)) {
     told_among(name, &[TECHS], story).await;
 }
 
@@ -30,13 +31,16 @@ async fn told_among(name: &str, internal: &[u64], story: impl AsyncFn(Story, Dis
         let config = discord.config(folder.path(), "").replace(&format!("internal = [\"{TECHS}\"]"), &named);
         let story = Story::begin_with(url, &config).await;
         look::until("the session", async || discord.sessions().0 > 0 && swept(&story).await).await;
+        discord.counts_by(&story.clock);
         (story, discord)
     };
     let (on_sqlite, discord) = begin("sqlite:deskd.db".to_owned()).await;
-    story(on_sqlite, discord).await;
+    story(on_sqlite, discord.clone()).await;
+    assert_eq!(discord.too_fast(), 0, "none was refused for being too fast");
     if let Some(database) = crate::harness::postgres::bare(name).await {
         let (on_postgres, discord) = begin(database.url.clone()).await;
-        story(on_postgres, discord).await;
+        story(on_postgres, discord.clone()).await;
+        assert_eq!(discord.too_fast(), 0, "none was refused for being too fast");
         database.remove().await;
     }
 }
@@ -47,7 +51,7 @@ async fn swept(story: &Story) -> bool {
     deskd::store::cursor::load(&mut tx, "talk").await.unwrap().is_some()
 }
 
-async fn decided(story: &Story, id: u64) -> inbound::Listed {
+pub async fn decided(story: &Story, id: u64) -> inbound::Listed {
     let row = story.decided(&format!("message {id}"), |row| row.source_key == id.to_string()).await;
     story.quiet().await;
     row
@@ -309,6 +313,119 @@ async fn refusals_of_discord_wait_and_where_no_thread_may_begin_the_answer_stand
         story.advance(TimeDelta::seconds(6)).await;
         story.advance(TimeDelta::minutes(10)).await;
         assert!(said_one(&discord).await.1.ends_with("Looking."));
+        story.end().await;
+    })
+    .await;
+}
+
+/// Says what came of the answer to a request within these seconds, a second at a time.
+async fn quiet_for(story: &Story, discord: &Discord, seconds: i64) {
+    for _ in 0..seconds {
+        story.advance(TimeDelta::seconds(1)).await;
+    }
+    assert_eq!((discord.tries(), discord.said().len()), (0, 0), "before Discord wants it");
+}
+
+#[tokio::test]
+async fn discord_is_left_alone_for_as_long_as_it_says_in_that_room_or_in_all() {
+    told("discord_wait", async |story, discord| {
+        let mut assignments = Vec::new();
+        let mut threads = Vec::new();
+        for (who, text) in [(JANE, "The wifi is slow"), (TOM, "The scanner beeps")] {
+            threads.push(discord.say(who, ACME, text));
+            decided(&story, *threads.last().unwrap()).await;
+            said_one(&discord).await;
+            assignments.push(story.mailed_one("assignment"));
+        }
+        let limited = |seconds: f64, global: bool| {
+            (429, json!({ "message": "You are being rate limited.", "retry_after": seconds, "global": global }))
+        };
+        discord.tries();
+
+        // One room: what else is said there waits as well, the other room does not.
+        discord.answers(&[limited(6.4, false)]);
+        story.mail(&assignments[0].answer(SAM, "First.")).await;
+        story.mail(&assignments[0].answer(SAM, "Second.")).await;
+        story.mail(&assignments[1].answer(ANA, "Elsewhere.")).await;
+        story.quiet().await;
+        assert_eq!(discord.tries(), 2);
+        assert_eq!(said_one(&discord).await.0, threads[1]);
+        quiet_for(&story, &discord, 6).await;
+        story.advance(TimeDelta::seconds(1)).await;
+        let said: Vec<String> = discord.said().into_iter().map(|(_, text)| text).collect();
+        assert!(said.len() == 2 && said[0].ends_with("First.") && said[1].ends_with("Second."), "{said:?}");
+
+        // All rooms.
+        discord.tries();
+        discord.answers(&[limited(3.0, true)]);
+        story.mail(&assignments[0].answer(SAM, "Third.")).await;
+        story.mail(&assignments[1].answer(ANA, "Fourth.")).await;
+        story.quiet().await;
+        assert_eq!(discord.tries(), 1);
+        quiet_for(&story, &discord, 2).await;
+        story.advance(TimeDelta::seconds(1)).await;
+        assert_eq!((discord.tries(), discord.said().len()), (2, 2));
+
+        // What stands before Discord has no body for us.
+        discord.answers(&[(429, json!(null))]);
+        story.mail(&assignments[0].answer(SAM, "Fifth.")).await;
+        story.quiet().await;
+        assert_eq!(discord.tries(), 1);
+        quiet_for(&story, &discord, 29).await;
+        story.advance(TimeDelta::seconds(1)).await;
+        assert!(said_one(&discord).await.1.ends_with("Fifth."));
+        assert!(discord.said().is_empty() && discord.tries() == 1, "nothing twice");
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn files_of_an_answer_stand_in_the_thread_and_what_discord_does_not_take_is_named() {
+    told("discord_files", async |story, discord| {
+        let asked = discord.say(JANE, ACME, "Which cable is it?");
+        decided(&story, asked).await;
+        said_one(&discord).await;
+        let assignment = story.mailed_one("assignment");
+        let large = vec![b'x'; 10 * 1024 * 1024 + 1];
+        let files: [(&str, &str, &[u8]); 3] = [
+            ("blue ü.txt", "text/plain", b"the blue one"),
+            ("film.mp4", "video/mp4", &large),
+            ("empty.txt", "text/plain", b""),
+        ];
+        story.mail(&assignment.answer_with(SAM, "Look.", &files)).await;
+        story.quiet().await;
+        let words = "Sam Ortiz, Northwind IT (#1001): Look. [+ film.mp4, empty.txt]".to_owned();
+        assert_eq!(discord.said(), [(asked, words), (asked, "blue ü.txt: the blue one".to_owned())]);
+        let receipt = story.mailed_one("receipt").mail.text;
+        assert!(receipt.contains("film.mp4"), "{receipt}");
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_burst_is_paced_by_what_discord_says_with_each_answer() {
+    told("discord_burst", async |story, discord| {
+        let asked = discord.say(JANE, ACME, "How do I set up the phone?");
+        decided(&story, asked).await;
+        said_one(&discord).await;
+        let assignment = story.mailed_one("assignment");
+        for step in 1..=20 {
+            story.mail(&assignment.answer(SAM, &format!("Step {step}."))).await;
+        }
+        story.quiet().await;
+        let mut said = discord.said();
+        let mut seconds = 0;
+        while said.len() < 20 && seconds < 60 {
+            seconds += 1;
+            story.advance(TimeDelta::seconds(1)).await;
+            said.extend(discord.said());
+        }
+        let wanted: Vec<_> =
+            (1..=20).map(|step| (asked, format!("Sam Ortiz, Northwind IT (#1001): Step {step}."))).collect();
+        assert_eq!(said, wanted, "all, once, in their order");
+        assert!((15..=25).contains(&seconds), "{seconds} s");
         story.end().await;
     })
     .await;

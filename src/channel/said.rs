@@ -45,6 +45,75 @@ impl Platform {
             Platform::Mattermost => 15_000,
         }
     }
+
+    /// How many messages the platform takes in a room within so many seconds. Where it lets short bursts pass without saying how long ones,
+    /// five are one. Discord tells with each answer (`Posted::rest`).
+    pub fn room_limits(self, room: &str) -> &'static [(usize, i64)] {
+        match self {
+            Platform::Discord | Platform::Mattermost => &[],
+            // 1 a second, "short bursts" allowed: https://docs.slack.dev/apis/web-api/rate-limits
+            Platform::Slack => &[(5, 5)],
+            // 1 a second in a chat, "short bursts" too; 20 a minute in a group, whose number is negative:
+            // https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
+            Platform::Telegram if room.starts_with('-') => &[(5, 5), (20, 60)],
+            Platform::Telegram => &[(5, 5)],
+            // https://learn.microsoft.com/en-us/microsoftteams/platform/bots/how-to/rate-limit#per-bot-per-thread-limit
+            Platform::Teams => &[(7, 1), (8, 2), (60, 30), (1800, 3600)],
+        }
+    }
+
+    /// How many it takes in all rooms together within so many seconds.
+    pub fn overall_limits(self) -> &'static [(usize, i64)] {
+        match self {
+            // https://docs.discord.com/developers/topics/rate-limits#global-rate-limit
+            Platform::Discord => &[(50, 1)],
+            // It names one and no number: https://docs.slack.dev/reference/methods/chat.postMessage#rate_limiting
+            Platform::Slack => &[],
+            Platform::Telegram => &[(30, 1)],
+            // Where the server has it switched on, 10 requests a second:
+            // https://docs.mattermost.com/administration-guide/configure/rate-limiting-configuration-settings.html
+            Platform::Mattermost => &[(10, 1)],
+            // For an app at a tenant: the page above
+            Platform::Teams => &[(30, 1)],
+        }
+    }
+
+    /// The largest file that the platform takes from a bot, in bytes; 0: none at all.
+    fn largest_file(self) -> u64 {
+        match self {
+            // 10 MiB, where nobody pays for more: https://docs.discord.com/developers/reference#uploading-files
+            Platform::Discord => 10 * 1024 * 1024,
+            // 1 GB: https://slack.com/help/articles/201330736-Add-files-to-Slack
+            Platform::Slack => 1_000_000_000,
+            // 50 MB: https://core.telegram.org/bots/api#senddocument
+            Platform::Telegram => 50_000_000,
+            // 100 MiB unless the server is set up otherwise:
+            // https://docs.mattermost.com/administration-guide/configure/environment-configuration-settings.html#maximum-file-size
+            Platform::Mattermost => 100 * 1024 * 1024,
+            // Without Graph only in personal chats, and there only once the reader has agreed to each file:
+            // https://learn.microsoft.com/en-us/microsoftteams/platform/bots/how-to/bots-filesv4
+            Platform::Teams => 0,
+        }
+    }
+
+    /// Whether a bot may bring a file of so many bytes into a chat; an empty one is refused by most.
+    pub fn takes(self, bytes: usize) -> bool {
+        bytes > 0 && bytes as u64 <= self.largest_file()
+    }
+
+    /// The room of a place, as the platform counts what is said in it. A thread of Discord's is a channel of its own.
+    pub fn room(self, place: &str) -> &str {
+        match self {
+            Platform::Discord => place.rsplit_once('/').map_or(place, |(_, thread)| thread),
+            Platform::Teams => {
+                let conversation = place.split_once('|').map_or(place, |(_, conversation)| conversation);
+                conversation.split_once(";messageid=").map_or(conversation, |(channel, _)| channel)
+            }
+            Platform::Slack | Platform::Telegram | Platform::Mattermost => {
+                place.split_once('/').map_or(place, |(room, _)| room)
+            }
+        }
+    }
 }
 
 /// What somebody did.

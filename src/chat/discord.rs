@@ -1,4 +1,4 @@
-//! Discord: what its gateway tells, as the source keeps it, and REST out.
+//! Discord: what its gateway tells, as the source keeps it, and its REST interface out.
 //!
 //! <https://docs.discord.com/developers/resources/message>, <https://docs.discord.com/developers/topics/threads>
 
@@ -8,11 +8,9 @@ use serde_json::{Value, json};
 use super::{id, word};
 use crate::channel::said::{Did, Linked, Said};
 
-#[cfg(feature = "discord")]
 mod rest;
 
-#[cfg(feature = "discord")]
-pub use rest::Rest;
+pub(super) use rest::post;
 
 /// What the source knows beside the platform's object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -5,10 +5,14 @@
 use std::time::Duration;
 
 use chrono::DateTime;
+use reqwest::RequestBuilder;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::{Account, Heard, Meant, PostError, Posted, Refused, broken, by_status, id, in_room, retry_after, word};
+use super::{
+    Account, Heard, Meant, PostError, Posted, Refused, UPLOAD, Upload, broken, by_status, id, in_room, retry_after,
+    word,
+};
 use crate::channel::said::{Did, Linked, Said};
 use crate::channel::sign::{self, Refusal};
 
@@ -91,22 +95,47 @@ fn files(event: &Value) -> Vec<Linked> {
     known.into_iter().flatten().map(file).collect()
 }
 
-pub(super) async fn post(account: &Account, place: &str, text: &str, id: &str) -> Result<Posted, PostError> {
+pub(super) async fn post(account: &Account, place: &str, text: &str, row: &str) -> Result<Posted, PostError> {
+    say(account, place, json!({ "message": quiet(text) }), row).await
+}
+
+/// A file that nobody sees before a post shows it. <https://docs.mattermost.com/api/reference/upload-file>
+pub(super) async fn upload(account: &Account, place: &str, file: &Upload) -> Result<String, PostError> {
+    let (channel, _) = in_room(place);
+    let request = account.http.post(format!("{}/api/v4/files", account.api)).timeout(UPLOAD);
+    let request = request.query(&[("channel_id", channel), ("filename", &file.name)]);
+    let said = call(account, request.body(file.bytes.clone())).await?;
+    let held = word(&said, "/file_infos/0/id");
+    if held.is_empty() {
+        return Err(PostError::Later("it took a file and gave no id for it".to_owned()));
+    }
+    Ok(held.to_owned())
+}
+
+pub(super) async fn show(account: &Account, place: &str, held: &str, row: &str) -> Result<Posted, PostError> {
+    say(account, place, json!({ "message": "", "file_ids": [held] }), row).await
+}
+
+/// Its server takes a second post with the same `pending_post_id` for the first one.
+async fn say(account: &Account, place: &str, mut post: Value, row: &str) -> Result<Posted, PostError> {
     let (channel, root) = in_room(place);
-    // Its server takes a second post with the same `pending_post_id` for the first one.
-    let body = json!({ "channel_id": channel, "root_id": root, "message": quiet(text), "pending_post_id": id });
-    let url = format!("{}/api/v4/posts", account.api);
-    let sent = account.http.post(url).bearer_auth(account.token.expose_secret()).json(&body).send().await;
+    (post["channel_id"], post["root_id"], post["pending_post_id"]) = (channel.into(), root.into(), row.into());
+    let said = call(account, account.http.post(format!("{}/api/v4/posts", account.api)).json(&post)).await?;
+    let own = word(&said, "/id").to_owned();
+    let place = format!("{channel}/{}", if root.is_empty() { &own } else { root });
+    Ok(Posted::new(own, place))
+}
+
+async fn call(account: &Account, request: RequestBuilder) -> Result<Value, PostError> {
+    let sent = request.bearer_auth(account.token.expose_secret()).send().await;
     let answer = sent.map_err(|error| broken(&error))?;
     let (status, wait) = (answer.status(), retry_after(&answer));
     if !status.is_success() {
         let said = answer.json::<Value>().await.unwrap_or_default();
-        return Err(by_status(status, wait, word(&said, "/message")));
+        // Its limiter counts what an account asks for, wherever.
+        return Err(by_status(status, wait, word(&said, "/message")).in_all_rooms());
     }
-    let said = answer.json::<Value>().await.map_err(|_| PostError::Uncertain)?;
-    let own = word(&said, "/id").to_owned();
-    let root = if root.is_empty() { own.as_str() } else { root };
-    Ok(Posted { place: format!("{channel}/{root}"), message: own })
+    answer.json::<Value>().await.map_err(|_| PostError::Uncertain)
 }
 
 /// `@channel`, `@all` and `@here` call everybody; with a character of no width in it the word calls nobody.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use reqwest::header::HeaderMap;
 use reqwest::{Response, StatusCode};
 use rustls::ClientConfig;
 use secrecy::{ExposeSecret, SecretString};
@@ -22,9 +23,11 @@ mod mattermost;
 mod slack;
 mod teams;
 pub mod telegram;
+mod upload;
 
 pub use kept::{File, Kept, Missed, kept_post};
 pub use teams::TOKEN_SCOPE as TEAMS_SCOPE;
+pub use upload::Upload;
 
 /// Our account at a platform, and how it is reached.
 pub struct Account {
@@ -44,8 +47,6 @@ pub struct Account {
     /// Teams: where the keys are that its tokens are signed with.
     pub keys_url: String,
     keys: teams::Keys,
-    #[cfg(feature = "discord")]
-    discord: discord::Rest,
     http: reqwest::Client,
 }
 
@@ -86,10 +87,18 @@ pub enum Refused {
 /// A message of ours that is there now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Posted {
-    /// The platform's id of it, in the form of `Said::message`.
+    /// The platform's id of it, in the form of `Said::message`; empty where it tells none.
     pub message: String,
     /// Where answers to it are said, in the form of `Said::place`.
     pub place: String,
+    /// The platform says that it was the last for so long that the room takes.
+    pub rest: Option<Duration>,
+}
+
+impl Posted {
+    fn new(message: String, place: String) -> Posted {
+        Posted { message, place, rest: None }
+    }
 }
 
 /// Why a message of ours is not there; one variant a decision.
@@ -97,9 +106,9 @@ pub struct Posted {
 pub enum PostError {
     #[error("{0}")]
     Unreachable(io::Error),
-    /// Too many in too short a time: again after that.
-    #[error("too many messages; again in {} s", .0.as_secs())]
-    TooFast(Duration),
+    /// Too many in too short a time: again after that, and before it nothing to that room, or to none.
+    #[error("too many messages; again in {} s", .after.as_secs())]
+    TooFast { after: Duration, everywhere: bool },
     #[error("{0}")]
     Later(String),
     #[error("{0}")]
@@ -118,6 +127,8 @@ pub const TAKEN: &str = "Taken. The answer follows here.";
 const TAKEN_ELSEWHERE: &str = "Taken. The answer follows by mail.";
 /// How long the whole answer may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a file may take.
+const UPLOAD: Duration = Duration::from_secs(300);
 /// So much of a refusal is kept to be shown, in characters.
 const SHOWN: usize = 200;
 
@@ -148,23 +159,8 @@ impl Account {
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
         let Setup { name, platform, api, token, secrets, app, tokens, keys_url } = setup;
-        #[cfg(feature = "discord")]
-        let discord = discord::Rest::new(&api, &token, &http);
         let keys = teams::Keys::default();
-        Ok(Account {
-            name,
-            platform,
-            api,
-            token,
-            secrets,
-            app,
-            tokens,
-            keys_url,
-            keys,
-            #[cfg(feature = "discord")]
-            discord,
-            http,
-        })
+        Ok(Account { name, platform, api, token, secrets, app, tokens, keys_url, keys, http })
     }
 
     /// Whether a post is the platform's, and what it means.
@@ -185,10 +181,32 @@ impl Account {
             Platform::Telegram => telegram::post(self, place, text).await,
             Platform::Mattermost => mattermost::post(self, place, text, id).await,
             Platform::Teams => teams::post(self, place, text).await,
-            #[cfg(feature = "discord")]
-            Platform::Discord => self.discord.post(place, text, id).await,
-            #[cfg(not(feature = "discord"))]
-            Platform::Discord => Err(PostError::Never(NO_DISCORD.to_owned())),
+            Platform::Discord => discord::post(self, place, (text, None), id).await,
+        }
+    }
+
+    /// Brings a file to where nobody sees it yet, and gives what the platform calls it; `None` where it takes files with a message alone.
+    /// Whatever comes of it may be done again: what nobody shows the platform forgets.
+    pub async fn upload(&self, place: &str, file: &Upload) -> Result<Option<String>, PostError> {
+        let held = match self.platform {
+            Platform::Slack => slack::upload(self, file).await,
+            Platform::Mattermost => mattermost::upload(self, place, file).await,
+            Platform::Telegram | Platform::Teams | Platform::Discord => return Ok(None),
+        };
+        held.map(Some).map_err(|error| match error {
+            PostError::Uncertain => PostError::Later("no answer to a file".to_owned()),
+            other => other,
+        })
+    }
+
+    /// Shows a file at a place; `held` is what `upload` gave. `id` is the same for each attempt.
+    pub async fn show(&self, place: &str, file: &Upload, held: Option<&str>, id: &str) -> Result<Posted, PostError> {
+        match (self.platform, held) {
+            (Platform::Slack, Some(held)) => slack::show(self, place, (held, &file.name)).await,
+            (Platform::Mattermost, Some(held)) => mattermost::show(self, place, held, id).await,
+            (Platform::Telegram, _) => telegram::show(self, place, file).await,
+            (Platform::Discord, _) => discord::post(self, place, ("", Some(file)), id).await,
+            _ => Err(PostError::Never("files go to nobody there".to_owned())),
         }
     }
 
@@ -206,9 +224,6 @@ impl Account {
         self.token.expose_secret()
     }
 }
-
-#[cfg(not(feature = "discord"))]
-const NO_DISCORD: &str = "this deskd was built without the feature \"discord\"";
 
 /// What calls a person's attention, where the platform has it by its id.
 pub fn mention(platform: Platform, author: &str) -> Option<String> {
@@ -249,6 +264,16 @@ fn shortened(text: &str) -> String {
     text.chars().take(SHOWN).collect()
 }
 
+impl PostError {
+    /// Of a platform that counts what we say in all rooms together.
+    fn in_all_rooms(self) -> PostError {
+        match self {
+            PostError::TooFast { after, .. } => PostError::TooFast { after, everywhere: true },
+            other => other,
+        }
+    }
+}
+
 /// What came of a request that did not come back: nothing was sent, or nobody knows.
 fn broken(error: &reqwest::Error) -> PostError {
     if !error.is_connect() {
@@ -261,18 +286,26 @@ fn broken(error: &reqwest::Error) -> PostError {
     PostError::Unreachable(io::Error::other(innermost.to_string()))
 }
 
-/// The number of seconds in `Retry-After` (RFC 9110 section 10.2.3), between one second and an hour.
+/// What `Retry-After` says (RFC 9110 section 10.2.3); five seconds where it says nothing.
 fn retry_after(answer: &Response) -> Duration {
-    let field = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
-    let seconds = field.and_then(|text| text.trim().parse::<f64>().ok()).unwrap_or(5.0);
-    Duration::from_secs_f64(seconds.clamp(1.0, 3600.0))
+    pause(seconds(answer.headers(), "retry-after").unwrap_or(5.0))
+}
+
+/// The number of seconds in a field of an answer; some platforms give parts of a second.
+fn seconds(fields: &HeaderMap, name: &str) -> Option<f64> {
+    fields.get(name)?.to_str().ok()?.trim().parse().ok()
+}
+
+/// Between one second and a day, and rather a millisecond more: the outbox keeps no finer time.
+fn pause(seconds: f64) -> Duration {
+    Duration::from_millis((seconds.clamp(1.0, 86_400.0) * 1000.0).ceil() as u64)
 }
 
 /// What an answer without 2xx means, by its status alone; `said` is what the platform gives as reason.
 fn by_status(status: StatusCode, wait: Duration, said: &str) -> PostError {
     let reply = shortened(&format!("{status}: {said}"));
     match status {
-        StatusCode::TOO_MANY_REQUESTS => PostError::TooFast(wait),
+        StatusCode::TOO_MANY_REQUESTS => PostError::TooFast { after: wait, everywhere: false },
         StatusCode::UNAUTHORIZED => PostError::Account(reply),
         status if status.is_client_error() => PostError::Never(reply),
         _ => PostError::Later(reply),

@@ -1,22 +1,24 @@
-//! Slack: the Events API and slash commands in, `chat.postMessage` out.
+//! Slack: the Events API and slash commands in, `chat.postMessage` and files out.
 //!
 //! <https://docs.slack.dev/apis/events-api/>, <https://docs.slack.dev/interactivity/implementing-slash-commands>,
 //! <https://docs.slack.dev/reference/methods/chat.postMessage>
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
-use reqwest::StatusCode;
+use reqwest::{RequestBuilder, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::{Account, Heard, Meant, PostError, Posted, Refused, broken, by_status, id, in_room, retry_after, word};
+use super::{
+    Account, Heard, Meant, PostError, Posted, Refused, UPLOAD, Upload, broken, by_status, id, in_room, retry_after,
+    word,
+};
 use crate::channel::said::{Did, Linked, Said};
 use crate::channel::sign::Auth;
 
 /// Errors of the Web API that our account brings about.
 const ACCOUNT: [&str; 6] =
     ["invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "missing_scope"];
+const NO_FILES: &str = "missing_scope: the app has no files:write";
 /// Those that pass.
 const PASSING: [&str; 5] = ["ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"];
 
@@ -162,26 +164,66 @@ pub(super) async fn post(account: &Account, place: &str, text: &str) -> Result<P
     if !thread.is_empty() {
         body["thread_ts"] = thread.into();
     }
-    let url = format!("{}/chat.postMessage", account.api);
-    let sent = account.http.post(url).bearer_auth(account.token.expose_secret()).json(&body).send().await;
+    let said = call(account, "chat.postMessage", |request| request.json(&body)).await?;
+    let (channel, ts) = (id(&said, "/channel"), id(&said, "/ts"));
+    let root = if thread.is_empty() { ts.as_str() } else { thread };
+    Ok(Posted::new(format!("{channel}/{ts}"), format!("{channel}/{root}")))
+}
+
+/// Asks for a method of the Web API; gives what it answers where that is `ok`.
+async fn call(
+    account: &Account,
+    method: &str,
+    with: impl FnOnce(RequestBuilder) -> RequestBuilder,
+) -> Result<Value, PostError> {
+    let request = account.http.post(format!("{}/{method}", account.api));
+    let sent = with(request.bearer_auth(account.token.expose_secret())).send().await;
     let answer = sent.map_err(|error| broken(&error))?;
     let (status, wait) = (answer.status(), retry_after(&answer));
     if status != StatusCode::OK {
-        return Err(by_status(status, wait, &answer.text().await.unwrap_or_default()));
+        return Err(by_status(status, wait, &answer.text().await.unwrap_or_default()).in_all_rooms());
     }
     let said = answer.json::<Value>().await.map_err(|_| PostError::Uncertain)?;
     if said["ok"] == true {
-        let (channel, ts) = (id(&said, "/channel"), id(&said, "/ts"));
-        let root = if thread.is_empty() { ts.as_str() } else { thread };
-        return Ok(Posted { place: format!("{channel}/{root}"), message: format!("{channel}/{ts}") });
+        return Ok(said);
     }
-    let error = word(&said, "/error");
-    Err(match error {
-        "ratelimited" => PostError::TooFast(wait.max(Duration::from_secs(1))),
+    Err(match word(&said, "/error") {
+        // The method rests for the whole workspace: https://docs.slack.dev/apis/web-api/rate-limits
+        "ratelimited" => PostError::TooFast { after: wait, everywhere: true },
+        "missing_scope" if method.starts_with("files.") => PostError::Never(NO_FILES.to_owned()),
         error if ACCOUNT.contains(&error) => PostError::Account(error.to_owned()),
         error if PASSING.contains(&error) => PostError::Later(error.to_owned()),
         error => PostError::Never(error.to_owned()),
     })
+}
+
+/// The first two of three steps: an address for the file, and the file to there. The third is `show`.
+/// <https://docs.slack.dev/messaging/working-with-files#uploading_files>
+pub(super) async fn upload(account: &Account, file: &Upload) -> Result<String, PostError> {
+    let form = [("filename", file.name.clone()), ("length", file.bytes.len().to_string())];
+    let said = call(account, "files.getUploadURLExternal", |request| request.form(&form)).await?;
+    let url = reqwest::Url::parse(word(&said, "/upload_url")).ok().filter(|url| account.is_theirs(url));
+    let url = url.ok_or_else(|| PostError::Never("Slack names no address of its own for the file".to_owned()))?;
+    // The address itself is the permission: our token is for the Web API alone.
+    let sent = account.http.post(url).timeout(UPLOAD).body(file.bytes.clone()).send().await;
+    let answer = sent.map_err(|error| broken(&error.without_url()))?;
+    let (status, wait) = (answer.status(), retry_after(&answer));
+    if status.is_success() {
+        return Ok(id(&said, "/file_id"));
+    }
+    Err(by_status(status, wait, &answer.text().await.unwrap_or_default()))
+}
+
+/// <https://docs.slack.dev/reference/methods/files.completeUploadExternal>
+pub(super) async fn show(account: &Account, place: &str, (held, name): (&str, &str)) -> Result<Posted, PostError> {
+    let (channel, thread) = in_room(place);
+    let mut body = json!({ "files": [{ "id": held, "title": name }], "channel_id": channel });
+    if !thread.is_empty() {
+        body["thread_ts"] = thread.into();
+    }
+    call(account, "files.completeUploadExternal", |request| request.json(&body)).await?;
+    // Slack writes the message with it later, and names none here.
+    Ok(Posted::new(String::new(), place.to_owned()))
 }
 
 /// What calls our own people was written by us, as `<@U…>`, at the beginning of a message alone.

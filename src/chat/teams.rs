@@ -209,7 +209,7 @@ pub(super) async fn post(account: &Account, place: &str, text: &str) -> Result<P
     let (status, wait) = (answer.status(), retry_after(&answer));
     let said = answer.json::<Value>().await.unwrap_or_default();
     if status.is_success() {
-        return Ok(Posted { message: format!("{conversation}/{}", id(&said, "/id")), place: place.to_owned() });
+        return Ok(Posted::new(format!("{conversation}/{}", id(&said, "/id")), place.to_owned()));
     }
     // Microsoft asks to try these again: https://learn.microsoft.com/en-us/microsoftteams/platform/bots/how-to/rate-limit
     if matches!(status.as_u16(), 412 | 502 | 504) {

@@ -1,12 +1,16 @@
-//! Telegram: updates by webhook or long poll in, `sendMessage` out. <https://core.telegram.org/bots/api>
+//! Telegram: updates by webhook or long poll in, `sendMessage` and `sendDocument` out. <https://core.telegram.org/bots/api>
 
 use std::time::Duration;
 
 use chrono::DateTime;
+use reqwest::RequestBuilder;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::{Account, Heard, Meant, PostError, Posted, Refused, broken, by_status, id, in_room, retry_after, word};
+use super::{
+    Account, Heard, Meant, PostError, Posted, Refused, UPLOAD, Upload, broken, by_status, id, in_room, retry_after,
+    word,
+};
 use crate::channel::said::{Did, Linked, Said};
 use crate::channel::sign::{self, Refusal};
 
@@ -102,10 +106,14 @@ fn method(account: &Account, name: &str) -> String {
     format!("{}/bot{}/{name}", account.api, account.token.expose_secret())
 }
 
-/// Asks for one thing; gives `result`. The token stands in the address, so that no error may show it.
 async fn call(account: &Account, name: &str, body: &Value) -> Result<Value, PostError> {
     let wait = Duration::from_secs(POLL + 15);
-    let sent = account.http.post(method(account, name)).timeout(wait).json(body).send().await;
+    asked(account.http.post(method(account, name)).timeout(wait).json(body)).await
+}
+
+/// Asks for one thing; gives `result`. The token stands in the address, so that no error may show it.
+async fn asked(request: RequestBuilder) -> Result<Value, PostError> {
+    let sent = request.send().await;
     let answer = sent.map_err(|error| broken(&error.without_url()))?;
     let (status, wait) = (answer.status(), retry_after(&answer));
     let said = answer.json::<Value>().await.unwrap_or_default();
@@ -131,9 +139,25 @@ pub(super) async fn post(account: &Account, place: &str, text: &str) -> Result<P
         body["reply_parameters"] = json!({ "message_id": number(answered), "allow_sending_without_reply": true });
     }
     let result = call(account, "sendMessage", &body).await?;
-    let own = format!("{chat}/{}", id(&result, "/message_id"));
-    let place = if word(&result, "/chat/type") == "private" { chat.to_owned() } else { own.clone() };
-    Ok(Posted { message: own, place })
+    Ok(posted(chat, &result))
+}
+
+/// As a document, whatever it is: a picture sent as one is made smaller. <https://core.telegram.org/bots/api#senddocument>
+pub(super) async fn show(account: &Account, place: &str, file: &Upload) -> Result<Posted, PostError> {
+    let (chat, answered) = in_room(place);
+    let mut form = file.form("document").text("chat_id", chat.to_owned());
+    if let Ok(number) = answered.parse::<i64>() {
+        let answered = json!({ "message_id": number, "allow_sending_without_reply": true });
+        form = form.text("reply_parameters", answered.to_string());
+    }
+    let request = account.http.post(method(account, "sendDocument")).timeout(UPLOAD).multipart(form);
+    Ok(posted(chat, &asked(request).await?))
+}
+
+fn posted(chat: &str, result: &Value) -> Posted {
+    let own = format!("{chat}/{}", id(result, "/message_id"));
+    let place = if word(result, "/chat/type") == "private" { chat.to_owned() } else { own.clone() };
+    Posted::new(own, place)
 }
 
 /// What happened after the update with this number; waits a while where nothing did.

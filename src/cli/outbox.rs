@@ -7,6 +7,8 @@ use clap::Subcommand;
 use super::Failure;
 use super::open::Opened;
 use super::paper::{Ink, Paper, cut, moment, plain, plain_lines, say, say_bytes, say_json};
+use crate::chat::Upload;
+use crate::outbox::chat::FILE;
 use crate::outbox::{Class, MAIL, State};
 use crate::store::outbox::{self, NEVER, Row};
 use crate::store::{StoreError, Tx};
@@ -161,10 +163,17 @@ async fn show(opened: &Opened, id: OutboxId, raw: bool, json: bool) -> Result<()
     if let Some(error) = &row.last_error {
         field("last answer", error);
     }
-    let said = match row.channel == MAIL {
-        true => crate::mail::parse::parse(&bytes).text,
-        false => String::from_utf8_lossy(&bytes).into_owned(),
-    };
-    let _ = write!(text, "\n{}\n", plain_lines(&said).trim_end());
+    let _ = write!(text, "\n{}\n", plain_lines(&words(&row, &bytes)).trim_end());
     Ok(say(&text)?)
+}
+
+/// What a row says, as people read it.
+fn words(row: &Row, bytes: &[u8]) -> String {
+    if row.channel == MAIL {
+        return crate::mail::parse::parse(bytes).text;
+    }
+    match Upload::read(bytes).filter(|_| row.kind == FILE) {
+        Some(file) => format!("{} ({}, {} bytes)", file.name, file.content_type, file.bytes.len()),
+        None => String::from_utf8_lossy(bytes).into_owned(),
+    }
 }

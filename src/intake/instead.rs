@@ -3,14 +3,17 @@
 use super::case::{Case, Unit};
 use super::letter::{self, ClientLetter, TechLetter};
 use super::picture::Picture;
+use crate::chat::Upload;
 use crate::desk::firm::Tech;
+use crate::mail::Attachment;
 use crate::mail::build::Voice;
 use crate::notice::{self, Rendered, UndeliverableFacts};
 use crate::outbox::Class;
+use crate::outbox::chat::FILE;
 use crate::store::outbox::{MAIL, Row, State};
 use crate::store::tokens::Purpose;
-use crate::store::{StoreError, messages};
-use crate::words::{Login, is_mail};
+use crate::store::{StoreError, messages, outbox};
+use crate::words::{Login, TicketNumber, is_mail};
 
 /// What one of us reads of a row that failed for good.
 pub(super) fn undeliverable(unit: &Unit<'_>, row: &Row, reader: &Tech, by_mail: bool) -> Rendered {
@@ -35,7 +38,7 @@ pub(super) async fn by_mail(unit: &mut Unit<'_>, row: &Row) -> Result<bool, Stor
     let Some(number) =
         // What is uncertain may have been read: a human decides.
         row.ticket.filter(|_| {
-            row.state == State::Failed && row.channel != MAIL && matches!(row.kind.as_str(), "relay" | "resolution")
+            row.state == State::Failed && row.channel != MAIL && matches!(row.kind.as_str(), "relay" | "resolution" | FILE)
         })
     else {
         return Ok(false);
@@ -52,12 +55,18 @@ pub(super) async fn by_mail(unit: &mut Unit<'_>, row: &Row) -> Result<bool, Stor
     let to = picture.requester.clone().filter(|to| is_mail(&to.address));
     tell(unit, row, &case, (&by, to.is_some())).await?;
     let Some(to) = to else { return Ok(false) };
+    // It went there anyway, for a file that the chat does not take.
+    if outbox::is_mailed(unit.tx, id, &to.address).await? {
+        return Ok(true);
+    }
+    let files = files(unit, number, id).await?;
+    let named = message.attachments.iter().map(|file| file.name.clone());
     let facts = notice::RelayFacts {
         ticket: picture.client_ticket(unit),
         tech_name: message.sender_name.clone(),
         text: message.text.clone(),
         html: None,
-        left_out: message.attachments.iter().map(|file| file.name.clone()).collect(),
+        left_out: named.filter(|name| !files.iter().any(|file| file.name == *name)).collect(),
     };
     let rendered = notice::relay(&unit.office.texts, &picture.language, &facts);
     let letter = ClientLetter {
@@ -68,11 +77,25 @@ pub(super) async fn by_mail(unit: &mut Unit<'_>, row: &Row) -> Result<bool, Stor
         sender_name: Some(message.sender_name),
         rendered,
         message_id: id.to_owned(),
-        files: Vec::new(),
+        files,
         by_mail: true,
     };
     letter::to_client(unit, &case, &picture, letter, &[to]).await?;
     Ok(true)
+}
+
+/// The files of a message, as they were to go into the chat.
+async fn files(unit: &mut Unit<'_>, ticket: TicketNumber, message_id: &str) -> Result<Vec<Attachment>, StoreError> {
+    let rows = outbox::beside(unit.tx, ticket, message_id, FILE).await?;
+    let attachment = |file: Upload| Attachment {
+        name: file.name,
+        content_type: file.content_type,
+        content_id: None,
+        inline: false,
+        decoration: false,
+        bytes: file.bytes,
+    };
+    Ok(rows.iter().filter_map(|bytes| Upload::read(bytes)).map(attachment).collect())
 }
 
 /// Whose words they are hears of it, beside the managers.

@@ -210,7 +210,7 @@ pub(super) async fn to_client(
     people: &[Contact],
 ) -> Result<(), StoreError> {
     let (people, texted) = super::texting::ways(unit, case, picture, &letter, people).await?;
-    super::texting::write(unit, case, &letter, &texted);
+    super::texting::write(unit, case, &letter, &picture.language, &texted);
     let Some(first) = people.first() else { return Ok(()) };
     let address = desk_address(unit, Some(case));
     let plus_addressing = desk_of(unit, Some(case)).is_none_or(|desk| desk.plus_addressing);

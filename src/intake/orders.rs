@@ -11,6 +11,7 @@ use super::maintain;
 use super::read::Ready;
 use super::relay::{self, Relay};
 use super::tell::{Answer, Tell};
+use super::texting::{self, KeptOut};
 use super::worklog;
 use crate::desk::directive::{Directive, Line, Reading, Refusal};
 use crate::desk::event::Touch;
@@ -53,6 +54,8 @@ pub(super) struct Done {
     pub left_out: Vec<String>,
     /// Pictures of the HTML that the relayed words, read from the plain text, do not name.
     pub unplaced: Vec<String>,
+    /// Files that the client's chat does not take.
+    pub kept_out: Option<KeptOut>,
     pub help: bool,
     /// The category changed, and these entries keep theirs: number, minutes, category.
     pub review: Option<Vec<String>>,
@@ -217,6 +220,7 @@ async fn speak(
         ));
     }
     let people = client_addresses(unit, case).await?;
+    let there = texting::heard_there(unit, case, orders.ready).await?;
     let reached: Vec<String> = orders
         .ready
         .mail
@@ -225,7 +229,7 @@ async fn speak(
         .chain(&orders.ready.mail.cc)
         .map(|mailbox| mailbox.address.to_lowercase())
         .filter(|address| people.contains(address))
-        .chain(heard_there(unit, case, orders.ready).await?)
+        .chain(there.clone())
         .collect();
     let message_id = letter::client_message_id(unit, case).await?;
     let message = keep(unit, case, deed, orders, (relay.text(), Some(&message_id))).await?;
@@ -235,6 +239,9 @@ async fn speak(
     let to: Vec<String> = people.iter().filter(|address| !reached.contains(address)).cloned().collect();
     done.left_out.clone_from(&enclosed.left_out);
     done.unplaced.clone_from(&enclosed.unplaced);
+    if there.is_none() {
+        done.kept_out = texting::kept_out(unit, case, &enclosed.files).await?;
+    }
     done.effects.push(if to.is_empty() { Effect::AlreadySent } else { Effect::Answered { to } });
     case.tell.push(Tell::Answer(Answer {
         message,
@@ -246,15 +253,6 @@ async fn speak(
         reached,
     }));
     Ok(true)
-}
-
-/// The requester, where the tech speaks in the very place in which the requester spoke last.
-async fn heard_there(unit: &mut Unit<'_>, case: &Case, ready: &Ready) -> Result<Option<String>, StoreError> {
-    let Some(here) = ready.place() else { return Ok(None) };
-    let last = messages::last_place(unit.tx, case.ticket.number).await?;
-    let there = last.is_some_and(|(channel, place)| here == (channel.as_str(), place.as_str()));
-    let Some(requester) = case.ticket.requester.filter(|_| there) else { return Ok(None) };
-    Ok(people::one(unit.tx, requester).await?.map(|contact| contact.address))
 }
 
 async fn client_addresses(unit: &mut Unit<'_>, case: &Case) -> Result<Vec<String>, StoreError> {

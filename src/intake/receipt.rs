@@ -8,7 +8,7 @@ use super::list::DoneLine;
 use super::orders::{Done, Refused};
 use super::picture;
 use super::read::Ready;
-use super::texting;
+use super::texting::{self, KeptOut};
 use crate::desk::directive::VERBS;
 use crate::desk::firm::Tech;
 use crate::mail::picture::without_labels;
@@ -105,8 +105,11 @@ pub(super) async fn receipt(
 /// What was kept back: rather left out than sent to the wrong person.
 fn remarks(number: TicketNumber, done: &Done) -> Vec<Remark> {
     let unplaced = (!done.unplaced.is_empty()).then(|| Remark::Unplaced(done.unplaced.clone()));
+    let kept_out =
+        done.kept_out.clone().map(|KeptOut { chat, files, address }| Remark::KeptOut { chat, files, address });
     let review = done.review.clone().map(|entries| Remark::Review(number, entries));
-    unplaced.into_iter().chain(done.kept_beside_question.then_some(Remark::BesideQuestion)).chain(review).collect()
+    let beside = done.kept_beside_question.then_some(Remark::BesideQuestion);
+    unplaced.into_iter().chain(kept_out).chain(beside).chain(review).collect()
 }
 
 /// The receipt for an answer to a list.

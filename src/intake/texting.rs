@@ -3,8 +3,12 @@
 use super::case::{Case, Unit};
 use super::letter::{self, ClientLetter};
 use super::picture::Picture;
+use super::read::Ready;
+use crate::chat::Upload;
 use crate::desk::firm::{Chat, Phone};
+use crate::mail::Attachment;
 use crate::mail::build::Voice;
+use crate::outbox::chat::FILE;
 use crate::store::outbox::{self, Class, MAIL, NewMail};
 use crate::store::people::Contact;
 use crate::store::{StoreError, messages, people};
@@ -23,6 +27,17 @@ enum Way<'a> {
 pub(super) struct Texted<'a> {
     way: Way<'a>,
     place: String,
+    /// The whole goes by mail as well, for the files that this way does not take.
+    mailed: bool,
+}
+
+/// Files of an answer that stay out of the chat in which the client is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct KeptOut {
+    pub chat: String,
+    pub files: Vec<String>,
+    /// Where they go by mail; `None`: nobody knows an address.
+    pub address: Option<String>,
 }
 
 /// Twilio refuses more than 1,600 characters in one message; the rest is for the counter before them.
@@ -44,6 +59,11 @@ impl<'a> Way<'a> {
         }
     }
 
+    /// Whether a file may go there. A text message has none at all.
+    fn takes(self, file: &Attachment) -> bool {
+        matches!(self, Way::Chat(chat) if chat.platform.takes(file.bytes.len()))
+    }
+
     fn longest(self) -> usize {
         match self {
             Way::Chat(chat) => chat.platform.longest(),
@@ -52,8 +72,8 @@ impl<'a> Way<'a> {
     }
 }
 
-/// Who gets a mail, and who is answered elsewhere: the requester goes on where he last spoke; who has no mail address is texted, but only
-/// in a human's words unless he wrote by text message himself.
+/// Who gets a mail, and who is answered elsewhere: the requester goes on where he last spoke, and gets by mail too what has a file that cannot go there;
+/// who has no mail address is texted, but only in a human's words unless he wrote by text message himself.
 pub(super) async fn ways<'f>(
     unit: &mut Unit<'f>,
     case: &Case,
@@ -74,18 +94,22 @@ pub(super) async fn ways<'f>(
         let way = place.map_or(Way::None, |(channel, _)| Way::named(unit, channel));
         let has_mail = is_mail(&person.address);
         match (way, place) {
-            (Way::Chat(_), Some((_, place))) => texted.push(Texted { way, place: place.clone() }),
+            (Way::Chat(_), Some((_, place))) => {
+                let also = has_mail && !letter.files.iter().all(|file| way.takes(file));
+                mailed.extend(also.then(|| person.clone()));
+                texted.push(Texted { way, place: place.clone(), mailed: also });
+            }
             (Way::Phone(_), Some((_, number))) if !has_mail || !people::has_stopped(unit.tx, number).await? => {
-                texted.push(Texted { way, place: number.clone() });
+                texted.push(Texted { way, place: number.clone(), mailed: false });
             }
             _ if has_mail => mailed.push(person.clone()),
             _ if letter.voice == Voice::Human && is_phone(&person.address) => {
                 let way = firm.phones.first().map_or(Way::None, Way::Phone);
-                texted.push(Texted { way, place: person.address.clone() });
+                texted.push(Texted { way, place: person.address.clone(), mailed: false });
             }
             // Who is known by a name in a chat alone reads what is said in the requester's room.
             _ if letter.voice == Voice::Human && Some(person.id) == requester => {
-                texted.push(Texted { way: Way::None, place: person.address.clone() });
+                texted.push(Texted { way: Way::None, place: person.address.clone(), mailed: false });
             }
             _ => {}
         }
@@ -93,13 +117,43 @@ pub(super) async fn ways<'f>(
     Ok((mailed, texted))
 }
 
-/// A row for each part of each message.
-pub(super) fn write(unit: &mut Unit<'_>, case: &Case, letter: &ClientLetter, texted: &[Texted<'_>]) {
+/// The requester, where the tech speaks in the very place in which the requester spoke last.
+pub(super) async fn heard_there(unit: &mut Unit<'_>, case: &Case, ready: &Ready) -> Result<Option<String>, StoreError> {
+    let Some(here) = ready.place() else { return Ok(None) };
+    let last = messages::last_place(unit.tx, case.ticket.number).await?;
+    let there = last.is_some_and(|(channel, place)| here == (channel.as_str(), place.as_str()));
+    let Some(requester) = case.ticket.requester.filter(|_| there) else { return Ok(None) };
+    Ok(people::one(unit.tx, requester).await?.map(|contact| contact.address))
+}
+
+/// Which files of an answer the chat does not take in which the client spoke last.
+pub(super) async fn kept_out(
+    unit: &mut Unit<'_>,
+    case: &Case,
+    files: &[Attachment],
+) -> Result<Option<KeptOut>, StoreError> {
+    let Some((channel, _)) = messages::last_place(unit.tx, case.ticket.number).await? else { return Ok(None) };
+    let Way::Chat(chat) = Way::named(unit, &channel) else { return Ok(None) };
+    let kept = files.iter().filter(|file| !chat.platform.takes(file.bytes.len()));
+    let files: Vec<String> = kept.map(|file| file.name.clone()).collect();
+    let requester = match case.ticket.requester.filter(|_| !files.is_empty()) {
+        Some(requester) => people::one(unit.tx, requester).await?,
+        None => return Ok(None),
+    };
+    let address = requester.map(|contact| contact.address).filter(|address| is_mail(address));
+    Ok(Some(KeptOut { chat: chat.name.clone(), files, address }))
+}
+
+/// A row for each part of each message, and for each file.
+pub(super) fn write(unit: &mut Unit<'_>, case: &Case, letter: &ClientLetter, language: &str, texted: &[Texted<'_>]) {
     for to in texted {
         let mut text = letter.rendered.short.clone().unwrap_or_else(|| letter.rendered.text.clone());
-        if !letter.files.is_empty() {
-            let names: Vec<&str> = letter.files.iter().map(|file| file.name.as_str()).collect();
-            text.push_str(&format!(" [+ {}]", names.join(", ")));
+        let (files, kept): (Vec<_>, Vec<_>) = letter.files.iter().partition(|file| to.way.takes(file));
+        if !kept.is_empty() {
+            let names: Vec<&str> = kept.iter().map(|file| file.name.as_str()).collect();
+            let how = if to.mailed { "files_by_mail" } else { "files_named" };
+            let named = unit.office.texts.words(language).fill("chat", how, &[("files", &names.join(", "))]);
+            text.push_str(&format!(" {named}"));
         }
         let words = Words {
             kind: letter.kind,
@@ -112,6 +166,9 @@ pub(super) fn write(unit: &mut Unit<'_>, case: &Case, letter: &ClientLetter, tex
             text: &text,
         };
         put(unit, to, &words);
+        for (number, file) in files.into_iter().enumerate() {
+            put_file(unit, to, &words, (number, file));
+        }
         if letter.voice != Voice::Human {
             unit.note_automatic(&to.place);
         }
@@ -131,26 +188,42 @@ struct Words<'w> {
 }
 
 fn put(unit: &mut Unit<'_>, to: &Texted<'_>, words: &Words<'_>) {
-    let channel = to.way.channel();
     let parts = parts(words.text, to.way.longest());
     for (place, part) in parts.iter().enumerate() {
         let part = if parts.len() > 1 { format!("({}/{}) {part}", place + 1, parts.len()) } else { part.clone() };
-        let row = NewMail {
-            dedupe_key: format!("{}/{channel}/{}/{place}", words.key, to.place),
-            channel: channel.clone().into(),
-            class: words.class,
-            kind: words.kind,
-            automatic: words.automatic,
-            ticket: words.ticket,
-            envelope_from: None,
-            recipient: to.place.clone(),
-            message_id: format!("{}/{place}", words.message_id),
-            subject: words.subject.to_owned(),
-            content: part.into_bytes().into(),
-            next_at: unit.now,
-        };
-        outbox::insert(unit.tx, row, unit.now);
+        put_row(unit, to, words, (words.kind, &place.to_string(), part.into_bytes()));
     }
+}
+
+/// A message of its own: so each can be tried again without the others, and without the words.
+fn put_file(unit: &mut Unit<'_>, to: &Texted<'_>, words: &Words<'_>, (number, file): (usize, &Attachment)) {
+    let (name, content_type) = (file.name.clone(), file.content_type.clone());
+    let bytes = Upload { name, content_type, bytes: file.bytes.clone() }.to_bytes();
+    put_row(unit, to, words, (FILE, &format!("file{number}"), bytes));
+}
+
+fn put_row(
+    unit: &mut Unit<'_>,
+    to: &Texted<'_>,
+    words: &Words<'_>,
+    (kind, piece, bytes): (&'static str, &str, Vec<u8>),
+) {
+    let channel = to.way.channel();
+    let row = NewMail {
+        dedupe_key: format!("{}/{channel}/{}/{piece}", words.key, to.place),
+        channel: channel.into(),
+        class: words.class,
+        kind,
+        automatic: words.automatic,
+        ticket: words.ticket,
+        envelope_from: None,
+        recipient: to.place.clone(),
+        message_id: format!("{}/{piece}", words.message_id),
+        subject: words.subject.to_owned(),
+        content: bytes.into(),
+        next_at: unit.now,
+    };
+    outbox::insert(unit.tx, row, unit.now);
 }
 
 /// Something of deskd's own, said in a chat.
@@ -161,7 +234,7 @@ pub(super) fn say(
     ticket: Option<TicketNumber>,
     text: &str,
 ) {
-    let to = Texted { way: Way::Chat(chat), place: place.to_owned() };
+    let to = Texted { way: Way::Chat(chat), place: place.to_owned(), mailed: false };
     let message_id = format!("{}@{}", letter::new_token(), unit.firm().domain);
     let subject: String = text.lines().next().unwrap_or_default().chars().take(80).collect();
     let words = Words { kind, class, key, message_id: &message_id, automatic: true, ticket, subject: &subject, text };

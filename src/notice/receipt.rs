@@ -121,6 +121,8 @@ pub enum Remark {
     BesideQuestion,
     /// Pictures that may belong to the quoted mail, by name.
     Unplaced(Vec<String>),
+    /// Files that the chat in which the client is answered does not take; they go to that address by mail, where one is known.
+    KeptOut { chat: String, files: Vec<String>, address: Option<String> },
     /// In an answer to a list: resolved without any time.
     AskTime(TicketNumber),
     /// The ticket has another category now, and these entries keep theirs.
@@ -134,6 +136,12 @@ impl Remark {
         match self {
             Remark::BesideQuestion => words.get("remark", "beside_question").to_owned(),
             Remark::Unplaced(files) => words.fill("remark", "unplaced", &[("files", &files.join(", "))]),
+            Remark::KeptOut { chat, files, address } => {
+                let files = files.join(", ");
+                let how = if address.is_some() { "kept_out_mailed" } else { "kept_out" };
+                let address = address.as_deref().unwrap_or_default();
+                words.fill("remark", how, &[("files", &files), ("chat", chat), ("address", address)])
+            }
             Remark::AskTime(ticket) => words.fill("remark", "ask_time", &[("ticket", &ticket.to_string())]),
             Remark::Review(ticket, entries) => {
                 words.fill("remark", "review", &[("ticket", &ticket.to_string()), ("entries", &entries.join(", "))])

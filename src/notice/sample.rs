@@ -398,7 +398,15 @@ impl Sampler<'_> {
             ticket: Some(self.ticket_name()),
             now: self.now,
             lines: vec![line],
-            remarks: vec![Remark::BesideQuestion, Remark::Unplaced(self.list(["image001.png"]))],
+            remarks: vec![
+                Remark::BesideQuestion,
+                Remark::Unplaced(self.list(["image001.png"])),
+                Remark::KeptOut {
+                    chat: "teams".to_owned(),
+                    files: self.list(["manual.pdf"]),
+                    address: self.some("jane@acme-dental.example"),
+                },
+            ],
             left_out: self.list(["driver-pack.zip"]),
             ask_time: true,
             ask_note: Some(Minutes(45)),

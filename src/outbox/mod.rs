@@ -4,6 +4,7 @@ pub mod chat;
 pub mod folder;
 pub mod health;
 mod http;
+mod pace;
 pub mod phone;
 pub mod sender;
 pub mod smtp;
@@ -20,9 +21,9 @@ pub enum SendError {
     /// Like `Later`, for every mail in hand: there is no server to talk to.
     #[error("cannot reach {server}: {source}")]
     Unreachable { server: String, source: std::io::Error },
-    /// Again after that.
-    #[error("{server} takes no more messages for {} s", .after.as_secs())]
-    TooFast { server: String, after: std::time::Duration },
+    /// Again after that, and before it nothing else to the same room, or `everywhere`.
+    #[error("{server} takes no more messages for {} s", .after.as_secs_f64().ceil())]
+    TooFast { server: String, after: std::time::Duration, everywhere: bool },
     #[error("{recipient} was refused for good: {reply}")]
     Never { recipient: String, reply: String },
     #[error("{server} went away after the body of the mail")]

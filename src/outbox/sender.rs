@@ -1,17 +1,16 @@
 //! The sending loop, one for each channel: claims due rows, sends them over one connection, records what came of each, backs off.
 
-use std::collections::VecDeque;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Notify;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use super::health::{Health, Snapshot, Stopped};
+pub use super::pace::Rate;
+use super::pace::{LOOK_BACK, Left, Pace};
 use super::smtp::Session;
 use super::webhook::Endpoint;
 use super::{Class, SendError, Transport, UNCERTAIN_RETRIES, chat, phone};
@@ -44,31 +43,6 @@ impl Default for Settings {
     }
 }
 
-/// `rate = "30/min"`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
-    pub mails: usize,
-    pub per: Duration,
-}
-
-impl FromStr for Rate {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Rate, String> {
-        let wrong = || format!("\"{text}\" is no rate; write it like \"30/min\" (s, min, h or day)");
-        let (mails, per) = text.split_once('/').ok_or_else(wrong)?;
-        let seconds = match per.trim() {
-            "s" | "sec" | "second" => 1,
-            "m" | "min" | "minute" => 60,
-            "h" | "hour" => 3600,
-            "d" | "day" => 86_400,
-            _ => return Err(wrong()),
-        };
-        let mails = mails.trim().parse().ok().filter(|mails| *mails > 0).ok_or_else(wrong)?;
-        Ok(Rate { mails, per: Duration::from_secs(seconds) })
-    }
-}
-
 /// Runs until `stop`: then the mail in hand is finished within seconds and the rest of the batch is queued again.
 #[expect(clippy::too_many_arguments, reason = "each is another part of the daemon, handed over once")]
 pub async fn run(
@@ -94,7 +68,8 @@ pub async fn run(
         settings,
         health,
         turn,
-        sent: VecDeque::new(),
+        left: Left::default(),
+        pace: None,
         was_away: true,
     };
     let mut begun = false;
@@ -108,6 +83,9 @@ pub async fn run(
         let turn = async {
             if rounds.is_multiple_of(60) {
                 sender.take_back(own.as_deref(), now).await?;
+                if !begun {
+                    sender.look_back(now).await?;
+                }
                 begun = true;
             }
             more = sender.turn(now).await?;
@@ -141,7 +119,9 @@ struct Sender {
     health: Arc<Health>,
     turn: Turn,
     /// When the last mails left, for the rate.
-    sent: VecDeque<Instant>,
+    left: Left,
+    /// Of a chat, from the first turn on.
+    pace: Option<Pace>,
     /// The server was not reached since the start or since it went away.
     was_away: bool,
 }
@@ -176,11 +156,22 @@ impl Sender {
         tx.commit().await
     }
 
+    /// What the last life of ours said counts for the platform.
+    async fn look_back(&mut self, now: DateTime<Utc>) -> Result<(), StoreError> {
+        if let Transport::Chat(room) = &*self.transport {
+            let mut tx = self.db.read().await?;
+            let lately = rows::lately(&mut tx, &self.channel, now - LOOK_BACK, now).await?;
+            tx.rollback().await?;
+            self.pace = Some(Pace::new(room.account.platform, lately));
+        }
+        Ok(())
+    }
+
     /// One batch; `true` when there may be more to do at once.
     async fn turn(&mut self, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let health = self.health.snapshot();
         let waits = |stopped: &Option<Stopped>| stopped.as_ref().is_some_and(|stopped| now < stopped.until);
-        let room = self.room();
+        let room = self.left.room(self.settings.rate, BATCH);
         if waits(&health.paused) || waits(&health.unreachable) || room == 0 {
             return Ok(false);
         }
@@ -208,15 +199,6 @@ impl Sender {
         Ok(all_went)
     }
 
-    /// How many mails the rate allows now.
-    fn room(&mut self) -> i64 {
-        let Some(rate) = self.settings.rate else { return BATCH };
-        while self.sent.front().is_some_and(|at| at.elapsed() >= rate.per) {
-            self.sent.pop_front();
-        }
-        BATCH.min(rate.mails.saturating_sub(self.sent.len()) as i64)
-    }
-
     /// `false` when the server is not to be asked again at once.
     async fn send(&mut self, batch: Vec<Claimed>, begun: DateTime<Utc>) -> bool {
         let transport = Arc::clone(&self.transport);
@@ -232,26 +214,29 @@ impl Sender {
         if !shows_later {
             self.reached().await;
         }
+        if let Some(pace) = &mut self.pace {
+            pace.begin(begun);
+        }
         let mut rest = batch.iter();
         let mut trouble = None;
-        let mut went = Vec::new();
         for row in rest.by_ref() {
-            let late = self.clock.now() - begun > BATCH_TIME;
-            let broken = matches!(&line, Line::Smtp(session) if session.is_broken());
-            if self.stop.is_cancelled() || late || broken {
-                self.note(row, Outcome::Untried { why: None }).await;
+            if let Some(untried) = self.untried(&line, row, begun) {
+                self.note(row, untried).await;
                 continue;
             }
-            match self.attempt(&mut line, row).await {
-                Ok(()) => {
-                    went.push(Instant::now());
+            let attempt = self.attempt(&mut line, row).await;
+            let now = self.clock.now();
+            self.keep_pace(row, &attempt, now);
+            match attempt {
+                Ok(_) => {
+                    self.left.went();
                     self.note(row, Outcome::Sent).await;
                     if std::mem::take(&mut shows_later) {
                         self.reached().await;
                     }
                 }
                 Err(error) => {
-                    let outcome = self.decide(row, &error);
+                    let outcome = self.decide(row, &error, now);
                     self.note(row, outcome).await;
                     // So it would be with the others.
                     if matches!(error, SendError::Paused { .. } | SendError::Unreachable { .. }) {
@@ -264,7 +249,6 @@ impl Sender {
         if let Line::Smtp(session) = line {
             session.close().await;
         }
-        self.sent.extend(went);
         match trouble {
             Some(error) => {
                 let rest: Vec<Claimed> = rest.cloned().collect();
@@ -275,8 +259,32 @@ impl Sender {
         }
     }
 
-    /// One mail. When the daemon stops meanwhile it has `STOP_GRACE` left.
-    async fn attempt(&self, line: &mut Line<'_>, row: &Claimed) -> Result<(), SendError> {
+    /// Why a row of the batch is not tried now, if it is not.
+    fn untried(&mut self, line: &Line<'_>, row: &Claimed, begun: DateTime<Utc>) -> Option<Outcome> {
+        let now = self.clock.now();
+        let broken = matches!(line, Line::Smtp(session) if session.is_broken());
+        if self.stop.is_cancelled() || now - begun > BATCH_TIME || broken {
+            return Some(Outcome::Untried { at: None, why: None });
+        }
+        let at = self.pace.as_mut()?.wait(&row.recipient, now)?;
+        Some(Outcome::Untried { at: Some(at), why: None })
+    }
+
+    /// What an attempt means for those after it.
+    fn keep_pace(&mut self, row: &Claimed, attempt: &Result<Option<Duration>, SendError>, now: DateTime<Utc>) {
+        let Some(pace) = &mut self.pace else { return };
+        pace.tried(&row.recipient, now);
+        match attempt {
+            Ok(Some(rest)) => pace.rest(Some(&row.recipient), now + *rest),
+            Err(SendError::TooFast { after, everywhere, .. }) => {
+                pace.rest(Some(row.recipient.as_str()).filter(|_| !everywhere), now + *after);
+            }
+            _ => {}
+        }
+    }
+
+    /// One mail; of a chat with how long the room takes nothing more. When the daemon stops meanwhile it has `STOP_GRACE` left.
+    async fn attempt(&self, line: &mut Line<'_>, row: &Claimed) -> Result<Option<Duration>, SendError> {
         let in_data = AtomicBool::new(false);
         let work = self.try_one(line, row, &in_data);
         let give_up = async {
@@ -296,7 +304,12 @@ impl Sender {
         }
     }
 
-    async fn try_one(&self, line: &mut Line<'_>, row: &Claimed, in_data: &AtomicBool) -> Result<(), SendError> {
+    async fn try_one(
+        &self,
+        line: &mut Line<'_>,
+        row: &Claimed,
+        in_data: &AtomicBool,
+    ) -> Result<Option<Duration>, SendError> {
         if self.channel == MAIL && !is_mail(&row.recipient) {
             let reply =
                 "this person has no mail address, and no [[phone]] or [[chat]] of the config reaches them".to_owned();
@@ -318,11 +331,13 @@ impl Sender {
                 line.send(&row.recipient, &bytes).await
             }
             Line::Chat(room) => {
+                // A file that is there and that nobody sees is no message yet.
+                let ready = room.prepare(row, bytes).await?;
                 self.mark_data(row).await.map_err(at_home)?;
                 in_data.store(true, Ordering::Relaxed);
-                let posted = room.send(&row.recipient, &bytes, &row.message_id).await?;
+                let posted = room.say(row, &ready).await?;
                 self.remember(row, &posted).await;
-                Ok(())
+                return Ok(posted.rest);
             }
             Line::Smtp(session) => {
                 session.offer(row.envelope_from.as_deref(), &row.recipient, &bytes).await?;
@@ -334,6 +349,7 @@ impl Sender {
                 session.deliver(&row.recipient, &bytes).await
             }
         }
+        .map(|()| None)
     }
 
     async fn bytes(&self, row: &Claimed) -> Result<Vec<u8>, StoreError> {
@@ -345,6 +361,9 @@ impl Sender {
 
     /// What is answered to our message belongs to its ticket. A message that is there is sent, whether or not this can be noted.
     async fn remember(&self, row: &Claimed, posted: &Posted) {
+        if posted.message.is_empty() {
+            return;
+        }
         let noted = async {
             let mut tx = self.db.write().await?;
             if let Some(ticket) = rows::show(&mut tx, row.id).await?.ticket {
@@ -370,23 +389,20 @@ impl Sender {
         if ours { Ok(()) } else { Err(StoreError::Refused("the claim on this mail was lost".to_owned())) }
     }
 
-    fn decide(&self, row: &Claimed, error: &SendError) -> Outcome {
-        let now = self.clock.now();
+    fn decide(&self, row: &Claimed, error: &SendError, now: DateTime<Utc>) -> Outcome {
         let why = error.to_string();
         match error {
             SendError::Later { .. } | SendError::Unreachable { .. } => match next_try(row, now) {
                 Some(at) => Outcome::Later { at, why },
                 None => Outcome::Failed { why: format!("given up after 48 hours: {why}") },
             },
-            SendError::TooFast { after, .. } => {
-                Outcome::Later { at: now + TimeDelta::from_std(*after).unwrap_or(TimeDelta::minutes(1)), why }
-            }
+            SendError::TooFast { after, .. } => Outcome::Later { at: now + *after, why },
             SendError::Never { .. } => Outcome::Failed { why },
             SendError::Uncertain { .. } => {
                 let again = row.class == Class::MustArrive && row.uncertain_attempts < UNCERTAIN_RETRIES;
                 Outcome::Uncertain { at: if again { now + self.settings.uncertain_retry } else { NEVER }, why }
             }
-            SendError::Paused { .. } => Outcome::Untried { why: Some(why) },
+            SendError::Paused { .. } => Outcome::Untried { at: None, why: Some(why) },
         }
     }
 
@@ -436,7 +452,7 @@ impl Sender {
             *slot = Some(Stopped { since, until: now + TimeDelta::seconds(seconds), times, why });
         });
         for row in batch {
-            let outcome = self.decide(row, error);
+            let outcome = self.decide(row, error, now);
             self.note(row, outcome).await;
         }
     }

@@ -1,6 +1,7 @@
 //! Discord: serenity's gateway, and the history of each channel for what the gateway did not tell.
 //!
 //! What is said while no session is there is told by nobody afterwards; so the history is read whenever a session begins, and now and then.
+//! What was changed or taken back meanwhile is looked for (`missed`) where open tickets stand on it.
 //! Where that has come to is saved; what the gateway tells moves it nowhere, because an earlier message may still be on its way.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -28,6 +29,7 @@ use crate::intake::Arrival;
 use crate::store::cursor;
 use trouble::{ANSWERED, again, is_answer, refused};
 
+mod missed;
 mod trouble;
 
 /// What the source needs besides its account.
@@ -258,7 +260,8 @@ impl<'s> Listening<'s> {
                 if let Some(bot) = bot {
                     (self.bot, self.guilds) = (bot, guilds);
                 }
-                self.sweep().await
+                self.sweep().await?;
+                self.look_again(&http).await
             }
             Told::Said { kind, message } => {
                 let arrival = self.arrival(&http, kind, message).await?;

@@ -59,6 +59,21 @@ pub fn message_key(id: &str) -> String {
     format!("m/{id}")
 }
 
+/// Ids of the messages that open tickets stand on, those that came last first. A message of ours is among them.
+pub async fn messages_of_open_tickets(tx: &mut Tx, channel: &str, limit: i64) -> Result<Vec<String>, StoreError> {
+    let places: Vec<String> = on!(tx, |conn| sqlx::query_scalar(
+        "SELECT c.place FROM conversation c JOIN ticket t ON t.number = c.ticket
+         WHERE c.channel = $1 AND SUBSTR(c.place, 1, 2) = 'm/' AND t.status IN ('unsorted', 'new', 'open', 'waiting')
+         ORDER BY c.last_at DESC, c.place DESC LIMIT $2"
+    )
+    .bind(channel)
+    .bind(limit)
+    .fetch_all(conn)
+    .await)
+    .during("list the messages of open tickets")?;
+    Ok(places.iter().filter_map(|place| place.strip_prefix("m/")).map(str::to_owned).collect())
+}
+
 /// Somebody of the client's spoke here at `now`; an earlier moment changes nothing.
 pub async fn touch(tx: &mut Tx, channel: &str, place: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
     on!(tx, |conn| sqlx::query(

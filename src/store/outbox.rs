@@ -20,10 +20,12 @@ macro_rules! select_rows {
 
 pub mod deliveries;
 pub mod held;
+mod lately;
 mod making;
 mod row;
 mod written;
 
+pub use lately::{Lately, lately};
 pub(super) use making::{Making, make};
 pub use row::{Claimed, Class, Content, MAIL, NEVER, NewMail, Outcome, Row, State, UNCERTAIN_RETRIES};
 pub use written::{Acknowledged, acknowledged_of, automatic_in_chat, automatic_of, automatic_since};
@@ -159,7 +161,7 @@ pub async fn record(
     let (state, next_at, why, uncounted, unsure, sent_at) = match outcome {
         Outcome::Sent => (State::Sent, None, None, 0i64, 0i64, Some(now)),
         Outcome::Later { at, why } => (queued_again, Some(*at), Some(why.as_str()), 0, 0, None),
-        Outcome::Untried { why } => (queued_again, None, why.as_deref(), 1, 0, None),
+        Outcome::Untried { at, why } => (queued_again, *at, why.as_deref(), 1, 0, None),
         Outcome::Failed { why } => (State::Failed, None, Some(why.as_str()), 0, 0, None),
         Outcome::Uncertain { at, why } => (State::Uncertain, Some(*at), Some(why.as_str()), 0, 1, None),
     };
@@ -391,6 +393,40 @@ pub async fn by_message_id(tx: &mut Tx, message_id: &str) -> Result<Option<Outbo
         .fetch_optional(conn)
         .await)
     .during("look for a mail of ours")
+}
+
+/// The bytes of what went out beside a message of a ticket, in the rows of one kind whose ids begin with the message's.
+pub async fn beside(
+    tx: &mut Tx,
+    ticket: TicketNumber,
+    message_id: &str,
+    kind: &str,
+) -> Result<Vec<Vec<u8>>, StoreError> {
+    // No range of texts: databases sort them by their own languages.
+    on!(tx, |conn| sqlx::query_scalar(
+        "SELECT bytes FROM outbox
+         WHERE ticket = $1 AND kind = $2 AND SUBSTR(message_id, 1, LENGTH($3)) = $3 ORDER BY id"
+    )
+    .bind(ticket)
+    .bind(kind)
+    .bind(format!("{message_id}/"))
+    .fetch_all(conn)
+    .await)
+    .during("read the files of a message")
+}
+
+/// Whether that message goes, or went, to that address by mail.
+pub async fn is_mailed(tx: &mut Tx, message_id: &str, address: &str) -> Result<bool, StoreError> {
+    let found: Option<i64> = on!(tx, |conn| sqlx::query_scalar(
+        "SELECT id FROM outbox WHERE message_id = $1 AND recipient = $2 AND channel = $3 LIMIT 1"
+    )
+    .bind(message_id)
+    .bind(address)
+    .bind(MAIL)
+    .fetch_optional(conn)
+    .await)
+    .during("look for a mail of ours")?;
+    Ok(found.is_some())
 }
 
 /// A mail that was sent came back for good: it failed after all, and a manager is to be told.

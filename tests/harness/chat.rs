@@ -11,16 +11,21 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
 use deskd::channel::said::Platform;
+use deskd::clock::TestClock;
 use ring::hmac;
 use ring::rsa::PublicKeyComponents;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
+use super::speed::Speed;
+
 pub const TOKEN: &str = "xoxb-our-token";
 /// Base64, as Teams wants the secret of an outgoing webhook.
 pub const SECRET: &str = "c2VjcmV0IG9mIGEgY2hhdA==";
 pub const APP: &str = "00000000-0000-4000-8000-00000000b0b0";
+/// For `answers`: this one is taken.
+pub const AS_USUAL: (u16, Value) = (0, Value::Null);
 /// Unix time of `story::MORNING`.
 const MORNING: i64 = 1_772_463_600;
 
@@ -33,13 +38,18 @@ pub struct Said {
     pub text: String,
     /// The platform's id of it.
     pub id: String,
+    /// A file and its name, without words.
+    pub file: Option<(String, Vec<u8>)>,
 }
 
 struct Inner {
     platform: Platform,
     said: Mutex<Vec<Said>>,
-    /// Status and body for the next messages; taken as usual once there are none left.
+    /// Status and body for the next messages and uploads; with `AS_USUAL`, and once there are none left, they are taken.
     answers: Mutex<VecDeque<(u16, Value)>>,
+    speed: Mutex<Speed>,
+    /// Slack and Mattermost: files that nobody sees yet, by their ids.
+    held: Mutex<Vec<(String, String, Vec<u8>)>>,
     /// Telegram: what waits for getUpdates.
     updates: Mutex<Vec<Value>>,
     fresh: Notify,
@@ -82,6 +92,8 @@ impl Chat {
             platform,
             said: Mutex::default(),
             answers: Mutex::default(),
+            speed: Mutex::default(),
+            held: Mutex::default(),
             updates: Mutex::default(),
             fresh: Notify::new(),
             count: AtomicI64::new(0),
@@ -129,6 +141,16 @@ impl Chat {
         let mut all = self.said();
         assert_eq!(all.len(), 1, "{all:?}");
         all.remove(0)
+    }
+
+    /// From now on it counts what is said, by this clock.
+    pub fn counts_by(&self, clock: &TestClock) {
+        self.inner.speed.lock().unwrap().by(clock);
+    }
+
+    /// How many messages came too fast.
+    pub fn too_fast(&self) -> usize {
+        self.inner.speed.lock().unwrap().refused()
     }
 
     /// The platform's clock goes on; the story's is the story's.

@@ -2,20 +2,20 @@
 //!
 //! <https://docs.discord.com/developers/events/gateway>
 
+mod rest;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
-use axum::response::{IntoResponse, Response};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
 use tokio_tungstenite::tungstenite::Message;
+
+use super::speed::Speed;
 
 pub const TOKEN: &str = "discord-bot-token";
 pub const BOT: u64 = 900_000_000_000_000_500;
@@ -48,6 +48,10 @@ struct Inner {
     minutes: u64,
     /// Status and body for the next messages of ours.
     answers: VecDeque<(u16, Value)>,
+    /// How often the newest messages of a channel were asked for.
+    looks: u32,
+    /// How often one of ours was tried.
+    tries: u32,
     nonces: BTreeSet<String>,
     /// A session is resumed; else it is invalid, and a new one must be begun.
     resumes: bool,
@@ -57,6 +61,7 @@ struct Inner {
     commands: Vec<String>,
     edited: Vec<String>,
     no_threads: bool,
+    speed: Speed,
 }
 
 #[derive(Clone)]
@@ -78,7 +83,7 @@ impl Discord {
             sockets: broadcast::channel(4096).0,
             gateway: format!("ws://{}", gateway.local_addr().unwrap()),
         };
-        let app = Router::new().fallback(take).with_state(discord.clone());
+        let app = Router::new().fallback(rest::take).with_state(discord.clone());
         tokio::spawn(async move { axum::serve(rest, app).await });
         let listening = discord.clone();
         tokio::spawn(async move {
@@ -115,6 +120,21 @@ impl Discord {
 
     pub fn answers(&self, answers: &[(u16, Value)]) {
         self.inner().answers = answers.iter().cloned().collect();
+    }
+
+    /// From now on it counts what is said, by this clock.
+    pub fn counts_by(&self, clock: &deskd::clock::TestClock) {
+        self.inner().speed.by(clock);
+    }
+
+    /// How many messages came too fast.
+    pub fn too_fast(&self) -> usize {
+        self.inner().speed.refused()
+    }
+
+    /// How often deskd tried to say something since the last look.
+    pub fn tries(&self) -> u32 {
+        std::mem::take(&mut self.inner().tries)
     }
 
     pub fn resumes(&self, resumes: bool) {
@@ -169,6 +189,28 @@ impl Discord {
         message["id"].as_str().unwrap().parse().unwrap()
     }
 
+    /// Another bot says something.
+    pub fn say_by_bot(&self, channel: u64, text: &str) {
+        let bot = json!({ "author": user(BOT + 1, true) });
+        self.say_with(BOT + 1, channel, text, &bot);
+    }
+
+    /// How often deskd looked at the newest messages of a channel.
+    pub fn looks(&self) -> u32 {
+        self.inner().looks
+    }
+
+    /// A message has other words from now on, and the gateway tells nobody.
+    pub fn edit_unheard(&self, id: u64, text: &str, at: &str) {
+        let mut inner = self.inner();
+        let message = inner.messages.iter_mut().find(|message| number(&message["id"]) == id).unwrap();
+        (message["content"], message["edited_timestamp"]) = (text.into(), at.into());
+    }
+
+    pub fn delete_unheard(&self, id: u64) {
+        self.inner().messages.retain(|message| number(&message["id"]) != id);
+    }
+
     pub fn tell(&self, kind: &str, data: Value) {
         let mut inner = self.inner();
         self.dispatch(&mut inner, kind, data);
@@ -181,13 +223,19 @@ impl Discord {
         let _ = self.sockets.send(Do::Send(event));
     }
 
-    /// What deskd said: channel or thread, text.
+    /// What deskd said: channel or thread, text; of a file its name and what is in it.
     pub fn said(&self) -> Vec<(u64, String)> {
         let mut inner = self.inner();
         let ours = |message: &Value| number(&message["author"]["id"]) == BOT && message["seen"].is_null();
         let said = inner.messages.iter().filter(|message| ours(message));
-        let said =
-            said.map(|message| (number(&message["channel_id"]), message["content"].as_str().unwrap().to_owned()));
+        let text = |message: &Value| match message["file"].as_array() {
+            None => message["content"].as_str().unwrap().to_owned(),
+            Some(file) => {
+                let bytes: Vec<u8> = serde_json::from_value(file[1].clone()).unwrap();
+                format!("{}: {}", file[0].as_str().unwrap(), String::from_utf8_lossy(&bytes))
+            }
+        };
+        let said = said.map(|message| (number(&message["channel_id"]), text(message)));
         let said: Vec<_> = said.collect();
         inner.messages.iter_mut().for_each(|message| message["seen"] = true.into());
         said
@@ -312,129 +360,4 @@ fn channel(inner: &Inner, id: u64) -> Option<Value> {
         return Some(channel);
     }
     [ACME, ELSEWHERE, TECHS].contains(&id).then_some(channel)
-}
-
-fn answer(status: u16, body: Value) -> Response {
-    (StatusCode::from_u16(status).unwrap(), axum::Json(body)).into_response()
-}
-
-fn unknown_channel() -> Response {
-    answer(404, json!({ "message": "Unknown Channel", "code": 10003 }))
-}
-
-async fn take(State(discord): State<Discord>, method: Method, uri: Uri, fields: HeaderMap, body: Bytes) -> Response {
-    let path = uri.path().strip_prefix("/api/v10").unwrap_or(uri.path());
-    if path == "/files/log.txt" {
-        return (StatusCode::OK, b"line 1".to_vec()).into_response();
-    }
-    let bearer = fields.get("authorization").and_then(|field| field.to_str().ok()).unwrap_or_default();
-    let by_token = path.starts_with("/interactions/") || path.starts_with("/webhooks/");
-    if !by_token && bearer != format!("Bot {TOKEN}") {
-        return answer(401, json!({ "message": "401: Unauthorized", "code": 0 }));
-    }
-    let data: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-    let query = |name: &str| {
-        let url = reqwest::Url::parse(&format!("x:?{}", uri.query().unwrap_or_default())).unwrap();
-        url.query_pairs().find(|(field, _)| field == name).map(|(_, value)| value.into_owned())
-    };
-    let mut inner = discord.inner();
-    let asked = parts.as_slice();
-    if method == Method::GET {
-        looked_up(&discord, &mut inner, asked, query)
-    } else {
-        done(&mut inner, method.as_str(), asked, &data)
-    }
-}
-
-fn looked_up(discord: &Discord, inner: &mut Inner, parts: &[&str], query: impl Fn(&str) -> Option<String>) -> Response {
-    match parts {
-        ["gateway", ..] => answer(
-            200,
-            json!({ "url": discord.gateway, "shards": 1,
-            "session_start_limit": { "total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": 1 } }),
-        ),
-        ["guilds", _, "channels"] => {
-            answer(200, [ACME, ELSEWHERE, TECHS].iter().filter_map(|id| channel(inner, *id)).collect())
-        }
-        ["guilds", _, "threads", "active"] => {
-            let threads: Vec<Value> = inner.threads.iter().filter_map(|(id, _)| channel(inner, *id)).collect();
-            answer(200, json!({ "threads": threads, "members": [] }))
-        }
-        ["channels", id] => {
-            channel(inner, id.parse().unwrap()).map_or_else(unknown_channel, |found| answer(200, found))
-        }
-        ["channels", id, "messages"] => {
-            let (id, after): (u64, u64) = (id.parse().unwrap(), query("after").unwrap().parse().unwrap());
-            let limit: usize = query("limit").unwrap().parse().unwrap();
-            let of = |message: &&Value| number(&message["channel_id"]) == id && number(&message["id"]) > after;
-            // As Discord does: those next after it, the newest of them first, and without the server's id.
-            let mut found: Vec<Value> = inner.messages.iter().filter(of).take(limit).cloned().collect();
-            found.reverse();
-            found.iter_mut().for_each(|message| {
-                message.as_object_mut().unwrap().remove("guild_id");
-            });
-            answer(200, found.into())
-        }
-        ["webhooks", _, _, "messages", "@original"] => {
-            let shown = message(inner, BOT, ACME, "", &json!({ "seen": true }));
-            inner.messages.push(shown.clone());
-            answer(200, shown)
-        }
-        other => panic!("{other:?} was asked for"),
-    }
-}
-
-fn done(inner: &mut Inner, method: &str, parts: &[&str], data: &Value) -> Response {
-    match (method, parts) {
-        ("POST", ["channels", id, "messages"]) => ours(inner, id.parse().unwrap(), data),
-        ("POST", ["channels", id, "messages", root, "threads"]) => {
-            if inner.no_threads {
-                return answer(403, json!({ "message": "Missing Permissions", "code": 50013 }));
-            }
-            let name = data["name"].as_str().unwrap();
-            assert!((1..=100).contains(&name.chars().count()));
-            let thread = (root.parse().unwrap(), id.parse().unwrap());
-            inner.threads.push(thread);
-            answer(201, channel(inner, thread.0).unwrap())
-        }
-        ("POST" | "PUT", ["applications", _, "commands"]) => {
-            inner.commands.push(data["name"].as_str().unwrap_or_default().to_owned());
-            answer(
-                201,
-                json!({ "id": "900000000000000700", "application_id": BOT.to_string(), "name": "ticket", "description": "Open a ticket",
-                "type": 1, "version": "1", "default_member_permissions": null, "options": [] }),
-            )
-        }
-        ("POST", ["interactions", _, _, "callback"]) => StatusCode::NO_CONTENT.into_response(),
-        ("PATCH", ["webhooks", _, _, "messages", "@original"]) => {
-            inner.edited.push(data["content"].as_str().unwrap_or_default().to_owned());
-            let shown = inner.messages.last().cloned().unwrap();
-            answer(200, shown)
-        }
-        other => panic!("{other:?} was asked for"),
-    }
-}
-
-/// A message of deskd's, within what Discord takes.
-fn ours(inner: &mut Inner, id: u64, data: &Value) -> Response {
-    if channel(inner, id).is_none() {
-        return unknown_channel();
-    }
-    if let Some((status, body)) = inner.answers.pop_front() {
-        return answer(status, body);
-    }
-    let text = data["content"].as_str().unwrap();
-    assert!(!text.is_empty() && text.chars().count() <= 2000, "{} characters", text.chars().count());
-    assert_eq!(data["allowed_mentions"]["parse"], json!([]), "it calls nobody whom we do not name");
-    let nonce = data["nonce"].as_str().unwrap().to_owned();
-    assert!(nonce.len() <= 25 && data["enforce_nonce"] == true);
-    let again = inner.messages.iter().find(|message| message["nonce"] == nonce.as_str()).cloned();
-    if let Some(there) = again {
-        return answer(200, there);
-    }
-    inner.nonces.insert(nonce.clone());
-    let said = message(inner, BOT, id, text, &json!({ "nonce": nonce }));
-    inner.messages.push(said.clone());
-    answer(200, said)
 }

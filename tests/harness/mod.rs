@@ -14,6 +14,7 @@ pub mod disk_postgres;
 pub mod dns;
 pub mod dovecot;
 pub mod each_db;
+pub mod form;
 pub mod look;
 pub mod lying_imap;
 pub mod mailhost;
@@ -25,6 +26,7 @@ pub mod rows;
 pub mod shapes;
 pub mod signer;
 pub mod smtp;
+pub mod speed;
 pub mod story;
 pub mod twilio;
 

@@ -62,6 +62,23 @@ impl Sent {
             text.replace('\n', "\r\n"),
         )
     }
+
+    /// The same with files: name, type, bytes.
+    pub fn answer_with(&self, who: &str, text: &str, files: &[(&str, &str, &[u8])]) -> String {
+        let plain = self.answer(who, text);
+        let (head, words) = plain.split_once("\r\n\r\n").unwrap();
+        let part = |(name, kind, bytes): &(&str, &str, &[u8])| {
+            format!(
+                "--b\r\nContent-Type: {kind}\r\nContent-Disposition: attachment; filename=\"{name}\"\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n",
+                data_encoding::BASE64_MIME.encode(bytes)
+            )
+        };
+        let parts: String = files.iter().map(part).collect();
+        format!(
+            "{head}\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n\
+             {words}\r\n{parts}--b--\r\n"
+        )
+    }
 }
 
 impl Story {

@@ -221,6 +221,8 @@ fn receipt_reads_like_this() {
     Add #reply to send them to the client.
     Not sent along, as nothing tells whether they belong to the quoted mail:
     image001.png. Attach them as files.
+    Not to be put into the chat teams: manual.pdf. Your answer goes to
+    jane@acme-dental.example by mail as well, with all its files.
     Too large to send along: driver-pack.zip
 
     Not resolved yet: 45m are logged, and more than 30 minutes need a resolution

@@ -176,8 +176,9 @@ pub enum Outcome {
         at: DateTime<Utc>,
         why: String,
     },
-    /// Never tried, or not the mail's fault: queued as before, the attempt does not count.
+    /// Never tried, or not the mail's fault: queued as before, or until `at`; the attempt does not count.
     Untried {
+        at: Option<DateTime<Utc>>,
         why: Option<String>,
     },
     Failed {
