@@ -28,7 +28,7 @@ pub use shape::{EventJson, PersonJson, TicketJson};
 pub use subject::{client_subject, tech_subject};
 pub use tech::*;
 pub use texts::{TextProblem, Texts};
-pub use webhook::delivery;
+pub use webhook::{delivery, statement_delivery};
 
 /// A finished text: both parts say the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
