@@ -54,6 +54,7 @@ mod oauth;
 mod outbox;
 mod pending;
 mod phone;
+mod phone_calls;
 mod portal;
 mod pricing;
 mod quarantine;

@@ -53,8 +53,12 @@ async fn start_with(health: Health, figures: Result<Figures, String>, patience: 
     };
     let chats =
         Chats { chats: tokio::sync::watch::channel(Arc::default()).1, intake: intake.clone(), clock: Clock::System };
-    let phones =
-        Lines { lines: tokio::sync::watch::channel(Arc::default()).1, intake: intake.clone(), clock: Clock::System };
+    let phones = Lines {
+        lines: tokio::sync::watch::channel(Arc::default()).1,
+        intake: intake.clone(),
+        db: db.clone(),
+        clock: Clock::System,
+    };
     let hooks = Hooks { hooks: tokio::sync::watch::channel(Arc::new(vec![shop])).1, intake, db, clock: Clock::System };
     let router = routes(Parts { health, metrics: Metrics { version: "1.2.3", count }, hooks, portal, phones, chats });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -14,6 +14,7 @@ mod subject;
 mod tech;
 mod templates;
 mod texts;
+mod twiml;
 mod webhook;
 
 pub use client::*;
@@ -28,6 +29,7 @@ pub use shape::{EventJson, PersonJson, TicketJson};
 pub use subject::{client_subject, tech_subject};
 pub use tech::*;
 pub use texts::{TextProblem, Texts};
+pub use twiml::{PageFacts, Twiml, page_call, twiml};
 pub use webhook::{delivery, statement_delivery};
 
 /// A finished text: both parts say the same.

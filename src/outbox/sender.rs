@@ -18,6 +18,7 @@ use super::{Class, SendError, Transport, UNCERTAIN_RETRIES, chat, phone};
 use crate::chat::Posted;
 use crate::clock::Clock;
 use crate::lifecycle::Turn;
+use crate::store::outbox::pages::CALL;
 use crate::store::outbox::{self as rows, Claimed, MAIL, NEVER, Outcome};
 use crate::store::{Db, StoreError, conversations, people};
 use crate::words::is_mail;
@@ -309,13 +310,17 @@ impl Sender {
             // Its id lets the program leave out a second copy: what nobody answered is simply posted again.
             Line::Webhook(endpoint) => endpoint.post(&row.message_id, bytes, self.clock.now()).await,
             Line::Phone(line) => {
-                if self.has_stopped(&row.recipient).await.map_err(at_home)? {
+                let calls = row.kind == CALL;
+                if !calls && self.has_stopped(&row.recipient).await.map_err(at_home)? {
                     let reply = "no more text messages are wanted there (STOP)".to_owned();
                     return Err(SendError::Never { recipient: row.recipient.clone(), reply });
                 }
                 self.mark_data(row).await.map_err(at_home)?;
                 in_data.store(true, Ordering::Relaxed);
-                line.send(&row.recipient, &bytes).await
+                match calls {
+                    true => line.call(&row.recipient, &bytes).await,
+                    false => line.text(&row.recipient, &bytes).await,
+                }
             }
             Line::Chat(room) => {
                 self.mark_data(row).await.map_err(at_home)?;

@@ -21,6 +21,7 @@ macro_rules! select_rows {
 pub mod deliveries;
 pub mod held;
 mod making;
+pub mod pages;
 mod row;
 mod written;
 
