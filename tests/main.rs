@@ -51,6 +51,7 @@ mod monitoring;
 mod mta;
 mod notice;
 mod oauth;
+mod one_person;
 mod outbox;
 mod pending;
 mod phone;

@@ -21,6 +21,7 @@ mod link;
 mod maintain;
 mod managers;
 mod memo;
+mod one_person;
 mod orders;
 mod paging;
 mod pending;
