@@ -25,6 +25,16 @@ pub struct Door {
     folder: tempfile::TempDir,
 }
 
+/// Hooks of one kind each.
+fn monitors(folder: &str) -> String {
+    let hook = |(name, kind, client): (&str, &str, &str)| {
+        format!(
+            "[[hook]]\nname = \"{name}\"\nkind = \"{kind}\"\nauth = \"bearer\"\nsecret = {{ file = \"{folder}/plain\" }}\n{client}\n"
+        )
+    };
+    [("datto", "datto-rmm", ""), ("nagios", "nagios", "client = \"acme\"")].map(hook).concat()
+}
+
 impl Door {
     fn open() -> Door {
         let folder = crate::harness::scratch("hooks");
@@ -36,8 +46,9 @@ impl Door {
 
     fn config(&self) -> String {
         let (address, folder) = (self.address, self.folder.path().display());
+        let monitors = monitors(&folder.to_string());
         format!(
-            r#"
+            r#"{monitors}
 [web]
 listen = "{address}"
 [[hook]]
@@ -54,7 +65,6 @@ priority = "/urgency"
 thread = "/conversation"
 [hook.priorities]
 urgent = "P2"
-
 [[hook]]
 name = "probe"
 auth = "bearer"
@@ -70,27 +80,17 @@ thread = "{{{{ host }}}}/{{{{ check }}}}"
 resolved = "/state"
 [hook.priorities]
 critical = "P1"
-
 [[hook]]
 name = "alerts"
 kind = "alertmanager"
 auth = "bearer"
 secret = {{ file = "{folder}/plain" }}
 client = "acme"
-
 [[hook]]
 name = "pbx"
 auth = "bearer"
 secret = {{ file = "{folder}/plain" }}
 map = {{ id = "/call", sender = "+{{{{ caller }}}}", subject = "Missed call from +{{{{ caller }}}}", text = "{{{{ caller }}}} called" }}
-
-[[hook]]
-name = "nagios"
-kind = "nagios"
-auth = "bearer"
-secret = {{ file = "{folder}/plain" }}
-client = "acme"
-
 [[hook]]
 name = "open"
 auth = "bearer"
@@ -475,7 +475,7 @@ fn the_command_line_explains_a_mapping() {
     assert_eq!((&said["thread"], &said["resolved"]), (&json!("fs1/disk"), &json!(false)));
     let (code, _, told) = run(&["hooks", "test", "nobody", "alert.json"]);
     assert_eq!(code, Some(3));
-    assert!(told.contains("there are shop, probe, alerts, pbx, nagios, open"), "{told}");
+    assert!(told.contains("there are datto, nagios, shop, probe, alerts, pbx, open"), "{told}");
     std::fs::write(folder.path().join("bad.json"), "{").unwrap();
     assert_eq!(run(&["hooks", "test", "probe", "bad.json"]).0, Some(4));
 }

@@ -175,6 +175,57 @@ fn the_same_alert_has_one_identity_and_its_client_is_named() {
     assert_eq!(datto.client.as_deref(), Some("Acme B.V."), "a client is found by its name too");
 }
 
+/// The payloads that docs/channels.md has for Datto RMM, filled in as Datto does.
+fn datto() -> Vec<Value> {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/channels.md")).unwrap();
+    let templates = page.lines().filter(|line| line.starts_with("{ \"alert_state\""));
+    let values = [
+        ("[alert_uid]", "5f8b2c0e-7c0e-4c0a-9a51-1f3a5ae5a001"),
+        ("[alert_priority]", "Critical"),
+        ("[alert_message_en]", "Device ACME-DC01 has been offline for 15 minutes"),
+        ("[device_hostname]", "ACME-DC01"),
+        ("[site_name]", "Acme Dental"),
+    ];
+    let filled = |line: &str| values.iter().fold(line.to_owned(), |line, (name, value)| line.replace(name, value));
+    templates.map(|line| serde_json::from_str(&filled(line)).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn datto_rmm_tells_an_alert_and_its_end_by_the_payloads_of_the_document() {
+    told("alerts_datto", async |story, door| {
+        let payloads = datto();
+        let [triggered, resolved] = payloads.as_slice() else { panic!("{payloads:?}") };
+        let number = TicketNumber(1001);
+        assert_eq!(door.tell("datto", triggered).await.0, 200);
+        story.quiet().await;
+        let ticket = story.ticket(number).await;
+        assert_eq!((ticket.status, ticket.priority), (Status::New, Priority::P1));
+        assert_eq!(ticket.subject, "ACME-DC01: Device ACME-DC01 has been offline for 15 minutes");
+        assert_eq!(ticket.client, Some(ClientKey("acme".to_owned())), "by its name");
+        assert_eq!(door.tell("datto", resolved).await.0, 200);
+        story.quiet().await;
+        assert_eq!(story.ticket(number).await.status, Status::Resolved, "nobody has touched it");
+
+        // A template as it was before the document had two ends nothing.
+        let mut old = triggered.clone();
+        old.as_object_mut().unwrap().remove("alert_state");
+        old["alert_uid"] = json!("another");
+        assert_eq!(door.tell("datto", &old).await.0, 200);
+        assert_eq!(door.tell("datto", &old).await.0, 200);
+        story.quiet().await;
+        assert_eq!(story.ticket(TicketNumber(1002)).await.status, Status::New);
+        // The end of an alert that was never told opens none.
+        let mut unknown = resolved.clone();
+        unknown["alert_uid"] = json!("unknown");
+        story.mailed();
+        assert_eq!(door.tell("datto", &unknown).await.0, 200);
+        story.quiet().await;
+        assert!(story.mailed().is_empty());
+        story.end().await;
+    })
+    .await;
+}
+
 /// Host and service by the macros of docs/channels.md.
 #[test]
 fn nagios_and_icinga_tell_host_service_and_recovery() {

@@ -10,7 +10,7 @@ mod to_managers;
 mod to_techs;
 
 const MARKER: &str = "Please write above this line";
-const CLIENT: [&str; 9] = [
+const CLIENT: [&str; 11] = [
     "statement",
     "acknowledgement",
     "approval",
@@ -19,6 +19,8 @@ const CLIENT: [&str; 9] = [
     "waiting_reminder",
     "closed_notice",
     "link_code",
+    "link_question",
+    "linked",
     "usage_client",
 ];
 

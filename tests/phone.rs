@@ -9,23 +9,23 @@ use crate::harness::twilio::{self, NUMBER, Twilio, call, call_signed};
 use crate::harness::{free_port, testdata};
 use crate::survey::rated;
 
-const SAM: &str = "Sam Ortiz <sam@northwind.example>";
+pub const SAM: &str = "Sam Ortiz <sam@northwind.example>";
 const ANA: &str = "Ana Diaz <ana@northwind.example>";
 const JANE: &str = "+13125550100";
 /// Sam's own.
-const SAMS: &str = "+13125550177";
+pub const SAMS: &str = "+13125550177";
 /// A contact of Acme without a mail address.
 const JOHN: &str = "+15005550100";
 
-struct Line {
-    twilio: Twilio,
-    port: u16,
+pub struct Line {
+    pub twilio: Twilio,
+    pub port: u16,
     sids: std::cell::Cell<u32>,
 }
 
 impl Line {
     /// Somebody sends a text message; gives the TwiML.
-    async fn text(&self, from: &str, words: &str) -> String {
+    pub async fn text(&self, from: &str, words: &str) -> String {
         self.sids.set(self.sids.get() + 1);
         let form = reqwest::Url::parse_with_params(
             "form:?",
@@ -43,7 +43,7 @@ impl Line {
     }
 }
 
-async fn told(name: &str, more: &str, story: impl AsyncFn(Story, Line)) {
+pub async fn told(name: &str, more: &str, story: impl AsyncFn(Story, Line)) {
     crate::harness::ring();
     let begin = async |url: String| {
         let folder = crate::harness::scratch("phone");
@@ -368,7 +368,7 @@ async fn what_twilio_refuses_is_told_and_what_it_cannot_take_now_comes_later() {
     .await;
 }
 
-fn code_in(text: &str) -> (String, String) {
+pub fn code_in(text: &str) -> (String, String) {
     let mut words = text.split_whitespace().rev();
     let code = words.next().unwrap().to_owned();
     (words.next().unwrap().to_owned(), code)

@@ -53,8 +53,12 @@ async fn start_with(health: Health, figures: Result<Figures, String>, patience: 
     };
     let chats =
         Chats { chats: tokio::sync::watch::channel(Arc::default()).1, intake: intake.clone(), clock: Clock::System };
-    let phones =
-        Lines { lines: tokio::sync::watch::channel(Arc::default()).1, intake: intake.clone(), clock: Clock::System };
+    let phones = Lines {
+        lines: tokio::sync::watch::channel(Arc::default()).1,
+        intake: intake.clone(),
+        db: db.clone(),
+        clock: Clock::System,
+    };
     std::fs::write(folder.path().join("deskd.toml"), crate::harness::SMALL_FIRM).unwrap();
     let config = deskd::config::load(&folder.path().join("deskd.toml")).unwrap_or_else(|problems| panic!("{problems}"));
     let office = Office { texts: Arc::new(deskd::daemon::texts(&config).unwrap()), firm: config.firm };

@@ -6,9 +6,9 @@ use chrono::TimeDelta;
 use deskd::words::TicketNumber;
 use serde_json::{Value, json};
 
-use crate::harness::free_port;
 use crate::harness::receiver::{self, Delivery, Receiver, SECRET};
 use crate::harness::story::Story;
+use crate::harness::{at, free_port};
 
 const SAM: &str = "Sam Ortiz <sam@northwind.example>";
 const OLD: &str = "whsec_b2xkLW9sZC1vbGQtb2xkLW9sZC1vbGQ=";
@@ -108,6 +108,61 @@ async fn a_tickets_life_is_told_step_by_step_signed_and_with_the_ticket_as_it_st
         // Nobody answers: the answer's deadline passes.
         story.advance(TimeDelta::hours(8)).await;
         assert!(kinds(&crm.told()).contains(&"ticket.breached".to_owned()));
+        story.end().await;
+    })
+    .await;
+}
+
+/// Seven in Chicago on Friday the 3rd of April: the statements of March go out.
+async fn until_statements(story: &Story) {
+    story.advance(at("2026-04-03 12:00") - story.now()).await;
+}
+
+#[tokio::test]
+async fn a_statement_that_goes_out_is_told_once_with_its_figures_and_without_money() {
+    let other = |folder: &std::path::Path| {
+        receiver::config("other", "http://127.0.0.1:9/x", folder, "events = [\"created\", \"time_logged\"]")
+    };
+    told("webhook_statement", other, async |story, crm| {
+        story.mail(&request(1)).await;
+        let assignment = story.mailed_one_of("assignment");
+        for hours in ["11h", "10h30"] {
+            story.mail(&assignment.answer(SAM, &format!("#note\n#time {hours}"))).await;
+        }
+        crm.told();
+        // Wednesday is the first working day, when drafts are made.
+        story.advance(at("2026-04-01 12:00") - story.now()).await;
+        assert!(!kinds(&crm.told()).contains(&"statement.issued".to_owned()), "a draft is no statement");
+        crm.answers(&[503]);
+        until_statements(&story).await;
+        let refused: Vec<Delivery> = crm.told().into_iter().filter(|told| told.kind() == "statement.issued").collect();
+        assert_eq!(refused.len(), 1);
+        story.advance(TimeDelta::minutes(2)).await;
+        let taken: Vec<Delivery> = crm.told().into_iter().filter(|told| told.kind() == "statement.issued").collect();
+        assert_eq!(taken.len(), 1, "tried again like any other");
+        assert_eq!((&taken[0].id, &taken[0].body), (&refused[0].id, &refused[0].body));
+        assert!(taken[0].is_signed_with(SECRET) && taken[0].is_signed_with(OLD));
+
+        let (_, listed) = deskd(&story, &["statement", "list", "--json"]);
+        let listed: Value = serde_json::from_str(&listed).unwrap();
+        let hash = listed.as_array().unwrap().iter().find(|row| row["client"] == "acme").unwrap()["hash"].clone();
+        assert_eq!(hash.as_str().map(str::len), Some(64), "{listed}");
+        let figures = json!({
+            "number": 1, "client": "acme", "month": "2026-03", "hash": hash,
+            "used": 1290, "bottom": 600, "top": 1200, "carried_in": 0, "over": 90
+        });
+        let said = taken[0].json();
+        // The whole of it: no cost, no rate, no ticket's words.
+        assert_eq!(said["data"], json!({ "statement": figures }));
+        assert_eq!(said["timestamp"], json!(at("2026-04-03 12:00")));
+
+        let (code, said) = deskd(&story, &["statement", "resend", "1"]);
+        assert_eq!(code, 0, "{said}");
+        story.advance(TimeDelta::minutes(1)).await;
+        assert!(!kinds(&crm.told()).contains(&"statement.issued".to_owned()), "it was issued once");
+        let (_, rows) = deskd(&story, &["webhooks", "list", "--all", "--limit", "500"]);
+        let issued: Vec<&str> = rows.lines().filter(|line| line.contains("statement_issued")).collect();
+        assert!(issued.len() == 1 && issued[0].contains("crm"), "only who wants it: {rows}");
         story.end().await;
     })
     .await;

@@ -197,7 +197,8 @@ pub const KINDS: &[Kind] = &[
         resolved_is: &["recovery"],
         each: None,
     },
-    // Its webhook is a template of variables; docs/channels.md has the one that these fields are of. Nothing tells the end.
+    // Its webhook has two templates of variables, for an alert and for its end; docs/channels.md has those that these fields are of.
+    // <https://rmm.datto.com/help/en/Content/3NEWUI/Monitors/Webhooks.htm>
     Kind {
         name: "datto-rmm",
         fields: &[
@@ -209,6 +210,7 @@ pub const KINDS: &[Kind] = &[
             ("client", "/site_name"),
             ("priority", "/alert_priority"),
             ("thread", "/alert_uid"),
+            ("resolved", "/alert_state"),
         ],
         priorities: SEVERITIES,
         resolved_is: &["resolved"],

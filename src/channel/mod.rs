@@ -67,6 +67,8 @@ pub struct Post {
     pub place: Option<String>,
     /// Words that were said and are read only now: they may show how urgent the call was.
     pub spoken: bool,
+    /// A tech pressed the key that acknowledges in the call of this name.
+    pub pressed: Option<String>,
     /// What a text message asks of the line itself.
     pub keyword: Option<phone::Keyword>,
     /// It says that the trouble is over.

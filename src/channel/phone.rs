@@ -1,4 +1,4 @@
-//! What a telephone line tells: calls, recorded messages, their transcriptions, and text messages, as Twilio posts them.
+//! What a telephone line tells: calls, recorded messages, their transcriptions, text messages, and keys pressed, as Twilio posts them.
 //!
 //! <https://www.twilio.com/docs/voice/twiml#request-parameters>, <https://www.twilio.com/docs/voice/twiml/record>,
 //! <https://www.twilio.com/docs/messaging/guides/webhook-request>
@@ -19,6 +19,11 @@ const STOP: [&str; 7] = ["stop", "stopall", "unsubscribe", "cancel", "end", "qui
 const START: [&str; 3] = ["start", "unstop", "yes"];
 const HELP: [&str; 2] = ["help", "info"];
 
+/// The key that says "seen" in a call to a tech.
+const SEEN: &str = "1";
+/// What is put to the fields of a post whose address names a call; Twilio has no field of this name.
+const CALL_NAME: &str = "DeskdCall";
+
 /// Which of them a delivery is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
@@ -26,6 +31,8 @@ pub enum Event {
     Recording,
     Transcription,
     Text,
+    /// In a call that we made.
+    Key,
 }
 
 /// What a text message asks of the line itself.
@@ -49,6 +56,7 @@ impl Event {
     pub fn of(data: &Value) -> Event {
         let has = |name| !field(data, name).is_empty();
         match () {
+            () if has(CALL_NAME) => Event::Key,
             () if has("MessageSid") || has("SmsSid") => Event::Text,
             () if has("TranscriptionSid") => Event::Transcription,
             () if has("RecordingSid") => Event::Recording,
@@ -59,13 +67,14 @@ impl Event {
     /// The platform's own id of the delivery; `None` where it lacks.
     pub fn key(self, data: &Value) -> Option<String> {
         let names: &[&str] = match self {
-            Event::Call => &["CallSid"],
+            Event::Call | Event::Key => &["CallSid"],
             Event::Recording => &["RecordingSid"],
             Event::Transcription => &["TranscriptionSid"],
             Event::Text => &["MessageSid", "SmsSid"],
         };
         let id = names.iter().map(|name| field(data, name)).find(|id| !id.is_empty())?;
-        (id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric())).then(|| id.to_owned())
+        let fits = id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        fits.then(|| if self == Event::Key { format!("{id}/{SEEN}") } else { id.to_owned() })
     }
 }
 
@@ -83,8 +92,23 @@ impl Keyword {
     }
 }
 
+/// The number that was called.
+pub fn dialled(data: &Value) -> Option<String> {
+    e164(field(data, "To"))
+}
+
+/// The post of a key pressed in the call of this name, as it is kept; `None`: another key, or none.
+pub fn seen(data: &Value, call: &str) -> Option<Value> {
+    let mut kept = data.as_object().filter(|_| field(data, "Digits") == SEEN)?.clone();
+    kept.insert(CALL_NAME.to_owned(), Value::from(call));
+    Some(Value::Object(kept))
+}
+
 /// What a delivery says. `line` is the name in the config.
 pub fn post(line: &str, data: &Value) -> Post {
+    if Event::of(data) == Event::Key {
+        return pressed(line, data);
+    }
     let from = field(data, "From");
     let caller = e164(from).filter(|number| !WITHHELD.contains(&number.as_str()));
     let event = Event::of(data);
@@ -108,6 +132,18 @@ pub fn post(line: &str, data: &Value) -> Post {
         spoken: event == Event::Transcription,
         keyword: Keyword::of(data),
         missing,
+        ..Post::default()
+    }
+}
+
+fn pressed(line: &str, data: &Value) -> Post {
+    let dialled = dialled(data).unwrap_or_default();
+    Post {
+        origin: format!("line {line}"),
+        subject: format!("Key {SEEN} pressed"),
+        text: format!("{SEEN} was pressed in the call to {dialled}: it has been seen."),
+        sender: dialled,
+        pressed: Some(field(data, CALL_NAME).to_owned()),
         ..Post::default()
     }
 }

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use super::Failure;
 use super::open::Opened;
 use super::paper::{Ink, Paper, cut, moment, plain, say, say_json};
+use crate::desk::webhook::News;
 use crate::store::StoreError;
 use crate::store::outbox::{self, Row, State, deliveries};
 use crate::words::OutboxId;
@@ -156,7 +157,8 @@ fn cells(opened: &Opened, row: &Row) -> (Ink, Vec<String>) {
         (None, _) => format!("written {}", moment(row.created_at, opened.zone)),
     };
     let ticket = row.ticket.map_or_else(|| "-".to_owned(), |ticket| ticket.to_string());
-    let event = row.kind.strip_prefix("ticket.").unwrap_or(&row.kind).to_owned();
+    let known = News::ALL.iter().find(|news| news.type_name() == row.kind);
+    let event = known.map_or(row.kind.as_str(), |news| news.as_str()).to_owned();
     let cells = vec![
         row.id.0.to_string(),
         row.state.to_string(),

@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use super::secret::Surroundings;
 use super::section::Section;
 use super::{value, webhook};
-use crate::desk::firm;
+use crate::desk::firm::{self, PagesBy};
 use crate::words::Priority;
 
 /// A line with what its door and its sender need.
@@ -65,15 +65,18 @@ pub fn phone(section: &Section<'_>, around: &Surroundings) -> Option<Phone> {
     let api = api.trim_end_matches('/').to_owned();
     let text = |key| section.text(key).map(|found| found.value.to_owned());
     let voicemail = section.yes("voicemail", false);
+    let language = text("language").unwrap_or_else(|| "en-US".to_owned());
     let voice = Voice {
         voicemail,
         transcribe: section.yes("transcribe", voicemail),
         greeting: text("greeting"),
         notice: text("notice").unwrap_or_else(|| NOTICE.to_owned()),
-        language: text("language").unwrap_or_else(|| "en-US".to_owned()),
+        language: language.clone(),
     };
     let pages = priorities(section);
+    let ways = [("text", PagesBy::Text), ("call", PagesBy::Call), ("both", PagesBy::Both)];
+    let pages_by = section.choice("page_by", &ways).unwrap_or(PagesBy::Text);
     section.finish();
-    let phone = firm::Phone { name: name?.value, number: number?.value, pages };
+    let phone = firm::Phone { name: name?.value, number: number?.value, pages, pages_by, language };
     Some(Phone { phone, account: account?.value, token: token?, api, voice })
 }

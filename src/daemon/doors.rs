@@ -37,7 +37,7 @@ impl Doors {
         Doors {
             clock: clock.clone(),
             hooks: Sender::new(Arc::new(hooks(config))),
-            lines: Sender::new(Arc::new(lines(config))),
+            lines: Sender::new(Arc::new(lines(config, texts))),
             chats: Sender::new(Arc::new(chats(config, clock))),
             portal: Sender::new(form(config, texts)),
         }
@@ -45,7 +45,7 @@ impl Doors {
 
     pub fn change(&self, new: &Config, texts: &Arc<Texts>) {
         self.hooks.send_replace(Arc::new(hooks(new)));
-        self.lines.send_replace(Arc::new(lines(new)));
+        self.lines.send_replace(Arc::new(lines(new, texts)));
         self.chats.send_replace(Arc::new(chats(new, &self.clock)));
         self.portal.send_replace(form(new, texts));
     }
@@ -60,7 +60,12 @@ impl Doors {
             rate: Arc::default(),
             turns: portal::Turns::default(),
         };
-        let lines = phone::Lines { lines: self.lines.subscribe(), intake: intake.clone(), clock: clock.clone() };
+        let lines = phone::Lines {
+            lines: self.lines.subscribe(),
+            intake: intake.clone(),
+            db: db.clone(),
+            clock: clock.clone(),
+        };
         let chats = chat::Chats { chats: self.chats.subscribe(), intake: intake.clone(), clock: clock.clone() };
         let survey = survey::Door { db: db.clone(), office, clock: clock.clone() };
         let hooks = Hooks { hooks: self.hooks.subscribe(), intake, db: db.clone(), clock };
@@ -84,8 +89,9 @@ fn hooks(config: &Config) -> Vec<Hook> {
 }
 
 /// The telephone lines as the web listener sees them.
-fn lines(config: &Config) -> Vec<phone::Line> {
+fn lines(config: &Config, texts: &Texts) -> Vec<phone::Line> {
     let firm = &config.firm;
+    let said = |key| texts.words(&firm.language).fill("page", key, &[]);
     let line = |phone: &config::Phone| {
         let voice = phone.voice.clone();
         let greeting =
@@ -93,13 +99,16 @@ fn lines(config: &Config) -> Vec<phone::Line> {
         phone::Line {
             name: phone.phone.name.clone(),
             token: phone.token.clone(),
-            base: format!("{}/phone/{}", firm.url, phone.phone.name),
+            base: phone.phone.base(&firm.url),
             firm: firm.name.clone(),
             voicemail: voice.voicemail,
             transcribe: voice.transcribe,
             greeting: voice.greeting.unwrap_or_else(greeting),
             notice: voice.notice,
             language: voice.language,
+            channel: phone.phone.channel(),
+            seen: said("call_seen"),
+            unknown: said("call_unknown"),
         }
     };
     config.phones.iter().map(line).collect()

@@ -179,11 +179,37 @@ pub struct Phone {
     pub name: String,
     /// E.164
     pub number: String,
-    /// Tickets of these priorities are texted to who has them and who is on call.
+    /// Whoever has a ticket of these priorities, and whoever is on call, hears of it on his or her own telephone.
     pub pages: Vec<Priority>,
+    pub pages_by: PagesBy,
+    /// Of the voice, as Twilio's `<Say language>` has it.
+    pub language: String,
+}
+
+/// `page_by`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PagesBy {
+    Text,
+    Call,
+    Both,
+}
+
+impl PagesBy {
+    pub fn texts(self) -> bool {
+        self != PagesBy::Call
+    }
+
+    pub fn calls(self) -> bool {
+        self != PagesBy::Text
+    }
 }
 
 impl Phone {
+    /// Where Twilio posts to; `url` is the firm's.
+    pub fn base(&self, url: &str) -> String {
+        format!("{url}/phone/{}", self.name)
+    }
+
     /// Its channel in the outbox.
     pub fn channel(&self) -> String {
         format!("phone/{}", self.name)

@@ -1,4 +1,4 @@
-//! What the firm's own programs are told of a ticket (`[[webhook]]`).
+//! What the firm's own programs are told of tickets and statements (`[[webhook]]`).
 
 use super::event::Event;
 
@@ -12,6 +12,8 @@ pub enum News {
     Resolved,
     Reopened,
     TimeLogged,
+    /// Of no ticket: a month's statement was frozen and is on its way to the client.
+    StatementIssued,
 }
 
 /// A program that is told.
@@ -22,7 +24,7 @@ pub struct Webhook {
 }
 
 impl News {
-    pub const ALL: [News; 7] = [
+    pub const ALL: [News; 8] = [
         News::Created,
         News::Assigned,
         News::FirstTouch,
@@ -30,6 +32,7 @@ impl News {
         News::Resolved,
         News::Reopened,
         News::TimeLogged,
+        News::StatementIssued,
     ];
 
     /// What an event is told as; `None`: nobody is told of it.
@@ -47,8 +50,10 @@ impl News {
     }
 
     pub fn as_str(self) -> &'static str {
-        let name = self.type_name();
-        name.strip_prefix("ticket.").unwrap_or(name)
+        match self {
+            News::StatementIssued => "statement_issued",
+            of_ticket => of_ticket.type_name().trim_start_matches("ticket."),
+        }
     }
 
     pub fn type_name(self) -> &'static str {
@@ -60,6 +65,7 @@ impl News {
             News::Resolved => "ticket.resolved",
             News::Reopened => "ticket.reopened",
             News::TimeLogged => "ticket.time_logged",
+            News::StatementIssued => "statement.issued",
         }
     }
 }

@@ -78,7 +78,7 @@ impl Case {
                 self.log_time(unit, deed, Work { by, minutes, category, day, note, more }).await
             }
             Action::Fix { text } => Ok(self.told(unit, deed, Event::FixNoted { text }, Effect::FixKept)),
-            Action::Acknowledge { by } => Ok(self.told(unit, deed, Event::Acknowledged { by }, Effect::Acknowledged)),
+            Action::Acknowledge { by } => Ok(self.seen(unit, deed, by)),
             Action::AskApproval { address, name } => {
                 self.record(unit, deed, Event::ApprovalAsked { address: address.clone(), name: name.clone() });
                 self.tell.push(Tell::AskApproval { address, name: name.clone() });
@@ -95,6 +95,11 @@ impl Case {
             Action::Fire { timer } => self.fire(unit, deed, timer).await,
             Action::Undo { by } => self.undo(unit, deed, by).await,
         }
+    }
+
+    fn seen(&mut self, unit: &Unit<'_>, deed: &Deed, by: Login) -> Vec<Effect> {
+        self.tell.push(Tell::Seen);
+        self.told(unit, deed, Event::Acknowledged { by }, Effect::Acknowledged)
     }
 
     /// One event that no receipt names.

@@ -57,6 +57,26 @@ fn who(contact: &Contact) -> String {
     }
 }
 
+/// An approver of the ticket's client, by address or by a part of the name.
+pub(super) fn approver(unit: &Unit<'_>, case: &Case, who: &str) -> Result<(String, String), String> {
+    let client = case.ticket.client.as_ref().and_then(|key| unit.firm().client(key));
+    let Some(client) = client else {
+        return Err("the ticket has no client, so nobody can approve; use #client first".to_owned());
+    };
+    let wanted = who.to_lowercase();
+    let name_of = |address: &String| {
+        let person = client.contacts.iter().find(|person| person.email.as_deref() == Some(address.as_str()));
+        person.map_or_else(|| address.clone(), |person| person.name.clone())
+    };
+    let fits = |address: &&String| {
+        address.contains(&wanted) || name_of(address).to_lowercase().split_whitespace().any(|part| part == wanted)
+    };
+    match client.approvers.iter().find(fits) {
+        Some(address) => Ok((address.clone(), name_of(address))),
+        None => Err(format!("\"{who}\" is no approver of {}; they are: {}", client.name, client.approvers.join(", "))),
+    }
+}
+
 /// What a mail is to the question that an approver was asked.
 pub(super) enum Answer {
     Approved(Decided),
@@ -90,7 +110,9 @@ pub(super) async fn answer(unit: &mut Unit<'_>, ready: &Ready, thread: &Thread) 
     let Some(mut case) = Case::found(unit, number).await? else { return ordinary(None) };
     let open = !case.ticket.cleared;
     let sender = people::by_address(unit.tx, &ready.sender()).await?;
-    let Some(sender) = sender.filter(|sender| sender.id == asked) else {
+    // Of several addresses of one person only that of the config may approve.
+    let named = |address: &String| unit.firm().clients.iter().any(|client| client.approvers.contains(address));
+    let Some(sender) = sender.filter(|sender| sender.id == asked && named(&sender.address)) else {
         let approver = people::one(unit.tx, asked).await?.map(|contact| contact.address).unwrap_or_default();
         let why = format!("the question went to {approver}, and the answer is from {}", ready.sender());
         return ordinary(open.then(|| not_counted(&why, &approver)));
@@ -108,7 +130,7 @@ pub(super) async fn answer(unit: &mut Unit<'_>, ready: &Ready, thread: &Thread) 
 }
 
 /// Why nothing shows that the mail is its sender's.
-fn unproved(ready: &Ready) -> Option<String> {
+pub(super) fn unproved(ready: &Ready) -> Option<String> {
     match ready.verdict.as_ref().map(|verdict| &verdict.authentic) {
         Some(Authentic::Yes { .. }) => None,
         Some(Authentic::No { why } | Authentic::Unknown { why }) => Some(why.clone()),
@@ -148,7 +170,7 @@ pub(super) fn says_yes(text: &str) -> bool {
 }
 
 /// The first line begins with a no. It clears nothing either way, so that more may stand beside it: "No, ask Tom first".
-fn says_no(text: &str) -> bool {
+pub(super) fn says_no(text: &str) -> bool {
     const NO: [&str; 12] = [
         "no",
         "nope",

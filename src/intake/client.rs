@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::action::{ActError, Action};
 use super::approval;
 use super::case::{Case, Deed, Opening, Unit};
+use super::one_person;
 use super::process::{Decided, store, store_text};
 use super::read::Ready;
 use super::statement;
@@ -27,10 +28,15 @@ use crate::store::{StoreError, messages};
 use crate::words::{Actor, ClientKey, ContactId, Priority, Status};
 
 pub(super) async fn mail(unit: &mut Unit<'_>, ready: &Ready, thread: &Thread) -> Result<Decided, ActError> {
-    let answer = match approval::answer(unit, ready, thread).await? {
+    let mut answer = match approval::answer(unit, ready, thread).await? {
         approval::Answer::Approved(decided) => return Ok(decided),
         approval::Answer::Ordinary(answer) => answer,
     };
+    match one_person::mail(unit, ready, thread).await? {
+        one_person::Heard::Done(decided) => return Ok(decided),
+        one_person::Heard::Uncounted(why) => answer.remark = Some(why),
+        one_person::Heard::Nothing => {}
+    }
     if let Some(number) = thread.token.as_ref().and_then(statement::number_of)
         && let Some(decided) = statement::from_client(unit, ready, number).await?
     {

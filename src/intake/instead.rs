@@ -26,7 +26,8 @@ pub(super) fn undeliverable(unit: &Unit<'_>, row: &Row, reader: &Tech, by_mail: 
         reply: row.last_error.clone().unwrap_or_else(|| "no reason given".to_owned()),
         attempts: u32::try_from(row.attempts).unwrap_or(0),
         first_tried_at: row.created_at.with_timezone(&reader.time_zone),
-        to_client: unit.firm().tech_by_address(&row.recipient).is_none(),
+        to_client: unit.firm().tech_by_address(&row.recipient).is_none()
+            && unit.firm().tech_by_phone(&row.recipient).is_none(),
         channel: row.channel.split_once('/').map(|(_, name)| name.to_owned()),
         by_mail,
     };

@@ -273,9 +273,21 @@ pub(super) async fn to_client(
 
 /// One automatic mail to an address, about no ticket.
 pub(super) fn to_address(unit: &mut Unit<'_>, to: Mailbox, reply_to: Option<Mailbox>, letter: TechLetter) {
+    let message_id = format!("{}@{}", new_token(), unit.firm().domain);
+    send_to(unit, to, (reply_to, message_id), letter);
+}
+
+/// The same, whose answer carries this token.
+pub(super) fn question(unit: &mut Unit<'_>, to: Mailbox, token: String, letter: TechLetter) {
+    let message_id = message_id(unit, &token);
+    let firm = unit.firm().name.clone();
+    let reply_to = tech_address(unit, token).reply_to.map(|address| Mailbox { name: firm, address });
+    send_to(unit, to, (reply_to, message_id), letter);
+}
+
+fn send_to(unit: &mut Unit<'_>, to: Mailbox, (reply_to, message_id): (Option<Mailbox>, String), letter: TechLetter) {
     let firm = unit.firm();
     let desk = desk_address(unit, None);
-    let message_id = format!("{}@{}", new_token(), firm.domain);
     let recipient = to.address.clone();
     let outgoing = Outgoing {
         from: Mailbox { name: firm.name.clone(), address: desk.clone() },

@@ -15,15 +15,16 @@ use crate::mail::{Mailbox, build};
 use crate::notice::{self, LinkCodeFacts};
 use crate::outbox::Class;
 use crate::store::inbound::Fate;
+use crate::store::people::Contact;
 use crate::store::{StoreError, links, people};
-use crate::words::Status;
+use crate::words::{Status, TicketNumber};
 
 /// 40 random bits, five guesses, from one id alone.
 const CODE: usize = 8;
 /// How long a code may be typed.
 const GOOD: TimeDelta = TimeDelta::minutes(30);
 /// Codes that one person may ask for, and that go to one address, in an hour.
-const AN_HOUR: i64 = 3;
+pub(super) const AN_HOUR: i64 = 3;
 
 pub(super) async fn asked(
     unit: &mut Unit<'_>,
@@ -44,7 +45,7 @@ pub(super) async fn asked(
 }
 
 /// `link jane@acme.example`, with or without a sign before it.
-fn address_in(text: &str) -> Option<String> {
+pub(super) fn address_in(text: &str) -> Option<String> {
     let mut words = text.split_whitespace();
     let verb = words.next()?.trim_start_matches(['#', '/', '!']);
     let address = words.next()?.trim_matches(['<', '>']).to_lowercase();
@@ -175,7 +176,18 @@ async fn join(unit: &mut Unit<'_>, ready: &Ready, address: &str) -> Result<Strin
     let numbers = links::tickets_of(unit.tx, before.id).await?;
     links::merge(unit.tx, before.id, own.id).await?;
     unit.forget_contacts();
-    for number in numbers {
+    hand_over(unit, ready, &numbers, &own).await?;
+    Ok(shown)
+}
+
+/// What was asked for by somebody who turned out to be this contact is the contact's, and its client's.
+pub(super) async fn hand_over(
+    unit: &mut Unit<'_>,
+    ready: &Ready,
+    numbers: &[TicketNumber],
+    own: &Contact,
+) -> Result<(), ActError> {
+    for number in numbers.iter().copied() {
         let mut case = Case::load(unit, number).await?;
         let deed = Deed::by_desk(ready.row.arrived_at, ready.cause());
         case.act(unit, &deed, Action::SetRequester { contact: own.id }).await?;
@@ -191,5 +203,5 @@ async fn join(unit: &mut Unit<'_>, ready: &Ready, address: &str) -> Result<Strin
         }
         case.save(unit).await?;
     }
-    Ok(shown)
+    Ok(())
 }

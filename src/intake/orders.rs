@@ -3,11 +3,13 @@
 use chrono::NaiveDate;
 
 use super::action::{ActError, Action, TimeMore};
+use super::approval;
 use super::case::{Case, Deed, Unit};
 use super::client::contact_for;
 use super::enclosure::{Enclosed, Towards};
 use super::letter;
 use super::maintain;
+use super::one_person;
 use super::read::Ready;
 use super::relay::{self, Relay};
 use super::tell::{Answer, Tell};
@@ -258,7 +260,8 @@ async fn speak(
 async fn client_addresses(unit: &mut Unit<'_>, case: &Case) -> Result<Vec<String>, StoreError> {
     let mut addresses = Vec::new();
     for id in case.ticket.requester.iter().chain(&case.ticket.participants) {
-        addresses.extend(people::one(unit.tx, *id).await?.map(|contact| contact.address));
+        let last = messages::last_address(unit.tx, case.ticket.number, *id).await?;
+        addresses.extend(last.or(people::one(unit.tx, *id).await?.map(|contact| contact.address)));
     }
     Ok(addresses)
 }
@@ -320,7 +323,7 @@ pub(super) async fn order(
     let by = tech.login.clone();
     let action = match directive {
         Directive::Done { .. } | Directive::Note | Directive::Reply => return Ok(()),
-        Directive::Help | Directive::Cc { .. } | Directive::Maintenance { .. } => {
+        Directive::Help | Directive::Cc { .. } | Directive::Link { .. } | Directive::Maintenance { .. } => {
             return beside(unit, case, deed, (line, directive, tech), done).await;
         }
         Directive::Recat { .. } | Directive::WriteOff { .. } => {
@@ -356,7 +359,7 @@ pub(super) async fn order(
         Directive::Spam => Action::Spam,
         Directive::Ack => Action::Acknowledge { by },
         Directive::Approve { who } => {
-            let (address, name) = approver(unit, case, who).map_err(|why| refused(line, why))?;
+            let (address, name) = approval::approver(unit, case, who).map_err(|why| refused(line, why))?;
             Action::AskApproval { address, name }
         }
         Directive::Verified { how } => Action::Verify { how: how.clone() },
@@ -386,6 +389,9 @@ async fn beside(
                 let action = Action::AddParticipant { contact };
                 done.effects.extend(case.act(unit, deed, action).await.map_err(by_line(line))?);
             }
+        }
+        Directive::Link { address } => {
+            done.effects.push(one_person::by_tech(unit, case, address).await.map_err(by_line(line))?);
         }
         Directive::Maintenance { client, window } => {
             done.effects.push(maintain::note(unit, tech, line, client, *window).await?);
@@ -435,24 +441,4 @@ fn person(unit: &Unit<'_>, tech: &Tech, word: &str) -> Result<Login, String> {
 
 fn logins(unit: &Unit<'_>) -> String {
     unit.firm().techs.iter().map(|tech| tech.login.0.as_str()).collect::<Vec<_>>().join(", ")
-}
-
-/// An approver of the ticket's client, by address or by a part of the name.
-fn approver(unit: &Unit<'_>, case: &Case, who: &str) -> Result<(String, String), String> {
-    let client = case.ticket.client.as_ref().and_then(|key| unit.firm().client(key));
-    let Some(client) = client else {
-        return Err("the ticket has no client, so nobody can approve; use #client first".to_owned());
-    };
-    let wanted = who.to_lowercase();
-    let name_of = |address: &String| {
-        let person = client.contacts.iter().find(|person| person.email.as_deref() == Some(address.as_str()));
-        person.map_or_else(|| address.clone(), |person| person.name.clone())
-    };
-    let fits = |address: &&String| {
-        address.contains(&wanted) || name_of(address).to_lowercase().split_whitespace().any(|part| part == wanted)
-    };
-    match client.approvers.iter().find(fits) {
-        Some(address) => Ok((address.clone(), name_of(address))),
-        None => Err(format!("\"{who}\" is no approver of {}; they are: {}", client.name, client.approvers.join(", "))),
-    }
 }

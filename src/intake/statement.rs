@@ -135,7 +135,7 @@ async fn draft(unit: &mut Unit<'_>, client: &Client, month: NaiveDate, out: Date
     Ok(())
 }
 
-/// Freezes a statement and mails it to the client's managers and the account manager. False where it was sent before.
+/// Freezes a statement, mails it to the client's managers and the account manager, and tells the firm's programs. False where it was sent before.
 async fn send(unit: &mut Unit<'_>, number: i64) -> Result<bool, StoreError> {
     let Some(row) = statements::one(unit.tx, number).await? else { return Ok(false) };
     let Some(client) = unit.firm().client(&row.client).cloned() else {
@@ -145,10 +145,12 @@ async fn send(unit: &mut Unit<'_>, number: i64) -> Result<bool, StoreError> {
     };
     let statement = reckon::statement(unit, &client, row.month, number).await?;
     let content = statement.to_json();
+    let hash = hash(&content);
     let newest = statements::newest_entry(unit.tx).await?;
-    if !statements::freeze(unit.tx, number, (&content, &hash(&content)), newest, unit.now).await? {
+    if !statements::freeze(unit.tx, number, (&content, &hash), newest, unit.now).await? {
         return Ok(false);
     }
+    super::announce::issued(unit, &statement, &hash)?;
     mail(unit, &client, &statement, "statement").await?;
     Ok(true)
 }

@@ -14,6 +14,7 @@ use crate::desk::sla::SlaClock;
 use crate::mail::build::Voice;
 use crate::notice;
 use crate::outbox::Class;
+use crate::store::outbox::pages;
 use crate::store::tokens::Purpose;
 use crate::store::{StoreError, outbox};
 use crate::words::{Login, MessageRow};
@@ -75,6 +76,8 @@ pub enum Tell {
     },
     /// Reminders and escalations that are not out yet are no longer true.
     Withdraw,
+    /// A tech has seen it: nobody's telephone is disturbed any more.
+    Seen,
 }
 
 /// A tech's words on their way to the client.
@@ -94,7 +97,7 @@ pub struct Answer {
 }
 
 /// Kinds of notices that a first touch makes untrue.
-const WITHDRAWN_BY_TOUCH: [&str; 3] = ["reminder", "escalation", "page"];
+const WITHDRAWN_BY_TOUCH: [&str; 2] = ["reminder", "escalation"];
 
 /// Writes all that is to be told of a case into the outbox.
 pub(super) async fn write(unit: &mut Unit<'_>, case: &Case, clocks: &[SlaClock]) -> Result<(), StoreError> {
@@ -139,8 +142,9 @@ async fn one(
             for kind in WITHDRAWN_BY_TOUCH {
                 outbox::withdraw(unit.tx, case.ticket.number, (kind, None), unit.now).await?;
             }
-            Ok(())
+            pages::withdraw_pages(unit.tx, case.ticket.number, unit.now).await
         }
+        Tell::Seen => pages::withdraw_pages(unit.tx, case.ticket.number, unit.now).await,
     }
 }
 

@@ -107,6 +107,45 @@ impl Notice for LinkCodeFacts {
     }
 }
 
+/// Whether an address is somebody's too, asked of whoever reads there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkQuestionFacts {
+    pub firm: String,
+    /// `Jane Roe <jane@acme.example>`
+    pub who: String,
+    /// The one that is asked.
+    pub address: String,
+}
+
+/// What became of such a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkedFacts {
+    pub question: LinkQuestionFacts,
+    /// The answer was yes; else the question has only been asked.
+    pub joined: bool,
+}
+
+impl Notice for LinkQuestionFacts {
+    fn name(&self) -> &'static str {
+        "link_question"
+    }
+
+    fn view(&self, _: &Words) -> Value {
+        context! { firm => &self.firm, who => &self.who, address => &self.address }
+    }
+}
+
+impl Notice for LinkedFacts {
+    fn name(&self) -> &'static str {
+        "linked"
+    }
+
+    fn view(&self, _: &Words) -> Value {
+        let LinkQuestionFacts { firm, who, address } = &self.question;
+        context! { firm, who, address, joined => self.joined }
+    }
+}
+
 impl Notice for AcknowledgementFacts {
     fn name(&self) -> &'static str {
         "acknowledgement"
@@ -241,6 +280,14 @@ pub fn approval(texts: &Texts, language: &str, facts: &ApprovalFacts) -> Rendere
 }
 
 /// To the address that somebody in a chat says is theirs.
+pub fn link_question(texts: &Texts, language: &str, facts: &LinkQuestionFacts) -> Rendered {
+    texts.show(language, facts)
+}
+
+pub fn linked(texts: &Texts, language: &str, facts: &LinkedFacts) -> Rendered {
+    texts.show(language, facts)
+}
+
 pub fn link_code(texts: &Texts, language: &str, facts: &LinkCodeFacts) -> Rendered {
     texts.render(language, facts)
 }

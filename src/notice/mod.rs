@@ -17,6 +17,7 @@ mod survey;
 mod tech;
 mod templates;
 mod texts;
+mod twiml;
 mod webhook;
 
 pub use billing::*;
@@ -34,7 +35,8 @@ pub use subject::{client_subject, tech_subject};
 pub use survey::*;
 pub use tech::*;
 pub use texts::{TextProblem, Texts};
-pub use webhook::delivery;
+pub use twiml::{PageFacts, Twiml, page_call, twiml};
+pub use webhook::{delivery, statement_delivery};
 
 /// A finished text: both parts say the same.
 #[derive(Debug, Clone, PartialEq, Eq)]

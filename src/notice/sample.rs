@@ -190,6 +190,9 @@ impl Sampler<'_> {
                 request: self.own("Please reset the MFA of my account, I have a new phone."),
             }),
             Box::new(self.link_code()),
+            Box::new(self.link_question()),
+            Box::new(LinkedFacts { question: self.link_question(), joined: true }),
+            Box::new(LinkedFacts { question: self.link_question(), joined: false }),
             Box::new(ClosedNoticeFacts { ticket }),
             Box::new(ClosedNoticeFacts { ticket: anonymous }),
         ]
@@ -203,6 +206,14 @@ impl Sampler<'_> {
             html: None,
             left_out: Vec::new(),
             question: Some(QuestionFacts { page: page.map(str::to_owned) }),
+        }
+    }
+
+    fn link_question(&self) -> LinkQuestionFacts {
+        LinkQuestionFacts {
+            firm: "Northwind IT".to_owned(),
+            who: self.own("Jane Roe <jane@acme-dental.example>"),
+            address: self.own("jane@home.example"),
         }
     }
 

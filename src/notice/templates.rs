@@ -4,7 +4,7 @@
 pub(super) const WORDS: &str = include_str!("../../config/texts/en.toml");
 
 /// Name and source of each template; the first ones are parts that the others share.
-pub(super) static BUILT_IN: [(&str, &str); 147] = [
+pub(super) static BUILT_IN: [(&str, &str); 153] = [
     ("base.html", include_str!("../../config/templates/en/base.html")),
     ("base_client.html", include_str!("../../config/templates/en/base_client.html")),
     ("base_tech.html", include_str!("../../config/templates/en/base_tech.html")),
@@ -49,6 +49,12 @@ pub(super) static BUILT_IN: [(&str, &str); 147] = [
     ("closed_notice.txt", include_str!("../../config/templates/en/closed_notice.txt")),
     ("closed_notice.html", include_str!("../../config/templates/en/closed_notice.html")),
     ("closed_notice.sms", include_str!("../../config/templates/en/closed_notice.sms")),
+    ("link_question.subject", include_str!("../../config/templates/en/link_question.subject")),
+    ("link_question.txt", include_str!("../../config/templates/en/link_question.txt")),
+    ("link_question.html", include_str!("../../config/templates/en/link_question.html")),
+    ("linked.subject", include_str!("../../config/templates/en/linked.subject")),
+    ("linked.txt", include_str!("../../config/templates/en/linked.txt")),
+    ("linked.html", include_str!("../../config/templates/en/linked.html")),
     ("link_code.subject", include_str!("../../config/templates/en/link_code.subject")),
     ("link_code.txt", include_str!("../../config/templates/en/link_code.txt")),
     ("link_code.html", include_str!("../../config/templates/en/link_code.html")),

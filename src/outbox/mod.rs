@@ -6,6 +6,7 @@ pub mod health;
 mod http;
 mod pace;
 pub mod phone;
+mod retry;
 pub mod sender;
 pub mod smtp;
 mod stream;

@@ -1,4 +1,5 @@
-//! Text messages through Twilio's API. <https://www.twilio.com/docs/messaging/api/message-resource#create-a-message-resource>
+//! Text messages and calls through Twilio's API. <https://www.twilio.com/docs/messaging/api/message-resource#create-a-message-resource>,
+//! <https://www.twilio.com/docs/voice/api/call-resource#create-a-call-resource>
 
 use std::io;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use serde::Deserialize;
 
 use super::{SendError, http};
 
-/// A line that text messages leave by.
+/// A line that text messages and calls leave by.
 #[derive(Debug)]
 pub struct Line {
     /// `phone/main`
@@ -35,6 +36,8 @@ struct Refusal {
 }
 
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// Seconds that a telephone rings; Twilio allows up to 600.
+const RING: &str = "30";
 
 impl Line {
     pub fn new(
@@ -48,13 +51,23 @@ impl Line {
         Ok(Line { channel, api, account, token, number, http })
     }
 
-    /// One attempt. There is no id by which Twilio would leave out a second copy: what nobody answered is uncertain.
-    pub(super) async fn send(&self, to: &str, body: &[u8]) -> Result<(), SendError> {
-        let url = format!("{}/2010-04-01/Accounts/{}/Messages.json", self.api, self.account);
+    /// One attempt at a text message.
+    pub(super) async fn text(&self, to: &str, body: &[u8]) -> Result<(), SendError> {
         let body = String::from_utf8_lossy(body);
-        let form = [("To", to), ("From", &self.number), ("Body", &body)];
+        self.post("Messages", to, &[("To", to), ("From", &self.number), ("Body", &body)]).await
+    }
+
+    /// One attempt at a call, which says what its TwiML has. Without an answer within `RING` it ends.
+    pub(super) async fn call(&self, to: &str, twiml: &[u8]) -> Result<(), SendError> {
+        let twiml = String::from_utf8_lossy(twiml);
+        self.post("Calls", to, &[("To", to), ("From", &self.number), ("Twiml", &twiml), ("Timeout", RING)]).await
+    }
+
+    /// There is no id by which Twilio would leave out a second copy: what nobody answered is uncertain.
+    async fn post(&self, resource: &str, to: &str, form: &[(&str, &str)]) -> Result<(), SendError> {
+        let url = format!("{}/2010-04-01/Accounts/{}/{resource}.json", self.api, self.account);
         let sent =
-            self.http.post(url).basic_auth(&self.account, Some(self.token.expose_secret())).form(&form).send().await;
+            self.http.post(url).basic_auth(&self.account, Some(self.token.expose_secret())).form(form).send().await;
         let server = || self.api.clone();
         let answer = sent.map_err(|error| match error.is_connect() {
             true => SendError::Unreachable { server: server(), source: io::Error::other(http::why(&error, TIMEOUT)) },

@@ -11,12 +11,14 @@ use tokio_util::sync::CancellationToken;
 pub use super::health::{Health, Snapshot, Stopped};
 pub use super::pace::Rate;
 use super::pace::{LOOK_BACK, Left, Pace};
+use super::retry::next_try;
 use super::smtp::Session;
 use super::webhook::Endpoint;
 use super::{Class, SendError, Transport, UNCERTAIN_RETRIES, chat, phone};
 use crate::chat::Posted;
 use crate::clock::Clock;
 use crate::lifecycle::Turn;
+use crate::store::outbox::pages::CALL;
 use crate::store::outbox::{self as rows, Claimed, MAIL, NEVER, Outcome};
 use crate::store::{Db, StoreError, conversations, people};
 use crate::words::is_mail;
@@ -322,13 +324,17 @@ impl Sender {
             // Its id lets the program leave out a second copy: what nobody answered is simply posted again.
             Line::Webhook(endpoint) => endpoint.post(&row.message_id, bytes, self.clock.now()).await,
             Line::Phone(line) => {
-                if self.has_stopped(&row.recipient).await.map_err(at_home)? {
+                let calls = row.kind == CALL;
+                if !calls && self.has_stopped(&row.recipient).await.map_err(at_home)? {
                     let reply = "no more text messages are wanted there (STOP)".to_owned();
                     return Err(SendError::Never { recipient: row.recipient.clone(), reply });
                 }
                 self.mark_data(row).await.map_err(at_home)?;
                 in_data.store(true, Ordering::Relaxed);
-                line.send(&row.recipient, &bytes).await
+                match calls {
+                    true => line.call(&row.recipient, &bytes).await,
+                    false => line.text(&row.recipient, &bytes).await,
+                }
             }
             Line::Chat(room) => {
                 // A file that is there and that nobody sees is no message yet.
@@ -475,19 +481,6 @@ impl Sender {
             Err(error) => tracing::warn!(%error, "mails that waited for the server wait on: {error}"),
         }
     }
-}
-
-/// 1m 5m 15m 30m 1h 2h 4h, then every 4h up to 48h, each ±20 % so that a backlog does not come back as one wave.
-fn next_try(row: &Claimed, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    const MINUTES: [i64; 7] = [1, 5, 15, 30, 60, 120, 240];
-    // 7 h 51 min and ten times 4 h make 48 hours; a mail that was held back by a long downtime still gets all its tries.
-    const TRIES: i64 = 18;
-    if row.attempt >= TRIES && now - row.created_at >= TimeDelta::hours(38) {
-        return None;
-    }
-    let step = usize::try_from(row.attempt - 1).unwrap_or(0).min(MINUTES.len() - 1);
-    let seconds = (MINUTES[step] * 60) as f64 * (0.8 + 0.4 * rand::random::<f64>());
-    Some(now + TimeDelta::seconds(seconds as i64))
 }
 
 /// Our own database is the trouble, not the server.

@@ -1,9 +1,9 @@
-//! Who is who in a chat: codes mailed to an address, and what a code typed back joins.
+//! Who is who in a chat, and which mail addresses are one person's: codes mailed to an address, and what a code given back joins.
 
 use chrono::{DateTime, Utc};
 
 use super::{During, StoreError, Tx, on};
-use crate::words::{ContactId, Login, TicketNumber, is_mail};
+use crate::words::{ClientKey, ContactId, Login, TicketNumber, is_mail};
 
 /// A code that waits to be typed.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -12,6 +12,19 @@ pub struct Code {
     /// Lower case.
     pub address: String,
     pub code: String,
+}
+
+/// Instead of a chat's name: the code comes back by mail, and who asked is a contact.
+pub const MAIL: &str = "mail";
+
+/// Whether an address is that of a contact, asked by mail.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Asked {
+    pub id: i64,
+    /// Of the contact.
+    pub author: String,
+    /// Lower case.
+    pub address: String,
 }
 
 /// Wrong guesses at one code; then it is none any more.
@@ -55,6 +68,21 @@ pub async fn waiting(
     .fetch_all(conn)
     .await)
     .during("look for codes")
+}
+
+/// The question that this code answers, while it may be answered.
+pub async fn asked(tx: &mut Tx, code: &str, since: DateTime<Utc>) -> Result<Option<Asked>, StoreError> {
+    on!(tx, |conn| sqlx::query_as(
+        "SELECT id, author, address FROM link_code
+         WHERE channel = $1 AND code = $2 AND created_at >= $3 AND used_at IS NULL AND wrong < $4"
+    )
+    .bind(MAIL)
+    .bind(code)
+    .bind(since)
+    .bind(GUESSES)
+    .fetch_optional(conn)
+    .await)
+    .during("look for a question about an address")
 }
 
 /// How many codes were issued since then: for this person, and for this address.
@@ -164,6 +192,33 @@ pub async fn merge(tx: &mut Tx, from: ContactId, into: ContactId) -> Result<(), 
             .during("merge two contacts")?;
     }
     Ok(())
+}
+
+/// The addresses of a contact come behind those of whoever it turns out to be.
+pub async fn put_behind(tx: &mut Tx, contact: ContactId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    on!(tx, |conn| sqlx::query("UPDATE address SET linked_at = COALESCE(linked_at, $2) WHERE contact = $1")
+        .bind(contact)
+        .bind(now)
+        .execute(conn)
+        .await
+        .map(drop))
+    .during("put addresses behind others")
+}
+
+/// Whether a contact has asked for anything, or is on anything, that is another client's.
+pub async fn has_tickets_elsewhere(tx: &mut Tx, contact: ContactId, client: &ClientKey) -> Result<bool, StoreError> {
+    let found: Option<i64> = on!(tx, |conn| sqlx::query_scalar(
+        "SELECT t.number FROM ticket t
+         WHERE t.client IS NOT NULL AND t.client <> $2
+           AND (t.requester = $1 OR EXISTS (SELECT 1 FROM ticket_participant p WHERE p.ticket = t.number AND p.contact = $1))
+         LIMIT 1"
+    )
+    .bind(contact)
+    .bind(client)
+    .fetch_optional(conn)
+    .await)
+    .during("look for a contact's tickets")?;
+    Ok(found.is_some())
 }
 
 /// Whether somebody has another address of this kind beside: a contact that mail reaches is never given up for another.

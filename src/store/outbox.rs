@@ -22,6 +22,7 @@ pub mod deliveries;
 pub mod held;
 mod lately;
 mod making;
+pub mod pages;
 mod row;
 mod written;
 

@@ -15,7 +15,7 @@ pub struct Contact {
     pub id: ContactId,
     pub client: Option<ClientKey>,
     pub name: String,
-    /// The mail address they were found by, or their first one.
+    /// The mail address they were found by, or their first one: not one that was joined to it later.
     pub address: String,
     /// A human or a code vouched for the address.
     pub verified_at: Option<DateTime<Utc>>,
@@ -190,7 +190,7 @@ pub async fn one(tx: &mut Tx, id: ContactId) -> Result<Option<Contact>, StoreErr
         "SELECT c.id, c.client, c.name, a.value AS address, a.verified_at
          FROM contact c JOIN address a ON a.contact = c.id
          WHERE c.id = (SELECT COALESCE(merged_into, id) FROM contact WHERE id = $1)
-         ORDER BY CASE a.kind WHEN 'mail' THEN 0 ELSE 1 END, a.value LIMIT 1"
+         ORDER BY CASE a.kind WHEN 'mail' THEN 0 ELSE 1 END, CASE WHEN a.linked_at IS NULL THEN 0 ELSE 1 END, a.value LIMIT 1"
     )
     .bind(id)
     .fetch_optional(conn)

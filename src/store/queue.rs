@@ -40,7 +40,7 @@ pub async fn by_urgency(tx: &mut Tx, all: bool, limit: i64) -> Result<Vec<Line>,
         "SELECT t.number, t.revision, t.subject, t.status, t.priority, t.first_priority, t.category, t.client,
                 t.requester, c.name AS requester_name,
                 (SELECT a.value FROM address a WHERE a.contact = t.requester AND a.kind IN ('mail', 'phone')
-                 ORDER BY a.kind, a.value LIMIT 1) AS requester_address,
+                 ORDER BY a.kind, CASE WHEN a.linked_at IS NULL THEN 0 ELSE 1 END, a.value LIMIT 1) AS requester_address,
                 t.assignee, t.source, t.skill, t.tags, t.automatic, t.received_at, t.first_touch_due,
                 t.first_touch_at, t.resolve_due, t.resolved_at, t.merged_into,
                 (SELECT CAST(COALESCE(SUM(e.minutes), 0) AS BIGINT) FROM time_entry e WHERE e.ticket = t.number) AS minutes,

@@ -69,12 +69,14 @@ pub async fn find(tx: &mut Tx, token: &str) -> Result<Option<Token>, StoreError>
     .during("look up a reply token")
 }
 
-/// The client token of a ticket: one for all its people, so that the thread keeps its address.
+/// The client token of a ticket: one for all its people, so that the thread keeps its address. One with a context asks somebody something.
 pub async fn of_client(tx: &mut Tx, ticket: TicketNumber) -> Result<Option<String>, StoreError> {
-    on!(tx, |conn| sqlx::query_scalar("SELECT token FROM reply_token WHERE ticket = $1 AND purpose = 'client' LIMIT 1")
-        .bind(ticket)
-        .fetch_optional(conn)
-        .await)
+    on!(tx, |conn| sqlx::query_scalar(
+        "SELECT token FROM reply_token WHERE ticket = $1 AND purpose = 'client' AND context IS NULL LIMIT 1"
+    )
+    .bind(ticket)
+    .fetch_optional(conn)
+    .await)
     .during("look for a ticket's reply token")
 }
 

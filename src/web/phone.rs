@@ -1,5 +1,5 @@
-//! `POST /phone/NAME/call|recording|transcription|text`: what Twilio tells of a line. Signed, kept in the one door, and answered with TwiML
-//! after the commit.
+//! `POST /phone/NAME/call|recording|transcription|text|key`: what Twilio tells of a line. Signed, kept in the one door, and answered with
+//! TwiML after the commit.
 
 use std::sync::Arc;
 
@@ -10,16 +10,20 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use futures_util::StreamExt;
-use minijinja::{AutoEscape, Environment, context};
+use minijinja::context;
 use secrecy::SecretString;
+use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::channel::Form;
 use crate::channel::delivery::Delivery;
-use crate::channel::phone::{Event, Keyword};
+use crate::channel::phone::{self, Event, Keyword};
 use crate::channel::sign;
 use crate::clock::Clock;
 use crate::intake::{Arrival, Intake};
+use crate::notice::{Twiml, twiml};
+use crate::store::outbox::pages::{self, Called};
+use crate::store::{Db, StoreError};
 
 /// A line as its door needs it.
 #[derive(Debug, Clone)]
@@ -35,6 +39,11 @@ pub struct Line {
     pub greeting: String,
     pub notice: String,
     pub language: String,
+    /// `phone/main`: its channel in the outbox.
+    pub channel: String,
+    /// What a technician hears who acknowledged, and who did not.
+    pub seen: String,
+    pub unknown: String,
 }
 
 /// The lines change with a reload.
@@ -42,17 +51,22 @@ pub struct Line {
 pub struct Lines {
     pub lines: watch::Receiver<Arc<Vec<Line>>>,
     pub intake: Intake,
+    pub db: Db,
     pub clock: Clock,
 }
 
 /// Far more than any of Twilio's posts has, bytes.
 const LIMIT: usize = 64 * 1024;
 
-const CALL: &str = include_str!("../../config/phone/call.xml");
-const SAID: &str = include_str!("../../config/phone/said.xml");
+const UNKNOWN: Refused = Refused(StatusCode::NOT_FOUND, "there is no such line");
+const UNREADABLE: Refused = Refused(StatusCode::UNPROCESSABLE_ENTITY, "the post cannot be read");
+const LATER: Refused = Refused(StatusCode::SERVICE_UNAVAILABLE, "deskd cannot take it now; try again in a minute");
 
 pub fn routes(lines: Lines) -> Router {
-    Router::new().route("/phone/{name}/{part}", post(take)).with_state(lines)
+    Router::new()
+        .route("/phone/{name}/{part}", post(take))
+        .route("/phone/{name}/key/{call}", post(pressed))
+        .with_state(lines)
 }
 
 /// Why nothing was kept, in words for the log of Twilio's console.
@@ -69,9 +83,41 @@ async fn take(
     Path((name, part)): Path<(String, String)>,
     request: Request,
 ) -> Result<Response, Refused> {
-    let found = lines.lines.borrow().iter().find(|line| line.name == name).cloned();
     let known = matches!(part.as_str(), "call" | "recording" | "transcription" | "text");
-    let line = found.filter(|_| known).ok_or(Refused(StatusCode::NOT_FOUND, "there is no such line"))?;
+    let line = line(&lines, &name).filter(|_| known).ok_or(UNKNOWN)?;
+    let delivery = signed(&line, &part, request).await?;
+    let Ok(data) = delivery.data() else { return Err(UNREADABLE) };
+    keep(&lines, &line, &delivery, &data).await?;
+    Ok(answer(&line, &part, Keyword::of(&data)))
+}
+
+/// A technician pressed a key in our call: one acknowledges, any other hears it all again. Whose call it is, and about which ticket, its row
+/// of the outbox says and not the post.
+async fn pressed(
+    State(lines): State<Lines>,
+    Path((name, call)): Path<(String, String)>,
+    request: Request,
+) -> Result<Response, Refused> {
+    let line = line(&lines, &name).ok_or(UNKNOWN)?;
+    let delivery = signed(&line, &format!("key/{call}"), request).await?;
+    let Ok(data) = delivery.data() else { return Err(UNREADABLE) };
+    let called = called(&lines, &line, &call).await?;
+    let Some(called) = called.filter(|called| phone::dialled(&data).as_ref() == Some(&called.recipient)) else {
+        return Ok(goodbye(&line, &line.unknown));
+    };
+    let Some(seen) = phone::seen(&data, &call) else {
+        return Ok(xml(String::from_utf8_lossy(&called.bytes).into_owned()));
+    };
+    keep(&lines, &line, &delivery.with_json(&seen), &seen).await?;
+    Ok(goodbye(&line, &line.seen))
+}
+
+fn line(lines: &Lines, name: &str) -> Option<Line> {
+    lines.lines.borrow().iter().find(|line| line.name == name).cloned()
+}
+
+/// What Twilio has posted to this address of the line, and signed.
+async fn signed(line: &Line, part: &str, request: Request) -> Result<Delivery, Refused> {
     let (head, body) = request.into_parts();
     let body = whole(body).await?;
     let given = head.headers.get("x-twilio-signature").and_then(|given| given.to_str().ok()).unwrap_or_default();
@@ -83,10 +129,11 @@ async fn take(
         return Err(Refused(StatusCode::FORBIDDEN, wrong));
     }
     let header = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    let delivery = Delivery::new(header, body);
-    let unreadable = Refused(StatusCode::UNPROCESSABLE_ENTITY, "the post cannot be read");
-    let Ok(data) = delivery.data() else { return Err(unreadable) };
-    let Some(key) = Event::of(&data).key(&data) else { return Err(unreadable) };
+    Ok(Delivery::new(header, body))
+}
+
+async fn keep(lines: &Lines, line: &Line, delivery: &Delivery, data: &Value) -> Result<(), Refused> {
+    let key = Event::of(data).key(data).ok_or(UNREADABLE)?;
     let arrival = Arrival {
         source: line.name.clone(),
         form: Form::Phone,
@@ -96,9 +143,20 @@ async fn take(
         junk: false,
         oversize: None,
     };
-    let stopping = Refused(StatusCode::SERVICE_UNAVAILABLE, "deskd is stopping; try again in a minute");
-    lines.intake.receive(vec![arrival]).await.map_err(|_| stopping)?;
-    Ok(answer(&line, &part, Keyword::of(&data)))
+    lines.intake.receive(vec![arrival]).await.map(drop).map_err(|_| LATER)
+}
+
+async fn called(lines: &Lines, line: &Line, call: &str) -> Result<Option<Called>, Refused> {
+    let found = async {
+        let mut tx = lines.db.read().await?;
+        let found = pages::called(&mut tx, &line.channel, call).await?;
+        tx.rollback().await?;
+        Ok::<_, StoreError>(found)
+    };
+    found.await.map_err(|error| {
+        tracing::warn!(%error, source.name = %line.name, "line {}: a key that was pressed waits for the database: {error}", line.name);
+        LATER
+    })
 }
 
 async fn whole(body: Body) -> Result<Vec<u8>, Refused> {
@@ -120,13 +178,18 @@ fn answer(line: &Line, part: &str, keyword: Option<Keyword>) -> Response {
         "{firm}: write us what is wrong and a technician answers here. Reply STOP to get no more text messages."
     );
     let message = (keyword == Some(Keyword::Help)).then_some(help);
-    let (template, facts) = match part {
-        "call" => (CALL, context! { voicemail, transcribe, greeting, notice, language, base }),
-        part => (SAID, context! { message, hangup => part == "recording" }),
-    };
-    let mut environment = Environment::new();
-    environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    // The templates are our own, and a test renders each.
-    let page = environment.render_str(template, facts).unwrap_or_else(|_| "<Response/>".to_owned());
+    match part {
+        "call" => xml(twiml(Twiml::Call, context! { voicemail, transcribe, greeting, notice, language, base })),
+        part => xml(twiml(Twiml::Said, context! { message, hangup => part == "recording" })),
+    }
+}
+
+/// The last words of a call.
+fn goodbye(line: &Line, words: &str) -> Response {
+    let language = &line.language;
+    xml(twiml(Twiml::Said, context! { spoken => words, language, hangup => true }))
+}
+
+fn xml(page: String) -> Response {
     ([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], page).into_response()
 }

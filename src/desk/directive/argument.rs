@@ -56,6 +56,7 @@ pub(super) fn parse(verb: &str, arguments: &str, context: &Context) -> Result<Di
             let parts = arguments.split([',', ';', ' ']).filter(|part| !part.is_empty());
             Ok(Directive::Cc { addresses: parts.map(|part| address(verb, part)).collect::<Result<_, _>>()? })
         }
+        "link" => Ok(Directive::Link { address: address(verb, &one(verb, &words, "#link jane@home.example")?)? }),
         "merge" => Ok(Directive::Merge { with: ticket(verb, &one(verb, &words, "#merge #1040")?)? }),
         "accept" => match words.as_slice() {
             [] => Ok(Directive::Accept { client: None }),

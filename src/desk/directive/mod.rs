@@ -77,6 +77,10 @@ pub enum Directive {
     Cc {
         addresses: Vec<String>,
     },
+    /// An address that is the requester's too, lower case.
+    Link {
+        address: String,
+    },
     Merge {
         with: TicketNumber,
     },

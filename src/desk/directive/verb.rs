@@ -76,6 +76,7 @@ pub const VERBS: &[Verb] = &[
     opening("client", "acme", "the client is another"),
     opening("from", "jane@acme.example", "the requester is another"),
     verb("cc", "address …", "add people who get the answers"),
+    verb("link", "jane@home.example", "that address is the requester's too: it is asked first"),
     verb("merge", "#1040", "this ticket goes into that one"),
     verb("accept", "[client]", "an unsorted ticket becomes work"),
     verb("spam", "", "close it as spam and mute the sender"),
