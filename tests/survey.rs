@@ -118,6 +118,12 @@ async fn one_press_and_one_confirmation_answer_and_a_bad_answer_is_told_at_once(
         }
         assert_eq!(story.ticket(FIRST).await.status, Status::Resolved);
 
+        // To and fro: nobody is told the same again.
+        assert_eq!(page.post(&path, "answer=good&words=").await.0, 303);
+        assert_eq!(page.post(&path, said).await.0, 303);
+        story.quiet().await;
+        assert!(story.mailed().is_empty());
+
         // Seven days after the first answer it stands.
         story.advance(TimeDelta::days(1)).await;
         assert_eq!(page.get(&path).await.0, 410);

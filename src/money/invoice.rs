@@ -102,6 +102,8 @@ pub enum Why {
     NoRate,
     NoRetainer,
     NoClient,
+    /// The client has left the config.
+    Gone,
 }
 
 impl Line {
