@@ -47,6 +47,7 @@ mod mail_likeness;
 mod mail_parse;
 mod mail_reply;
 mod maildir;
+mod margin;
 mod memory;
 mod monitoring;
 mod mta;

@@ -21,6 +21,7 @@ mod letter;
 mod link;
 mod maintain;
 mod managers;
+mod margin;
 mod memo;
 mod orders;
 mod paging;
@@ -62,6 +63,7 @@ pub use managers::{
     late_list, late_waits, source_down, undeliverable, undelivered, undelivered_waits, unsorted_digest,
     unsorted_is_urgent, unsorted_waits,
 };
+pub use margin::report as margin_report;
 pub use pending::PendingChecks;
 pub use pricing::{remind as remind_of_pricing, waits as pricing_waits};
 pub use statement::{frozen, resend, statements, waits as statements_wait};

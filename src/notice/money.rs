@@ -155,7 +155,7 @@ fn line(words: &Words, zone: Tz, line: &Line) -> Value {
     }
 }
 
-fn month_year(words: &Words, first: NaiveDate) -> String {
+pub(super) fn month_year(words: &Words, first: NaiveDate) -> String {
     format!("{} {}", words.month_name(first.month()), first.year())
 }
 

@@ -10,6 +10,7 @@ use crate::words::{Category, InboundId, Minutes, OutboxId, Priority, Status, Tic
 
 mod billing;
 mod managers;
+mod margin;
 mod money;
 
 /// Builds the facts; every text that a stranger could have written goes through `text` first.

@@ -4,7 +4,7 @@
 pub(super) const WORDS: &str = include_str!("../../config/texts/en.toml");
 
 /// Name and source of each template; the first ones are parts that the others share.
-pub(super) static BUILT_IN: [(&str, &str); 136] = [
+pub(super) static BUILT_IN: [(&str, &str); 142] = [
     ("base.html", include_str!("../../config/templates/en/base.html")),
     ("base_client.html", include_str!("../../config/templates/en/base_client.html")),
     ("base_tech.html", include_str!("../../config/templates/en/base_tech.html")),
@@ -24,6 +24,8 @@ pub(super) static BUILT_IN: [(&str, &str); 136] = [
     ("pricing_months.html", include_str!("../../config/templates/en/pricing_months.html")),
     ("billing_body.txt", include_str!("../../config/templates/en/billing_body.txt")),
     ("billing_body.html", include_str!("../../config/templates/en/billing_body.html")),
+    ("margin_body.txt", include_str!("../../config/templates/en/margin_body.txt")),
+    ("margin_block.html", include_str!("../../config/templates/en/margin_block.html")),
     ("acknowledgement.subject", include_str!("../../config/templates/en/acknowledgement.subject")),
     ("acknowledgement.txt", include_str!("../../config/templates/en/acknowledgement.txt")),
     ("acknowledgement.html", include_str!("../../config/templates/en/acknowledgement.html")),
@@ -111,6 +113,10 @@ pub(super) static BUILT_IN: [(&str, &str); 136] = [
     ("billing.txt", include_str!("../../config/templates/en/billing.txt")),
     ("billing.html", include_str!("../../config/templates/en/billing.html")),
     ("billing.sms", include_str!("../../config/templates/en/billing.sms")),
+    ("margin.subject", include_str!("../../config/templates/en/margin.subject")),
+    ("margin.txt", include_str!("../../config/templates/en/margin.txt")),
+    ("margin.html", include_str!("../../config/templates/en/margin.html")),
+    ("margin.sms", include_str!("../../config/templates/en/margin.sms")),
     ("unsorted_digest.subject", include_str!("../../config/templates/en/unsorted_digest.subject")),
     ("unsorted_digest.txt", include_str!("../../config/templates/en/unsorted_digest.txt")),
     ("unsorted_digest.html", include_str!("../../config/templates/en/unsorted_digest.html")),

@@ -20,6 +20,7 @@ pub mod jobs;
 pub mod lease;
 pub mod links;
 pub mod maintenance;
+pub mod margin;
 pub mod messages;
 pub mod outbox;
 mod pending;

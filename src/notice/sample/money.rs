@@ -197,6 +197,7 @@ impl Sampler<'_> {
         let mut all = self.statements();
         all.extend(self.pricing());
         all.extend(self.billing());
+        all.extend(self.margin());
         let usage: Vec<Box<dyn Notice>> = vec![
             Box::new(self.usage()),
             Box::new(UsageFacts { overage_rate: None, ..over.clone() }),
