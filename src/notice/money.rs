@@ -291,6 +291,10 @@ pub struct PricingMonth {
     pub top: Minutes,
     /// Fee divided by hours.
     pub hourly: Option<Money>,
+    /// What the hours cost us; `None` where that is not known.
+    pub cost: Option<Money>,
+    /// What that leaves of the fee.
+    pub left: Option<Money>,
 }
 
 impl PricingFacts {
@@ -306,6 +310,8 @@ impl PricingFacts {
                     range => range(month.bottom, month.top),
                     over => month.used > month.top,
                     hourly => money(month.hourly),
+                    cost => money(month.cost),
+                    left => money(month.left),
                 }
             })
             .collect();

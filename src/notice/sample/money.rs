@@ -152,6 +152,8 @@ impl Sampler<'_> {
             bottom: Minutes(600),
             top: Minutes(1_200),
             hourly: hourly.parse().ok(),
+            cost: "1320.00 USD".parse().ok(),
+            left: "1080.00 USD".parse().ok(),
         };
         let fee = "3600.00 USD".parse().ok();
         let full = PricingFacts {
