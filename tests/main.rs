@@ -60,6 +60,7 @@ mod portal;
 mod pricing;
 mod quarantine;
 mod reload;
+mod review;
 mod rules_kept;
 mod schema;
 mod smtp_login;

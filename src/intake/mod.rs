@@ -35,6 +35,7 @@ mod read;
 mod receipt;
 mod reckon;
 mod relay;
+mod review;
 mod statement;
 mod storm;
 mod survey;

@@ -163,7 +163,7 @@ async fn facts(
 }
 
 /// The rules that gave the tickets with most time their priority or skill, the most frequent first: what comes again and again.
-async fn rules(
+pub(super) async fn rules(
     unit: &mut Unit<'_>,
     client: &Client,
     days: (NaiveDate, NaiveDate),

@@ -105,6 +105,24 @@ pub(super) async fn cost(unit: &mut Unit<'_>, client: &Client, month: &Month) ->
     Ok(cost.filter(|_| !by_tech.is_empty()))
 }
 
+/// Tickets with work of the month that the retainer does not cover, the most first. Warranty is none of it.
+pub(super) async fn outside_by_ticket(
+    unit: &mut Unit<'_>,
+    client: &Client,
+    month: NaiveDate,
+) -> Result<Vec<(TicketNumber, Minutes)>, StoreError> {
+    let work = time::work(unit.tx, &client.key, month, next_month(month)).await?;
+    let mut sums: BTreeMap<TicketNumber, Minutes> = BTreeMap::new();
+    for entry in work.iter().filter(|entry| entry.category != Category::Warranty && !is_inside(client, entry)) {
+        if let Some(number) = entry.ticket {
+            *sums.entry(number).or_default() += entry.minutes;
+        }
+    }
+    let mut all: Vec<(TicketNumber, Minutes)> = sums.into_iter().filter(|(_, sum)| *sum > Minutes(0)).collect();
+    all.sort_by_key(|(number, sum)| (std::cmp::Reverse(*sum), *number));
+    Ok(all)
+}
+
 fn is_inside(client: &Client, entry: &Work) -> bool {
     term_on(&client.retainers, entry.day).is_some_and(|term| term.burns(entry.category, entry.skill.as_deref()))
 }

@@ -159,7 +159,7 @@ pub(super) fn month_year(words: &Words, first: NaiveDate) -> String {
     format!("{} {}", words.month_name(first.month()), first.year())
 }
 
-fn statement_view(words: &Words, statement: &Statement) -> Value {
+pub(super) fn statement_view(words: &Words, statement: &Statement) -> Value {
     let zone: Tz = statement.zone.parse().unwrap_or(Tz::UTC);
     let some = |minutes: Minutes| (minutes != Minutes(0)).then(|| minutes.to_string());
     let highest = statement.trend.iter().map(|past| past.used.max(past.top).0).max().unwrap_or(1).max(1);

@@ -12,6 +12,7 @@ mod billing;
 mod managers;
 mod margin;
 mod money;
+mod review;
 
 /// Builds the facts; every text that a stranger could have written goes through `text` first.
 struct Sampler<'a> {

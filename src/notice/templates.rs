@@ -4,7 +4,7 @@
 pub(super) const WORDS: &str = include_str!("../../config/texts/en.toml");
 
 /// Name and source of each template; the first ones are parts that the others share.
-pub(super) static BUILT_IN: [(&str, &str); 142] = [
+pub(super) static BUILT_IN: [(&str, &str); 149] = [
     ("base.html", include_str!("../../config/templates/en/base.html")),
     ("base_client.html", include_str!("../../config/templates/en/base_client.html")),
     ("base_tech.html", include_str!("../../config/templates/en/base_tech.html")),
@@ -26,6 +26,7 @@ pub(super) static BUILT_IN: [(&str, &str); 142] = [
     ("billing_body.html", include_str!("../../config/templates/en/billing_body.html")),
     ("margin_body.txt", include_str!("../../config/templates/en/margin_body.txt")),
     ("margin_block.html", include_str!("../../config/templates/en/margin_block.html")),
+    ("review_agenda.txt", include_str!("../../config/templates/en/review_agenda.txt")),
     ("acknowledgement.subject", include_str!("../../config/templates/en/acknowledgement.subject")),
     ("acknowledgement.txt", include_str!("../../config/templates/en/acknowledgement.txt")),
     ("acknowledgement.html", include_str!("../../config/templates/en/acknowledgement.html")),
@@ -100,6 +101,12 @@ pub(super) static BUILT_IN: [(&str, &str); 142] = [
     ("statement_draft.subject", include_str!("../../config/templates/en/statement_draft.subject")),
     ("statement_draft.txt", include_str!("../../config/templates/en/statement_draft.txt")),
     ("statement_draft.html", include_str!("../../config/templates/en/statement_draft.html")),
+    ("review.subject", include_str!("../../config/templates/en/review.subject")),
+    ("review.txt", include_str!("../../config/templates/en/review.txt")),
+    ("review.html", include_str!("../../config/templates/en/review.html")),
+    ("review_invitation.subject", include_str!("../../config/templates/en/review_invitation.subject")),
+    ("review_invitation.txt", include_str!("../../config/templates/en/review_invitation.txt")),
+    ("review_invitation.html", include_str!("../../config/templates/en/review_invitation.html")),
     ("pricing.subject", include_str!("../../config/templates/en/pricing.subject")),
     ("pricing.txt", include_str!("../../config/templates/en/pricing.txt")),
     ("pricing.html", include_str!("../../config/templates/en/pricing.html")),

@@ -27,6 +27,7 @@ mod pending;
 pub mod people;
 pub mod pricing;
 pub mod queue;
+pub mod reviews;
 pub mod statements;
 pub mod survey;
 pub mod tickets;
