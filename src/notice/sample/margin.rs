@@ -88,7 +88,7 @@ impl Sampler<'_> {
             unpriced: Minutes(30),
             own: Own { minutes: Minutes(540), cost: Some(Money { minor: 54_000, currency }) },
             techs: vec![used("Sam Ortiz", 7_200, 420), used("Ana Diaz", 6_010, 120)],
-            all: used("", 13_210, 540),
+            all: Used { contracted: Minutes(19_200), percent: Some(69), ..used("", 13_210, 540) },
         };
         let nothing = Used { percent: None, ..used("", 0, 0) };
         let quiet = Report {
