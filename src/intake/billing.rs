@@ -165,6 +165,7 @@ pub async fn bill(unit: &mut Unit<'_>, period: NaiveDate) -> Result<Option<Run>,
     let content = run.to_json();
     billing::keep(unit.tx, &run, (&content, &hash(&content)), unit.now).await?;
     tell(unit, &run, None).await?;
+    super::margin::tell(unit, period).await?;
     Ok(Some(run))
 }
 

@@ -12,7 +12,7 @@ use crate::desk::event::{Event, Recorded};
 use crate::desk::firm::{Client, Tech};
 use crate::money::{ledger, month_of, next_month};
 use crate::notice::{
-    self, Flaw, HygieneFacts, LeakFacts, MailtoLinks, ReminderOfTimeFacts, ReviewFacts, ShortDay, TechWeek, Untimed,
+    self, Flaw, HygieneFacts, LeakFacts, MailtoLinks, ReminderOfTimeFacts, ShortDay, TechWeek, UnbilledFacts, Untimed,
     Wrong,
 };
 use crate::outbox::Class;
@@ -335,9 +335,9 @@ async fn review(unit: &mut Unit<'_>, day: NaiveDate) -> Result<(), StoreError> {
     if entries.is_empty() {
         return Ok(());
     }
-    let facts = ReviewFacts { entries, worth: sums, links: MailtoLinks::default() };
+    let facts = UnbilledFacts { entries, worth: sums, links: MailtoLinks::default() };
     tell(unit, day, "unbilled", |unit, links| {
-        notice::unbilled(&unit.office.texts, &unit.firm().language, &ReviewFacts { links, ..facts.clone() })
+        notice::unbilled(&unit.office.texts, &unit.firm().language, &UnbilledFacts { links, ..facts.clone() })
     })
     .await
 }

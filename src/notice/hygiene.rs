@@ -111,7 +111,7 @@ pub struct HygieneFacts {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct ReviewFacts {
+pub struct UnbilledFacts {
     /// The oldest first.
     pub entries: Vec<Flaw>,
     pub worth: Vec<Money>,
@@ -232,7 +232,7 @@ impl Notice for HygieneFacts {
     }
 }
 
-impl Notice for ReviewFacts {
+impl Notice for UnbilledFacts {
     fn name(&self) -> &'static str {
         "unbilled"
     }
@@ -259,6 +259,6 @@ pub fn time_report(texts: &Texts, language: &str, facts: &HygieneFacts) -> Rende
 }
 
 /// To the managers, every week until nothing is left.
-pub fn unbilled(texts: &Texts, language: &str, facts: &ReviewFacts) -> Rendered {
+pub fn unbilled(texts: &Texts, language: &str, facts: &UnbilledFacts) -> Rendered {
     texts.render(language, facts)
 }
