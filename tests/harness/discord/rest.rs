@@ -76,6 +76,24 @@ fn looked_up(discord: &Discord, inner: &mut Inner, parts: &[&str], query: impl F
         ["channels", id] => {
             channel(inner, id.parse().unwrap()).map_or_else(unknown_channel, |found| answer(200, found))
         }
+        ["channels", _, "messages", _] if inner.no_history => {
+            answer(403, json!({ "message": "Missing Access", "code": 50001 }))
+        }
+        ["channels", _, "messages", id] => {
+            let found = inner.messages.iter().find(|message| message["id"] == *id).cloned();
+            found.map_or_else(
+                || answer(404, json!({ "message": "Unknown Message", "code": 10008 })),
+                |message| answer(200, message),
+            )
+        }
+        ["channels", _, "messages"] if inner.no_history => {
+            inner.looks += u32::from(query("after").is_none());
+            answer(200, json!([]))
+        }
+        ["channels", id, "messages"] if query("after").is_none() && inner.broken == id.parse().ok() => {
+            inner.looks += 1;
+            answer(500, json!({ "message": "500: Internal Server Error", "code": 0 }))
+        }
         ["channels", id, "messages"] => {
             let id: u64 = id.parse().unwrap();
             let limit: usize = query("limit").unwrap().parse().unwrap();
