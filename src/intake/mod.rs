@@ -24,6 +24,7 @@ mod list;
 mod maintain;
 mod managers;
 mod memo;
+mod on_it;
 mod one_person;
 mod orders;
 mod paging;
