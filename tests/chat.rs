@@ -327,7 +327,8 @@ async fn who_wrote_from_another_address_before_reads_the_technicians_words_in_th
         chat.say("jane", &In::Thread(acknowledged.clone()), "And here I am again.").await;
         story.quiet().await;
         assert_eq!(story.messages(FIRST).await.iter().filter(|message| message.is_public()).count(), 3);
-        (story.mailed(), chat.said());
+        story.mailed();
+        chat.said();
         chat.say("sam", &In::Thread(acknowledged), "On my way.\n\n#time 10m").await;
         story.quiet().await;
         assert!(chat.said().is_empty(), "she has read it there");

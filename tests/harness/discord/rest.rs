@@ -94,29 +94,7 @@ fn looked_up(discord: &Discord, inner: &mut Inner, parts: &[&str], query: impl F
             inner.looks += 1;
             answer(500, json!({ "message": "500: Internal Server Error", "code": 0 }))
         }
-        ["channels", id, "messages"] => {
-            let id: u64 = id.parse().unwrap();
-            let limit: usize = query("limit").unwrap().parse().unwrap();
-            assert!((1..=100).contains(&limit));
-            inner.looks += u32::from(query("after").is_none());
-            let here = inner.messages.iter().filter(|message| number(&message["channel_id"]) == id);
-            // As Discord does: those next after one, or the last; the newest of them first, and without the server's id.
-            let mut found: Vec<Value> = match query("after") {
-                Some(after) => {
-                    let after: u64 = after.parse().unwrap();
-                    here.filter(|message| number(&message["id"]) > after).take(limit).cloned().collect()
-                }
-                None => {
-                    let all: Vec<Value> = here.cloned().collect();
-                    all[all.len().saturating_sub(limit)..].to_vec()
-                }
-            };
-            found.reverse();
-            found.iter_mut().for_each(|message| {
-                message.as_object_mut().unwrap().remove("guild_id");
-            });
-            answer(200, found.into())
-        }
+        ["channels", id, "messages"] => page(inner, id.parse().unwrap(), query),
         ["webhooks", _, _, "messages", "@original"] => {
             let shown = message(inner, BOT, ACME, "", &json!({ "seen": true }));
             inner.messages.push(shown.clone());
@@ -124,6 +102,30 @@ fn looked_up(discord: &Discord, inner: &mut Inner, parts: &[&str], query: impl F
         }
         other => panic!("{other:?} was asked for"),
     }
+}
+
+/// Messages of a channel, as many as are wanted.
+fn page(inner: &mut Inner, id: u64, query: impl Fn(&str) -> Option<String>) -> Response {
+    let limit: usize = query("limit").unwrap().parse().unwrap();
+    assert!((1..=100).contains(&limit));
+    inner.looks += u32::from(query("after").is_none());
+    let here = inner.messages.iter().filter(|message| number(&message["channel_id"]) == id);
+    // As Discord does: those next after one, or the last; the newest of them first, and without the server's id.
+    let mut found: Vec<Value> = match query("after") {
+        Some(after) => {
+            let after: u64 = after.parse().unwrap();
+            here.filter(|message| number(&message["id"]) > after).take(limit).cloned().collect()
+        }
+        None => {
+            let all: Vec<Value> = here.cloned().collect();
+            all[all.len().saturating_sub(limit)..].to_vec()
+        }
+    };
+    found.reverse();
+    found.iter_mut().for_each(|message| {
+        message.as_object_mut().unwrap().remove("guild_id");
+    });
+    answer(200, found.into())
 }
 
 fn done(inner: &mut Inner, method: &str, parts: &[&str], data: &Value) -> Response {
