@@ -25,6 +25,7 @@ mod maintain;
 mod managers;
 mod margin;
 mod memo;
+mod on_it;
 mod one_person;
 mod orders;
 mod paging;
