@@ -52,6 +52,15 @@ fn last(terms: &[RetainerTerm], work: &[Work], until: &str) -> Month {
 }
 
 #[test]
+fn a_contract_whose_last_term_has_ended_does_not_go_back_to_an_earlier_one() {
+    let ended = RetainerTerm { until: Some(day("2026-03-20")), ..term("2026-03-01") };
+    let months = ledger(&[term("2026-01-01"), ended], &[work(1, "2026-04-02", 30)], day("2026-05-31"));
+    let firsts: Vec<NaiveDate> = months.iter().map(|month| month.first).collect();
+    assert_eq!(firsts, [day("2026-01-01"), day("2026-02-01"), day("2026-03-01")]);
+    assert_eq!(months[2].top, Minutes(774), "20 of 31 days");
+}
+
+#[test]
 fn an_entry_that_crosses_the_top_is_split_there() {
     let month = last(&[term("2026-01-01")], &[work(1, "2026-01-05", 1190), work(2, "2026-01-06", 30)], "2026-01-31");
     let parts: Vec<_> = month.burns.iter().map(|burn| (burn.entries.clone(), burn.from, burn.minutes.0)).collect();
@@ -165,8 +174,9 @@ fn reckoned(terms: &[RetainerTerm], work: &[Work], months: u32) -> BTreeMap<Naiv
         for day in &days {
             let term = terms
                 .iter()
-                .filter(|term| term.since <= *day && term.until.is_none_or(|until| *day <= until))
-                .max_by_key(|term| term.since);
+                .filter(|term| term.since <= *day)
+                .max_by_key(|term| term.since)
+                .filter(|term| term.until.is_none_or(|until| *day <= until));
             if let Some(term) = term {
                 numerator += term.top.0;
                 in_force = Some(term);
@@ -182,8 +192,9 @@ fn reckoned(terms: &[RetainerTerm], work: &[Work], months: u32) -> BTreeMap<Naiv
         for entry in work.iter().filter(|entry| days.contains(&entry.day)) {
             let term = terms
                 .iter()
-                .filter(|term| term.since <= entry.day && term.until.is_none_or(|until| entry.day <= until))
-                .max_by_key(|term| term.since);
+                .filter(|term| term.since <= entry.day)
+                .max_by_key(|term| term.since)
+                .filter(|term| term.until.is_none_or(|until| entry.day <= until));
             if let Some(term) = term.filter(|_| entry.category == Category::Retainer) {
                 let percent = if entry.after_hours { i64::from(term.after_hours) } else { 100 };
                 let size = (entry.minutes.0.abs() * percent + 50) / 100;

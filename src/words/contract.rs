@@ -60,9 +60,10 @@ impl RetainerTerm {
     }
 }
 
-/// The term that covers `day`: of several the last to begin.
+/// The term of `day`: the last to begin, unless it has ended. An earlier one does not come back when a later one ends.
 pub fn term_on(terms: &[RetainerTerm], day: NaiveDate) -> Option<&RetainerTerm> {
-    terms.iter().filter(|term| term.covers_day(day)).max_by_key(|term| term.since)
+    let begun = terms.iter().filter(|term| term.since <= day).max_by_key(|term| term.since);
+    begun.filter(|term| term.covers_day(day))
 }
 
 /// What a client pays every month beside the retainer; by its days where it begins or ends in mid-month.
