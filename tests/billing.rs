@@ -359,6 +359,33 @@ fn a_changed_contract_corrects_what_was_billed_and_an_ended_one_gives_back() {
 }
 
 #[test]
+fn work_within_a_retainer_that_rounds_gives_no_money_back_when_it_is_taken_back() {
+    let mut firm = Firm::new();
+    firm.terms = vec![RetainerTerm {
+        since: day("2026-01-01"),
+        until: None,
+        bottom: Minutes(600),
+        top: Minutes(1200),
+        fee: usd("2400.00"),
+        overage_rate: None,
+        after_hours: 100,
+        rollover: None,
+        rounding: Some(Minutes(15)),
+        covers: vec![Category::Retainer, Category::Project],
+        skills: vec![],
+        tells_client: true,
+        due: Due::Advance,
+    }];
+    firm.entries = vec![entry(1, "2026-01-12", 60, Category::Project), entry(2, "2026-01-13", 20, Category::Retainer)];
+    let work = |lines: Vec<Line>| shown(&lines.into_iter().filter(|line| !line.entries.is_empty()).collect::<Vec<_>>());
+    assert_eq!(work(firm.bill("2026-01")), ["included 2026-01 1h20 -"]);
+    firm.entries.push(entry(3, "2026-01-12", -60, Category::Project));
+    firm.entries.push(entry(4, "2026-01-13", -20, Category::Retainer));
+    assert_eq!(firm.account("2026-02").faults, []);
+    assert_eq!(work(firm.bill("2026-02")), ["included 2026-01 -1h20 -"]);
+}
+
+#[test]
 fn fees_count_by_their_days_and_quantities() {
     let mut firm = Firm::new();
     let seats = |quantity, since: &str, until: Option<&str>| Fee {

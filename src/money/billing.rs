@@ -110,13 +110,23 @@ pub fn account(books: &Books<'_>, period: NaiveDate) -> Account {
         .filter(|month| account.waits.iter().any(|waits| waits.month == month.first))
         .flat_map(|month| over_entries(month))
         .collect();
-    let burned: HashSet<i64> =
-        past.iter().flat_map(|month| &month.burns).flat_map(|burn| burn.entries.iter().copied()).collect();
+    let burned = inside(books, period);
     let sorted = Sorted { books, period, burned, waiting, paid };
     sorted.settled(&mut account);
     sorted.by_rate(&mut account);
     account.lines.sort_by_key(|line| (line.kind, line.month, line.ticket));
     account
+}
+
+/// Entries that the retainer covers, also where what they come to burns nothing: work that was taken back is no work outside of it.
+fn inside(books: &Books<'_>, period: NaiveDate) -> HashSet<i64> {
+    let days = books.start.month..next_month(period);
+    let covered = |entry: &&Entry| {
+        let work = &entry.work;
+        let term = term_on(books.terms, work.day).filter(|_| days.contains(&work.day) && entry.unbillable.is_none());
+        term.is_some_and(|term| term.burns(work.category, work.skill.as_deref()))
+    };
+    books.entries.iter().filter(covered).map(|entry| entry.work.id).collect()
 }
 
 /// Entries of which something is over.
