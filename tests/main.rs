@@ -90,3 +90,4 @@ mod usage;
 mod web;
 mod webhooks;
 mod wire_story;
+mod year;
