@@ -259,6 +259,7 @@ fn entry(id: i64, on: &str, minutes: i64, category: Category) -> Entry {
         },
         unbillable: None,
         billed: false,
+        corrects: None,
         subject: Some("Printer".to_owned()),
         note: None,
     }
@@ -402,6 +403,35 @@ fn fees_count_by_their_days_and_quantities() {
     assert_eq!(shown(&firm.bill("2026-02")), ["fee 2026-02 0m 154.00 USD"]);
     assert_eq!(shown(&firm.bill("2026-03")), ["fee 2026-03 0m 397.42 USD"]);
     assert_eq!(shown(&firm.bill("2026-04")), ["fee 2026-04 0m 440.00 USD"]);
+}
+
+#[test]
+fn a_run_gives_back_nothing_of_later_months_nor_of_what_the_config_has_no_more() {
+    let mut firm = Firm::new();
+    firm.to.fees = vec![Fee {
+        name: "Line".to_owned(),
+        amount: usd("50.00"),
+        quantity: 1,
+        since: day("2026-01-01"),
+        until: None,
+        due: Due::Advance,
+        account_code: None,
+    }];
+    assert_eq!(firm.bill("2026-01").len(), 2, "January and February");
+    assert_eq!(shown(&firm.bill("2026-03")), ["fee 2026-03 0m 50.00 USD", "fee 2026-04 0m 50.00 USD"]);
+    assert!(firm.account("2026-01").lines.is_empty(), "March and April are not January's to give back");
+    firm.to.fees.clear();
+    assert!(firm.account("2026-05").lines.is_empty(), "a fee ends with `until`");
+}
+
+#[test]
+fn what_was_taken_back_again_is_no_fault() {
+    let mut firm = Firm::new();
+    let back = Entry { corrects: Some(1), ..entry(2, "2026-02-03", -60, Category::Retainer) };
+    firm.entries = vec![entry(1, "2026-02-03", 60, Category::Retainer), back, entry(3, "2026-02-03", 60, Category::Tm)];
+    let account = firm.account("2026-02");
+    assert!(account.faults.is_empty(), "{:?}", account.faults);
+    assert_eq!(shown(&account.lines), ["time 1h 160.00 USD"]);
 }
 
 #[test]

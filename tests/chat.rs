@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use deskd::channel::said::Platform;
+use deskd::store::{links, people};
 use deskd::words::{Priority, Satisfaction, Status, TicketNumber};
 use serde_json::{Value, json};
 
@@ -301,6 +302,37 @@ async fn a_linked_tech_works_in_the_tickets_thread_and_in_the_technicians_room()
         story.quiet().await;
         assert!(chat.said().is_empty());
         assert_eq!(story.ticket(FIRST).await.status, Status::Resolved);
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_wrote_from_another_address_before_reads_the_technicians_words_in_the_thread_once() {
+    told(Platform::Slack, "chat_reached", "", async |story, chat| {
+        linked(&story, &chat, "sam", "sam@northwind.example").await;
+        linked(&story, &chat, "jane", "jane@acme-dental.example").await;
+        let mut tx = story.daemon.db.write().await.unwrap();
+        let jane = people::by_address(&mut tx, "jane@acme-dental.example").await.unwrap().unwrap();
+        people::give_address(&mut tx, jane.id, "jane@abode.example").await.unwrap();
+        links::move_address(&mut tx, "jane@abode.example", jane.id, story.now()).await.unwrap();
+        tx.commit().await.unwrap();
+        chat.say("jane", &In::Acme, "The front desk printer is out of order").await;
+        story.quiet().await;
+        let acknowledged = chat.said_one();
+        story.mail(&format!(
+            "From: Jane <jane@abode.example>\r\nTo: support@northwind.example\r\nSubject: Re: printer [{FIRST}]\r\n\r\nI am at home now.\r\n"
+        )).await;
+        assert_eq!(story.ticket(FIRST).await.requester, Some(jane.id));
+        chat.say("jane", &In::Thread(acknowledged.clone()), "And here I am again.").await;
+        story.quiet().await;
+        assert_eq!(story.messages(FIRST).await.iter().filter(|message| message.is_public()).count(), 3);
+        story.mailed();
+        chat.said();
+        chat.say("sam", &In::Thread(acknowledged), "On my way.\n\n#time 10m").await;
+        story.quiet().await;
+        assert!(chat.said().is_empty(), "she has read it there");
+        assert_eq!(kinds(&story.mailed()), ["receipt to sam@northwind.example"]);
         story.end().await;
     })
     .await;

@@ -2,10 +2,13 @@
 
 use chrono::TimeDelta;
 use deskd::channel::said::Platform;
+use deskd::store::outbox::pages::{self, PAGE};
+use deskd::store::outbox::{self, Class, NewMail, State};
 use serde_json::{Value, json};
 
 use crate::chat::{FIRST, SAM, kinds, later, linked, told};
 use crate::harness::chat::{AS_USUAL, Chat, In, Said};
+use crate::harness::look;
 use crate::harness::story::{Sent, Story};
 
 const WITH_FILES: [Platform; 3] = [Platform::Slack, Platform::Telegram, Platform::Mattermost];
@@ -93,6 +96,78 @@ async fn a_file_that_does_not_get_through_goes_again_alone_and_shows_once() {
         })
         .await;
     }
+}
+
+#[tokio::test]
+async fn no_file_stands_before_its_words_and_no_part_before_the_first() {
+    for platform in WITH_FILES {
+        told(platform, "chat_files_after", "", async |story, chat| {
+            let (assignment, _) = asked(&story, &chat).await;
+            chat.answers(&[(503, json!({}))]);
+            story.mail(&assignment.answer_with(SAM, "The blue one.", &[PHOTO, LOG])).await;
+            story.quiet().await;
+            assert!(chat.said().is_empty(), "{platform:?}");
+            later(&story, &chat, TimeDelta::minutes(2)).await;
+            let said = chat.said();
+            assert_eq!(said.len(), 3, "{platform:?}");
+            assert!(said[0].text.ends_with("The blue one."), "{platform:?}");
+            assert_eq!((&said[1].file, &said[2].file), (&file(PHOTO), &file(LOG)), "{platform:?}");
+
+            chat.answers(&[(503, json!({}))]);
+            story.mail(&assignment.answer(SAM, &"The long story.\n".repeat(600))).await;
+            story.quiet().await;
+            assert!(chat.said().is_empty(), "{platform:?}");
+            later(&story, &chat, TimeDelta::minutes(2)).await;
+            let parts: Vec<String> = chat.said().into_iter().map(|said| said.text[..3].to_owned()).collect();
+            let wanted: Vec<String> = (1..=parts.len()).map(|place| format!("({place}/")).collect();
+            assert!(parts.len() > 1 || platform == Platform::Mattermost, "{platform:?}");
+            assert!(parts == wanted || parts.len() == 1, "{platform:?}: {parts:?}");
+            story.end().await;
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_slow_file_holds_up_no_page_and_what_waits_behind_it_can_be_taken_back() {
+    told(Platform::Slack, "chat_files_slow", "", async |story, chat| {
+        let (assignment, acknowledged) = asked(&story, &chat).await;
+        chat.slow(true);
+        let before = chat.uploads();
+        story.drop_in(assignment.answer_with(SAM, "The blue one.", &[PHOTO, LOG]).as_bytes(), story.now());
+        look::until("a file on its way", async || chat.uploads() > before).await;
+        let page = |text: &str| NewMail {
+            channel: "chat/talk".into(),
+            dedupe_key: text.to_owned(),
+            class: Class::MustArrive,
+            kind: PAGE,
+            automatic: true,
+            ticket: Some(FIRST),
+            envelope_from: None,
+            recipient: acknowledged.room.clone(),
+            message_id: format!("{text}@northwind.example/0"),
+            subject: String::new(),
+            content: text.as_bytes().to_vec().into(),
+            next_at: story.now(),
+        };
+        let mut tx = story.daemon.db.write().await.unwrap();
+        let rows = outbox::list(&mut tx, true, 100).await.unwrap();
+        let files = rows.iter().filter(|row| row.kind == "chat_file").map(|row| row.state);
+        assert_eq!(files.collect::<Vec<_>>(), [State::Queued, State::Sending], "one is in hand, the last one first");
+        outbox::insert(&mut tx, page("seen"), story.now());
+        tx.commit().await.unwrap();
+        let mut tx = story.daemon.db.write().await.unwrap();
+        pages::withdraw_pages(&mut tx, FIRST, story.now()).await.unwrap();
+        outbox::insert(&mut tx, page("urgent"), story.now());
+        tx.commit().await.unwrap();
+        chat.slow(false);
+        story.quiet().await;
+        let said = chat.said();
+        let texts: Vec<&str> = said.iter().map(|said| said.text.as_str()).collect();
+        assert_eq!(texts, ["Sam Ortiz, Northwind IT (#1001): The blue one.", "", "urgent", ""]);
+        story.end().await;
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use deskd::words::TicketNumber;
 use serde_json::json;
 
 use crate::discord::{FIRST, JANE, TOM, decided, told};
-use crate::harness::discord::{ACME, Discord};
+use crate::harness::discord::{ACME, BOT, Discord, ELSEWHERE};
 use crate::harness::look;
 use crate::harness::story::Story;
 
@@ -95,6 +95,61 @@ async fn what_is_older_than_a_page_or_just_said_is_not_taken_for_deleted() {
         later(&story, &discord, 20).await;
         new_session(&story, &discord, false).await;
         assert_eq!(keys(&story).await, [format!("d/{young}")]);
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_page_with_nothing_on_it_is_no_deletion_unless_discord_says_that_each_message_is_unknown() {
+    told("discord_blind", async |story, discord| {
+        let first = discord.say(JANE, ACME, "The file server is down");
+        decided(&story, first).await;
+        later(&story, &discord, 20).await;
+        discord.history(false);
+        new_session(&story, &discord, false).await;
+        assert!(keys(&story).await.is_empty(), "the right to read the history was taken away, and no message");
+        discord.history(true);
+        discord.delete_unheard(first);
+        later(&story, &discord, 20).await;
+        new_session(&story, &discord, false).await;
+        assert_eq!(keys(&story).await, [format!("d/{first}")]);
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_channel_that_cannot_be_looked_at_costs_the_session_nothing_and_has_its_turn_later() {
+    told("discord_broken", async |story, discord| {
+        let mention = json!({ "mentions": [{ "id": BOT.to_string(), "username": "desk", "discriminator": "0", "global_name": null, "avatar": null }] });
+        let elsewhere = discord.say_with(TOM, ELSEWHERE, &format!("<@{BOT}> My keyboard is broken"), &mention);
+        decided(&story, elsewhere).await;
+        let first = discord.say(JANE, ACME, "The file server is down");
+        decided(&story, first).await;
+        later(&story, &discord, 20).await;
+        discord.delete_unheard(elsewhere);
+        discord.delete_unheard(first);
+        discord.breaks(Some(ACME));
+        // What is said afterwards is heard in the same session.
+        new_session(&story, &discord, false).await;
+        let (begun, ..) = discord.sessions();
+        assert_eq!(keys(&story).await, [format!("d/{elsewhere}")]);
+        let last = discord.say(JANE, ACME, "And the printer");
+        decided(&story, last).await;
+        assert_eq!(discord.sessions().0, begun, "no session ended over it");
+
+        // Sessions that come and go look no more often than every five minutes.
+        discord.breaks(None);
+        let looks = discord.looks();
+        discord.drop_sockets();
+        look::until("a session", async || discord.sessions().0 > begun).await;
+        let last = discord.say(JANE, ACME, "And the mouse");
+        decided(&story, last).await;
+        assert_eq!(discord.looks(), looks);
+        later(&story, &discord, 20).await;
+        new_session(&story, &discord, false).await;
+        assert_eq!(keys(&story).await, [format!("d/{elsewhere}"), format!("d/{first}")]);
         story.end().await;
     })
     .await;

@@ -189,6 +189,12 @@ async fn old_work_comes_up_every_week_until_it_is_billed_or_written_off() {
         until(&story, "2026-03-27 21:00").await;
         let review = of_kind(&story.mailed(), "unbilled").remove(0);
         assert!(words(&review).contains("e2 1h") && !words(&review).contains("e1 "), "{}", review.mail.text);
+        // Whatever is taken back of it is written off with it.
+        deskd(&story, &["time", "correct", "e1", "20m", "--why", "it was less"]);
+        story.mail(&review.answer(MIA, "#writeoff e3 that too")).await;
+        assert!(words(&story.mailed_one("not_sent")).contains("e3 corrects e1: write that one off"));
+        story.mail(&review.answer(MIA, "#recat e1 project")).await;
+        assert!(words(&story.mailed_one("not_sent")).contains("e1 was written off"));
         // Billed: no review, and the meter knows what came in.
         let run = deskd(&story, &["billing", "run", "--period", "2026-02"]);
         assert!(run.contains("run 1, 4960.00 USD"), "an hour and two fees; what was written off is not billed: {run}");
@@ -200,6 +206,27 @@ async fn old_work_comes_up_every_week_until_it_is_billed_or_written_off() {
             report.contains("Leak meter 2026: 2 finds, worth 293.33 USD; 160.00 USD of it was billed since."),
             "{report}"
         );
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn time_of_a_ticket_without_a_client_is_named_and_is_the_clients_once_there_is_one() {
+    told("hygiene_client", async |story, _| {
+        story.mail("From: Rob <rob@unknown.example>\r\nTo: support@northwind.example\r\nSubject: Screen\r\n\r\nMy screen flickers.\r\n").await;
+        story.advance(TimeDelta::hours(1)).await;
+        let digest = story.mailed_one_of("unsorted_digest");
+        story.mail(&digest.answer(MIA, "#1001 accept\n#1001 time 30m tm")).await;
+        story.mailed();
+        until(&story, "2026-03-06 22:00").await;
+        let report = of_kind(&story.mailed(), "time_report").remove(0);
+        let text = words(&report);
+        assert!(text.contains("e1 30m time and materials, mia, Mon 2 Mar, #1001 its ticket has no client #1001 client acme"), "{text}");
+        assert!(!text.contains("body=%231001"), "somebody has to think of the client: {text}");
+        story.mail(&report.answer(MIA, "#1001 client globex")).await;
+        let whose: Vec<(Option<String>,)> = rows(&story.daemon.db, "SELECT client FROM time_entry").await;
+        assert_eq!(whose[0].0.as_deref(), Some("globex"));
         story.end().await;
     })
     .await;

@@ -10,7 +10,8 @@ mod to_managers;
 mod to_techs;
 
 const MARKER: &str = "Please write above this line";
-const CLIENT: [&str; 11] = [
+const CLIENT: [&str; 12] = [
+    "review_invitation",
     "statement",
     "acknowledgement",
     "approval",

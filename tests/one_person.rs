@@ -230,6 +230,56 @@ async fn what_is_somebody_elses_cannot_be_linked_and_the_technician_reads_why() 
 }
 
 #[tokio::test]
+async fn an_address_that_is_asked_for_again_goes_alone_and_takes_nobody_along() {
+    told_by_dns("person_again", "", async |story, _, dns| {
+        let all = Signers::new(&dns);
+        let (number, _, question) = questioned(&story, &all, "ask").await;
+        story.mail(&all.home.sign(&dated(&story, "yes", &question.answer(HOME, "Yes")))).await;
+        assert!(are_one(&story).await);
+        story.mail(&mail(HOME, &format!("Re: Scanner [{number}]"), "It is the glass, I think.")).await;
+        story.mailed();
+        let jane = contact(&story, "jane@acme-dental.example").await.unwrap();
+
+        let toms = mail("Tom Lee <tom@acme-dental.example>", "Screen", "My screen flickers.");
+        let toms = story.mail(&toms).await.ticket.unwrap();
+        let assignment = story.mailed_one_of("assignment");
+        let who = format!("T <{}>", assignment.to);
+        let line = assignment.answer(&who, "#link jane@abode.example");
+        story.mail(&all.firm.sign(&dated(&story, "toms", &line))).await;
+        let question = story.mailed_one_of("link_question");
+        story.mail(&all.home.sign(&dated(&story, "yes2", &question.answer(HOME, "Yes")))).await;
+
+        let tom = contact(&story, "tom@acme-dental.example").await.unwrap();
+        assert_ne!(tom.id, jane.id);
+        assert_eq!(contact(&story, "jane@abode.example").await.unwrap().id, tom.id, "the asked address is Tom's now");
+        assert_eq!(contact(&story, "jane@acme-dental.example").await.unwrap(), jane, "and she is who she was");
+        let hers = story.ticket(number).await;
+        assert_eq!(hers.requester_address.as_deref(), Some("jane@acme-dental.example"));
+        assert_eq!(story.ticket(toms).await.requester_address.as_deref(), Some("tom@acme-dental.example"));
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whom_the_config_names_as_an_approver_alone_cannot_be_linked() {
+    let more = "[[client]]\nkey = \"initech\"\nname = \"Initech\"\ndomains = [\"initech.example\"]\n\
+                approvers = [\"bill@abode.example\"]\nmanagers = [\"dom@abode.example\"]\n";
+    told_by_dns("person_approver", more, async |story, _, dns| {
+        let all = Signers::new(&dns);
+        let (_, assignment, _) = asked(&story).await;
+        for who in ["bill", "dom"] {
+            let line = assignment.answer(SAM, &format!("#link {who}@abode.example"));
+            story.mail(&all.firm.sign(&dated(&story, who, &line))).await;
+            let why = format!("{who}@abode.example is an approver or a manager of Initech in the config");
+            assert!(words(&story.mailed_one("not_sent")).contains(&why), "{who}");
+        }
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_client_asks_for_it_with_one_line_in_a_mail_that_is_shown_to_be_his() {
     told_by_dns("person_asks", "", async |story, _, dns| {
         let all = Signers::new(&dns);

@@ -5,7 +5,7 @@ use deskd::store::pricing;
 use deskd::words::{Category, Minutes, RetainerTerm};
 
 use crate::harness::at;
-use crate::harness::story::{Sent, Story, told};
+use crate::harness::story::{Sent, Story, told, told_with};
 use crate::story::from_jane;
 use crate::trust::SAM;
 
@@ -118,6 +118,50 @@ async fn two_months_under_the_range_are_told_softly_and_once() {
         for month in ["2026-06-01 12:00", "2026-07-01 12:00"] {
             until(&story, month).await;
             assert!(of_kind(&story.mailed(), "under_range").is_empty(), "{month}");
+        }
+        story.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_hours_cost_is_told_to_the_account_manager_and_to_no_client() {
+    told_with("pricing_cost", "[billing]\nhourly_cost = \"61.50 USD\"\n", async |story, _| {
+        story.mail(&from_jane("p", "Printer", "My printer prints nothing.")).await;
+        let assignment = story.mailed_one_of("assignment");
+        let mut mailed = Vec::new();
+        for (month, used) in [("2026-03-10 15:00", 25), ("2026-04-10 15:00", 20), ("2026-04-10 15:01", 10)] {
+            until(&story, month).await;
+            hours(&story, &assignment, used).await;
+            mailed.extend(story.mailed());
+        }
+        let opened = of_kind(&mailed, "pricing").remove(0);
+        let text = words(&opened);
+        for part in [
+            "March 2026: 25h of 10–20h, over, 96.00 USD an hour these hours cost us 1537.50 USD, of the fee 862.50 USD is left",
+            "April 2026: 30h of 10–20h, over, 80.00 USD an hour these hours cost us 1845.00 USD, of the fee 555.00 USD is left",
+        ] {
+            assert!(text.contains(part), "{part}: {}", opened.mail.text);
+        }
+        // What the client may be sent has none of it.
+        let draft = text.split("A draft to the client:").nth(1).unwrap().split("Reply with").next().unwrap();
+        assert!(draft.contains("Shall we talk about it?"), "{draft}");
+        let html = opened.mail.html.clone().unwrap();
+        let quoted = html.split("class=\"quoted\"").nth(1).unwrap().split("</div>").next().unwrap();
+        until(&story, "2026-05-01 12:00").await;
+        until(&story, "2026-05-05 12:00").await;
+        mailed.extend(story.mailed());
+        let theirs: Vec<&Sent> = mailed.iter().filter(|sent| sent.to.ends_with("@acme-dental.example")).collect();
+        for kind in ["usage_client", "statement"] {
+            assert!(theirs.iter().any(|sent| sent.kind == kind), "{kind}");
+        }
+        let mut read: Vec<String> = theirs.iter().map(|sent| String::from_utf8_lossy(&sent.raw).into_owned()).collect();
+        read.extend(theirs.iter().map(|sent| sent.mail.text.clone()));
+        read.extend([draft.to_owned(), quoted.to_owned()]);
+        for text in read {
+            for internal in ["1537.50", "862.50", "1845.00", "555.00", "61.50", "cost us"] {
+                assert!(!text.contains(internal), "{internal}: {text}");
+            }
         }
         story.end().await;
     })

@@ -61,6 +61,7 @@ impl Desk {
             changed: changed.clone(),
             beat: beats.expect("schedule", Duration::from_secs(60)),
             stop: stop.clone(),
+            troubled: deskd::schedule::Troubled::default(),
         };
         tasks.spawn(schedule.run());
         tasks.spawn(deskd::daemon::shorten_log(db.clone(), stop.clone()));

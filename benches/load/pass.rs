@@ -101,6 +101,7 @@ async fn measure(tickets: usize) -> (Duration, Duration) {
         changed: Changed::default(),
         beat: Heartbeats::default().expect("schedule", Duration::from_secs(60)),
         stop: CancellationToken::new(),
+        troubled: deskd::schedule::Troubled::default(),
     };
     let (busy, idle) = passes(&schedule).await;
     let told: i64 =

@@ -92,6 +92,7 @@ async fn passes(db: &Db, config: &Config, at: &str) -> Duration {
         changed: Changed::default(),
         beat: Heartbeats::default().expect("schedule", Duration::from_secs(60)),
         stop: CancellationToken::new(),
+        troubled: deskd::schedule::Troubled::default(),
     };
     let begun = Instant::now();
     while schedule.pass().await.unwrap() {}

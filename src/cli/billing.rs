@@ -90,7 +90,7 @@ pub struct Shape {
 }
 
 /// `2026-11`
-fn month(text: &str) -> Result<NaiveDate, String> {
+pub(super) fn month(text: &str) -> Result<NaiveDate, String> {
     NaiveDate::parse_from_str(&format!("{text}-01"), "%Y-%m-%d").map_err(|_| "a month looks like 2026-11".to_owned())
 }
 

@@ -8,6 +8,7 @@ mod hooks;
 mod inbound;
 mod mail;
 mod maintenance;
+mod margin;
 mod open;
 mod outbox;
 mod owner;
@@ -88,6 +89,8 @@ enum Command {
     /// Bill a month, show what it billed, take it back
     #[command(subcommand)]
     Billing(billing::BillingCommand),
+    /// Show what tickets, projects and retainers brought in, for how many hours
+    Margin(margin::MarginArgs),
     /// Try the rules of triage
     #[command(subcommand)]
     Rules(rules::RulesCommand),
@@ -201,6 +204,7 @@ async fn on_desk(opened: &open::Opened, paper: Paper, command: &Command) -> Resu
         Command::Retainer(command) => retainer::run(opened, paper, command).await,
         Command::Statement(command) => statement::run(opened, paper, command).await,
         Command::Billing(command) => billing::run(opened, paper, command).await,
+        Command::Margin(args) => margin::run(opened, args).await,
         Command::Webhooks(command) => webhooks::run(opened, paper, command).await,
         Command::Rules(rules::RulesCommand::Replay { since, json }) => {
             rules::replay(opened, paper, *since, *json).await

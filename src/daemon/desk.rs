@@ -157,6 +157,7 @@ impl Desk {
             changed: changed.clone(),
             beat: self.heartbeats.expect("schedule", ALLOWANCE),
             stop: stop.clone(),
+            troubled: crate::schedule::Troubled::default(),
         };
         tasks.spawn(schedule.run());
         let checks = PendingChecks {

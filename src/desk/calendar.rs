@@ -112,6 +112,14 @@ impl Calendar {
         self.is_always() || !self.spans_on(date).is_empty()
     }
 
+    /// Days of an ordinary week on which it opens.
+    pub fn days_a_week(&self) -> u32 {
+        match &self.hours {
+            Hours::Always => 7,
+            Hours::Weekly(week) => week.iter().map(|spans| u32::from(!spans.is_empty())).sum(),
+        }
+    }
+
     fn is_always(&self) -> bool {
         self.hours == Hours::Always
     }

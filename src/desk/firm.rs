@@ -264,7 +264,7 @@ pub struct Tech {
     pub roles: Vec<String>,
     /// Contracted.
     pub hours_per_week: u32,
-    /// What an hour costs the firm.
+    /// What an hour costs the firm, where it is not `Billing::hourly_cost`.
     pub hourly_cost: Option<Money>,
     pub on_call: bool,
     /// E.164: where urgent tickets are texted to.
@@ -347,6 +347,11 @@ pub enum Notify {
 impl Firm {
     pub fn tech(&self, login: &Login) -> Option<&Tech> {
         self.techs.iter().find(|tech| tech.login == *login)
+    }
+
+    /// What an hour of a tech costs; of one who has left the config what an hour costs in general.
+    pub fn hourly_cost(&self, login: &Login) -> Option<Money> {
+        self.tech(login).and_then(|tech| tech.hourly_cost).or(self.billing.hourly_cost)
     }
 
     /// `address` in any letter case.

@@ -23,7 +23,7 @@ use crate::store::{StoreError, jobs, statements};
 use crate::words::{ClientKey, Login};
 
 /// The jobs whose periods are the months that were billed, and shown before.
-const RUN: &str = "billing";
+pub(super) const RUN: &str = "billing";
 const PREVIEW: &str = "billing_preview";
 /// The managers have the preview so long before the run, also where it was late.
 const BEFORE: TimeDelta = TimeDelta::days(1);
@@ -102,7 +102,7 @@ pub async fn billing(unit: &mut Unit<'_>) -> Result<bool, StoreError> {
 pub async fn draft(unit: &mut Unit<'_>, period: NaiveDate) -> Result<Run, StoreError> {
     let date = unit.now.with_timezone(&unit.firm().time_zone).date_naive();
     let mut run = Run { number: 0, period, date, clients: Vec::new(), faults: Vec::new() };
-    let Some(start) = start(unit).await? else { return Ok(run) };
+    let Some(start) = start(unit).await?.filter(|start| period >= start.month) else { return Ok(run) };
     let firm = unit.firm();
     for client in &firm.clients {
         if client.internal {
@@ -165,6 +165,7 @@ pub async fn bill(unit: &mut Unit<'_>, period: NaiveDate) -> Result<Option<Run>,
     let content = run.to_json();
     billing::keep(unit.tx, &run, (&content, &hash(&content)), unit.now).await?;
     tell(unit, &run, None).await?;
+    super::margin::tell(unit, period).await?;
     Ok(Some(run))
 }
 

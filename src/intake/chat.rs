@@ -96,7 +96,7 @@ async fn known(unit: &mut Unit<'_>, ready: &Ready, said: &Said) -> Result<Option
     let key = breath_key(said);
     let Some((ticket, at)) = conversations::last(unit.tx, source, &key).await? else { return Ok(None) };
     // "good", where nobody opens a thread for a word: it answers what was asked about the person's last request there.
-    if survey::is_answer(unit, ticket, &said.text).await? {
+    if survey::is_answer(unit, ready, ticket).await? {
         return Ok(Some(Known { key, ticket }));
     }
     if ready.row.arrived_at - at >= BREATH {

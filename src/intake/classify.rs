@@ -5,7 +5,7 @@ use super::case::{Case, Deed, Unit};
 use super::tell::Tell;
 use crate::desk::event::Event;
 use crate::notice::Effect;
-use crate::store::{StoreError, conversations, messages, people, tickets};
+use crate::store::{StoreError, conversations, messages, people, tickets, time};
 use crate::words::{Category, ClientKey, ContactId, Priority, Status, TicketNumber};
 
 impl Case {
@@ -68,6 +68,7 @@ impl Case {
         if let Some(requester) = self.ticket.requester {
             people::set_client(unit.tx, requester, &client).await?;
         }
+        time::give(unit.tx, self.ticket.number, &client).await?;
         self.record(unit, deed, Event::ClientSet { client: Some(client) });
         Ok(vec![Effect::Client(name)])
     }
@@ -156,6 +157,9 @@ impl Case {
             if let Some(client) = &client {
                 people::set_client(unit.tx, requester, client).await?;
             }
+        }
+        if let Some(client) = &client {
+            time::give(unit.tx, self.ticket.number, client).await?;
         }
         self.record(unit, deed, Event::Accepted { client: client.clone() });
         let own = client.as_ref().and_then(|key| unit.firm().client(key)?.default_category);

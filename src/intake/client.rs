@@ -169,7 +169,8 @@ pub(super) async fn join(
     let said = survey::said(unit, &case, sender.contact.as_ref(), &ready.new.text).await?;
     let message = store(unit, ready, &case, (true, deed.actor.clone()), remark.as_deref()).await?;
     if let Some(survey::Said { answer, more }) = said {
-        let alone = more.is_none();
+        // A picture says more.
+        let alone = more.is_none() && ready.mail.attachments.iter().all(|file| file.decoration);
         case.act(unit, &deed, Action::Rate { answer, words: more, message: Some(message) }).await?;
         if alone {
             let number = case.save(unit).await?;

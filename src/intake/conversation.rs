@@ -79,11 +79,8 @@ pub(super) async fn answered(
 ) -> Result<(), StoreError> {
     let tech_name = unit.firm().tech(&answer.by).map_or_else(|| answer.by.to_string(), |tech| tech.name.clone());
     let ticket = picture.client_ticket(unit);
-    let people: Vec<_> = picture
-        .client_people()
-        .into_iter()
-        .filter(|person| !answer.reached.iter().any(|address| address.eq_ignore_ascii_case(&person.address)))
-        .collect();
+    let people: Vec<_> =
+        picture.client_people().into_iter().filter(|person| !answer.reached.contains(&person.id)).collect();
     let rendered = if answer.resolved {
         let question = survey::ask(unit, case, &people).await?;
         let facts = notice::ResolutionFacts {

@@ -191,17 +191,19 @@ impl Case {
         (corrects, minutes, category, day): (i64, Minutes, crate::words::Category, chrono::NaiveDate),
     ) -> Result<(), ActError> {
         let undone = time::one(unit.tx, corrects).await?;
+        let tech = undone.as_ref().map_or_else(|| by.clone(), |entry| entry.tech.clone());
         let new = time::NewEntry {
             ticket: Some(self.ticket.number),
-            client: self.ticket.client.as_ref(),
+            client: undone.as_ref().map_or(self.ticket.client.as_ref(), |entry| entry.client.as_ref()),
             note: Some("undone"),
             corrects: Some(corrects),
             after_hours: undone.as_ref().is_some_and(|entry| entry.after_hours),
             unbillable: undone.as_ref().and_then(|entry| entry.reason.as_deref()),
-            ..time::NewEntry::new(by, minutes, category, day, unit.now)
+            entered_by: Some(&by.0),
+            ..time::NewEntry::new(&tech, minutes, category, day, unit.now)
         };
         let entry = time::insert(unit.tx, &new).await?;
-        self.record(unit, deed, Event::TimeLogged { entry, tech: by.clone(), minutes, category, day });
+        self.record(unit, deed, Event::TimeLogged { entry, tech, minutes, category, day });
         Ok(())
     }
 }

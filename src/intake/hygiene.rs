@@ -3,22 +3,23 @@
 
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 
-use super::case::{Case, Unit};
+use super::case::Unit;
 use super::letter::{self, TechLetter};
 use super::tell::managers;
 use super::worklog::makes_good;
 use crate::desk::calendar::{local_moment, start_of_day};
+use crate::desk::event::{Event, Recorded};
 use crate::desk::firm::{Client, Tech};
-use crate::money::{ledger, month_of};
+use crate::money::{ledger, month_of, next_month};
 use crate::notice::{
-    self, Flaw, HygieneFacts, LeakFacts, MailtoLinks, ReminderOfTimeFacts, ReviewFacts, ShortDay, TechWeek, Untimed,
+    self, Flaw, HygieneFacts, LeakFacts, MailtoLinks, ReminderOfTimeFacts, ShortDay, TechWeek, UnbilledFacts, Untimed,
     Wrong,
 };
 use crate::outbox::Class;
 use crate::store::hygiene::{self, Loose};
 use crate::store::leaks::{self, About};
 use crate::store::tokens::Purpose;
-use crate::store::{StoreError, jobs, statements};
+use crate::store::{StoreError, jobs, statements, tickets};
 use crate::words::{Category, Minutes, Money};
 
 /// The jobs whose periods are the days on which they were planned.
@@ -89,7 +90,8 @@ fn owed(unit: &Unit<'_>, tech: &Tech, day: NaiveDate) -> Minutes {
 
 /// To a tech: tickets touched without time, and days with less than was expected. Nobody is told that all is well.
 async fn remind(unit: &mut Unit<'_>, tech: &Tech, day: NaiveDate) -> Result<(), StoreError> {
-    let from = back(day, WEEK - 1);
+    // From the day of the last one on: it was not over then.
+    let from = back(day, WEEK);
     let since = start_of_day(tech.time_zone, from);
     let tickets = hygiene::touched_without_time(unit.tx, &tech.login, (since, from)).await?;
     let logged = hygiene::days(unit.tx, (from, day)).await?;
@@ -148,7 +150,10 @@ async fn report(unit: &mut Unit<'_>, day: NaiveDate) -> Result<(), StoreError> {
         })
         .collect();
     let zone = unit.firm().time_zone;
-    let (since, until) = (start_of_day(zone, from), unit.now);
+    // From the day of the last report on, however long ago that was.
+    let last = jobs::before(unit.tx, REPORT, &day.to_string()).await?.and_then(|last| last.parse().ok());
+    let (since, until) =
+        (start_of_day(zone, last.map_or(back(day, WEEK), |last: NaiveDate| last.min(back(day, WEEK)))), unit.now);
     let mut untimed_tickets = Vec::new();
     for ticket in hygiene::resolved_without_time(unit.tx, (since, until)).await? {
         let own = ticket.client.as_ref().and_then(|key| unit.firm().client(key)).is_some_and(|client| client.internal);
@@ -213,37 +218,49 @@ async fn wrong(
         return Ok(Some((Wrong::NoClient, fix)));
     };
     let term = client.retainer_on(entry.work_date);
+    let skill = entry.skill.as_deref();
     let recat = |to: Category| Some(format!("#recat e{id} {to}"));
-    if entry.category == Category::Retainer && term.is_none() {
+    let burns = term.is_some_and(|term| term.burns(entry.category, skill));
+    if entry.category == Category::Retainer && !burns {
         return Ok(Some((Wrong::NoRetainer, recat(Category::Tm))));
     }
-    if entry.category == Category::Tm && term.is_some_and(|term| term.burns(Category::Retainer, entry.skill.as_deref()))
-    {
+    if entry.category == Category::Tm && !burns && term.is_some_and(|term| term.burns(Category::Retainer, skill)) {
         return Ok(Some((Wrong::Included, recat(Category::Retainer))));
     }
-    let case = match entry.ticket {
-        Some(number) => Case::found(unit, number).await?,
-        None => None,
+    let elsewhere = entry.own_category.is_some_and(|own| own != entry.category);
+    let history = match entry.ticket.filter(|_| elsewhere || entry.category == Category::Warranty) {
+        Some(number) => tickets::history(unit.tx, number).await?,
+        None => Vec::new(),
     };
-    if entry.category == Category::Warranty && !case.as_ref().is_some_and(makes_good) {
+    if entry.category == Category::Warranty && !makes_good(&history) {
         let fix = entry.ticket.map(|number| format!("{number} cat warranty #987"));
         return Ok(Some((Wrong::WarrantyOfNothing, fix)));
     }
     // The ticket has what its rule gave, and the entry another.
-    if let (Some(case), Some(own)) = (&case, entry.own_category)
-        && own != entry.category
-        && case.ticket.rules.iter().any(|rule| rule.gave.contains(&format!("category {own}")))
+    if let (true, Some(own)) = (elsewhere, entry.own_category)
+        && rules_gave(&history, own)
     {
         return Ok(Some((Wrong::AgainstRule, recat(own))));
     }
-    let by_rate = matches!(entry.category, Category::Tm | Category::Project);
-    if by_rate && worth(unit, entry).is_none() {
+    if by_rate(entry) && !burns && worth(unit, entry).is_none() {
         return Ok(Some((Wrong::NoRate, None)));
     }
     if entry.ticket.is_none() && entry.note.is_none() {
         return Ok(Some((Wrong::NoTicket, None)));
     }
     Ok(None)
+}
+
+fn by_rate(entry: &Loose) -> bool {
+    matches!(entry.category, Category::Tm | Category::Project)
+}
+
+fn rules_gave(history: &[Recorded], category: Category) -> bool {
+    let gave = format!("category {category}");
+    history.iter().any(|recorded| match &recorded.event {
+        Event::Opened { rules, .. } => rules.iter().any(|rule| rule.gave.contains(&gave)),
+        _ => false,
+    })
 }
 
 /// At the rate of its client, or the one of everybody.
@@ -268,18 +285,33 @@ async fn note_leak(unit: &mut Unit<'_>, entry: &Loose, wrong: Wrong) -> Result<(
     leaks::note(unit.tx, wrong.as_str(), About::Entry(entry.id), worth, unit.now).await
 }
 
+/// The first day that the review leaves alone: work of a month that is still to be billed is not old.
+async fn billed_until(unit: &mut Unit<'_>) -> Result<Option<NaiveDate>, StoreError> {
+    if unit.firm().billing.at.is_none() {
+        return Ok(None);
+    }
+    let last = jobs::newest(unit.tx, super::billing::RUN).await?;
+    let last = last.and_then(|period| NaiveDate::parse_from_str(&format!("{period}-01"), "%Y-%m-%d").ok());
+    Ok(Some(last.map_or(NaiveDate::MIN, next_month)))
+}
+
 /// Work older than 30 days that is neither billed nor written off, every week until it is.
 async fn review(unit: &mut Unit<'_>, day: NaiveDate) -> Result<(), StoreError> {
     let Some(first) = first_day(unit).await? else { return Ok(()) };
     let mut entries = Vec::new();
     let mut sums: Vec<Money> = Vec::new();
+    let until = billed_until(unit).await?;
     for entry in hygiene::loose(unit.tx, (first, back(day, LONG))).await? {
+        if until.is_some_and(|until| entry.work_date >= until) {
+            continue;
+        }
         let client = entry.client.as_ref().and_then(|key| unit.firm().client(key)).cloned();
         let own = client.as_ref().is_some_and(|client| client.internal);
         if own || entry.category == Category::Warranty {
             continue;
         }
-        let worth = worth(unit, &entry);
+        // Hours of a retainer have no price of their own.
+        let worth = worth(unit, &entry).filter(|_| by_rate(&entry));
         leaks::note(unit.tx, "old", About::Entry(entry.id), worth, unit.now).await?;
         if let Some(worth) = worth {
             match sums.iter_mut().find(|sum| sum.currency == worth.currency) {
@@ -303,9 +335,9 @@ async fn review(unit: &mut Unit<'_>, day: NaiveDate) -> Result<(), StoreError> {
     if entries.is_empty() {
         return Ok(());
     }
-    let facts = ReviewFacts { entries, worth: sums, links: MailtoLinks::default() };
+    let facts = UnbilledFacts { entries, worth: sums, links: MailtoLinks::default() };
     tell(unit, day, "unbilled", |unit, links| {
-        notice::unbilled(&unit.office.texts, &unit.firm().language, &ReviewFacts { links, ..facts.clone() })
+        notice::unbilled(&unit.office.texts, &unit.firm().language, &UnbilledFacts { links, ..facts.clone() })
     })
     .await
 }

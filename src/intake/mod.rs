@@ -23,7 +23,9 @@ mod link;
 mod list;
 mod maintain;
 mod managers;
+mod margin;
 mod memo;
+mod on_it;
 mod one_person;
 mod orders;
 mod paging;
@@ -37,6 +39,7 @@ mod read;
 mod receipt;
 mod reckon;
 mod relay;
+mod review;
 mod statement;
 mod storm;
 mod survey;
@@ -66,6 +69,7 @@ pub use managers::{
     late_list, late_waits, source_down, undeliverable, undelivered, undelivered_waits, unsorted_digest,
     unsorted_is_urgent, unsorted_waits,
 };
+pub use margin::report as margin_report;
 pub use pending::PendingChecks;
 pub use pricing::{remind as remind_of_pricing, waits as pricing_waits};
 pub use statement::{frozen, resend, statements, waits as statements_wait};

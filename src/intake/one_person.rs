@@ -12,6 +12,7 @@ use super::process::{Decided, store};
 use super::read::Ready;
 use super::tell::Tell;
 use super::thread::Thread;
+use crate::desk::firm::Firm;
 use crate::mail::Mailbox;
 use crate::mail::reply::without_signature;
 use crate::notice::{self, Effect, LinkQuestionFacts, LinkedFacts};
@@ -134,10 +135,8 @@ async fn hindrance(unit: &mut Unit<'_>, contact: &Contact, address: &str) -> Res
     if let Some(owner) = owner.filter(|owner| *owner != client) {
         return no(format!("{address} belongs to {}, another client", of(&owner)));
     }
-    let mut configured = firm.clients.iter().flat_map(|client| &client.contacts);
-    let same = |email: &Option<String>| email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(address));
-    if configured.any(|person| same(&person.email)) {
-        return no(format!("{address} is a contact of its own in the config"));
+    if let Some(why) = stands_in_config(firm, address) {
+        return no(why);
     }
     if unit.is_muted(address).await? {
         return no(format!("{address} was muted with #spam"));
@@ -148,6 +147,18 @@ async fn hindrance(unit: &mut Unit<'_>, contact: &Contact, address: &str) -> Res
         }
         _ => Ok(None),
     }
+}
+
+/// Whom the config names is asked for nothing: it alone says whose such an address is.
+fn stands_in_config(firm: &Firm, address: &str) -> Option<String> {
+    let same = |other: &String| other.eq_ignore_ascii_case(address);
+    firm.clients.iter().find_map(|client| {
+        if client.contacts.iter().filter_map(|person| person.email.as_ref()).any(same) {
+            return Some(format!("{address} is a contact of its own in the config"));
+        }
+        let named = client.approvers.iter().chain(&client.managers).any(same);
+        named.then(|| format!("{address} is an approver or a manager of {} in the config", client.name))
+    })
 }
 
 /// Only a plain yes, from the very address, shown to be from there.
@@ -187,15 +198,21 @@ async fn answered(unit: &mut Unit<'_>, ready: &Ready, token: &Token) -> Result<H
     Ok(Heard::Done(noted(unit, ready, token, &said).await?))
 }
 
-/// From now on both are the contact that was asked for, with what is not over yet.
+/// From now on the address is of the contact that was asked for. A contact that had nothing but this address is given up for the other, with
+/// what is not over yet; of one that has another address only the asked one goes.
 async fn join(unit: &mut Unit<'_>, ready: &Ready, asked: &Asked, into: &Contact) -> Result<(), ActError> {
     links::used(unit.tx, asked.id, unit.now).await?;
     let from = client::contact_for(unit, &asked.address, ready.sender_name()).await?;
-    let numbers = links::tickets_of(unit.tx, from.id).await?;
-    links::put_behind(unit.tx, from.id, unit.now).await?;
-    links::merge(unit.tx, from.id, into.id).await?;
-    unit.forget_contacts();
-    link::hand_over(unit, ready, &numbers, into).await?;
+    if links::has_another(unit.tx, from.id, &asked.address).await? {
+        links::move_address(unit.tx, &asked.address, into.id, unit.now).await?;
+        unit.forget_contacts();
+    } else {
+        let numbers = links::tickets_of(unit.tx, from.id).await?;
+        links::put_behind(unit.tx, from.id, unit.now).await?;
+        links::merge(unit.tx, from.id, into.id).await?;
+        unit.forget_contacts();
+        link::hand_over(unit, ready, &numbers, into).await?;
+    }
     let facts = LinkedFacts { question: question(unit, into, &asked.address), joined: true };
     for address in [&into.address, &asked.address] {
         tell(unit, address, &facts, &format!("{}/{address}", ready.cause()));

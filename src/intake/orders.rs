@@ -9,6 +9,7 @@ use super::client::contact_for;
 use super::enclosure::{Enclosed, Towards};
 use super::letter;
 use super::maintain;
+use super::on_it::OnIt;
 use super::one_person;
 use super::read::Ready;
 use super::relay::{self, Relay};
@@ -21,10 +22,10 @@ use crate::desk::firm::Tech;
 use crate::desk::ticket::is_sentence;
 use crate::mail::picture::without_labels;
 use crate::notice::Effect;
+use crate::store::StoreError;
 use crate::store::messages::{self, NewMessage};
 use crate::store::tokens::Purpose;
-use crate::store::{StoreError, people};
-use crate::words::{Actor, Category, ClientKey, Login, Minutes, TicketNumber};
+use crate::words::{Actor, Category, ClientKey, ContactId, Login, Minutes, TicketNumber};
 
 /// A line that was refused, and the mail put right.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -221,28 +222,20 @@ async fn speak(
             "nobody at the client is on this ticket; name one with #from, or add #note",
         ));
     }
-    let people = client_addresses(unit, case).await?;
+    let people = OnIt::of(unit, case).await?;
     let there = texting::heard_there(unit, case, orders.ready).await?;
-    let reached: Vec<String> = orders
-        .ready
-        .mail
-        .to
-        .iter()
-        .chain(&orders.ready.mail.cc)
-        .map(|mailbox| mailbox.address.to_lowercase())
-        .filter(|address| people.contains(address))
-        .chain(there.clone())
-        .collect();
+    let reached = reached(unit, &people, orders.ready, there).await?;
     let message_id = letter::client_message_id(unit, case).await?;
     let message = keep(unit, case, deed, orders, (relay.text(), Some(&message_id))).await?;
     let answer = Action::Answer { message, by: orders.tech.login.clone() };
     case.act(unit, deed, answer).await.map_err(by_line(&first_line(relay.text())))?;
     let enclosed = Enclosed::of(&orders.ready.mail, relay.text(), unit.firm().attachment_cap, Towards::Client);
-    let to: Vec<String> = people.iter().filter(|address| !reached.contains(address)).cloned().collect();
+    let others = people.all().filter(|person| !reached.contains(&person.id));
+    let to: Vec<String> = others.map(|person| person.address.clone()).collect();
     done.left_out.clone_from(&enclosed.left_out);
     done.unplaced.clone_from(&enclosed.unplaced);
-    if there.is_none() {
-        done.kept_out = texting::kept_out(unit, case, &enclosed.files).await?;
+    if !there {
+        done.kept_out = texting::kept_out(unit, case, people.requester.as_ref(), &enclosed.files).await?;
     }
     done.effects.push(if to.is_empty() { Effect::AlreadySent } else { Effect::Answered { to } });
     case.tell.push(Tell::Answer(Answer {
@@ -257,13 +250,14 @@ async fn speak(
     Ok(true)
 }
 
-async fn client_addresses(unit: &mut Unit<'_>, case: &Case) -> Result<Vec<String>, StoreError> {
-    let mut addresses = Vec::new();
-    for id in case.ticket.requester.iter().chain(&case.ticket.participants) {
-        let last = messages::last_address(unit.tx, case.ticket.number, *id).await?;
-        addresses.extend(last.or(people::one(unit.tx, *id).await?.map(|contact| contact.address)));
+/// Who has read the words already: at whichever address the tech's own mail went to, or where the client spoke last.
+async fn reached(unit: &mut Unit<'_>, people: &OnIt, ready: &Ready, there: bool) -> Result<Vec<ContactId>, StoreError> {
+    let mut reached: Vec<ContactId> = people.requester.iter().filter(|_| there).map(|requester| requester.id).collect();
+    for mailbox in ready.mail.to.iter().chain(&ready.mail.cc) {
+        let contact = unit.contact_by_address(&mailbox.address.to_lowercase()).await?.map(|contact| contact.id);
+        reached.extend(contact.filter(|id| people.all().any(|person| person.id == *id)));
     }
-    Ok(addresses)
+    Ok(reached)
 }
 
 /// Stores the words; public ones under the Message-ID that the client will see.

@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use super::case::{Case, Unit};
 use super::enclosure::{Enclosed, Towards};
 use super::letter;
+use super::on_it::{OnIt, said_on};
 use crate::desk::event::ClockKind;
 use crate::desk::firm::{Client, Runbook, Tech};
 use crate::desk::sla::{Policy, SlaClock};
@@ -17,8 +18,8 @@ use crate::notice::{
 use crate::store::messages::Message;
 use crate::store::people::Contact;
 use crate::store::tokens::Purpose;
-use crate::store::{StoreError, messages, tickets};
-use crate::words::{Login, TicketNumber, is_mail, is_phone, shown};
+use crate::store::{StoreError, tickets};
+use crate::words::{Login, TicketNumber, is_phone, shown};
 
 /// Read inside the transaction of the change, so that it shows what the change made.
 pub struct Picture<'a> {
@@ -39,25 +40,6 @@ pub struct Picture<'a> {
     first: Option<Message>,
 }
 
-/// Whoever has several mail addresses is written to at the one from which the last words came.
-async fn where_last(unit: &mut Unit<'_>, contact: Contact, all: &[Message]) -> Result<Contact, StoreError> {
-    let mut asked: Vec<&str> = Vec::new();
-    for message in all.iter().rev().filter(|message| message.is_public() && is_mail(&message.sender_address)) {
-        let address = message.sender_address.as_str();
-        if address == contact.address {
-            return Ok(contact);
-        }
-        if asked.contains(&address) || message.actor.starts_with("tech:") {
-            continue;
-        }
-        asked.push(address);
-        if let Some(found) = unit.contact_by_address(address).await?.filter(|found| found.id == contact.id) {
-            return Ok(found);
-        }
-    }
-    Ok(contact)
-}
-
 impl<'a> Picture<'a> {
     pub(super) async fn of(
         unit: &mut Unit<'_>,
@@ -65,28 +47,10 @@ impl<'a> Picture<'a> {
         clocks: &'a [SlaClock],
     ) -> Result<Picture<'a>, StoreError> {
         let ticket = &case.ticket;
-        let requester = match ticket.requester {
-            Some(id) => unit.contact(id).await?,
-            None => None,
-        };
-        let mut participants: Vec<Contact> = Vec::new();
-        for id in &ticket.participants {
-            let person = unit.contact(*id).await?;
-            // Two of them may have turned out to be one.
-            let known = |person: &Contact| requester.iter().chain(&participants).any(|other| other.id == person.id);
-            let person = person.filter(|person| !known(person));
-            participants.extend(person);
-        }
         let client = ticket.client.as_ref().and_then(|key| unit.firm().client(key)).cloned();
         let language = client.as_ref().and_then(|client| client.language.clone());
-        let all = match &case.first_message {
-            Some(message) => vec![message.clone()],
-            None => messages::of_ticket(unit.tx, ticket.number).await?,
-        };
-        let requester = match requester {
-            Some(requester) => Some(where_last(unit, requester, &all).await?),
-            None => None,
-        };
+        let all = said_on(unit, case).await?;
+        let OnIt { requester, participants } = OnIt::by(unit, case, &all).await?;
         let from_client = |message: &&Message| !message.actor.starts_with("tech:") && message.is_public();
         let latest = all.iter().rev().find(from_client).or(all.last());
         Ok(Picture {

@@ -10,6 +10,7 @@ use super::process::{Decided, store, store_text};
 use super::quiet;
 use super::read::Ready;
 use super::storm;
+use super::survey;
 use super::thread::Thread;
 use crate::channel::Post;
 use crate::channel::phone::Keyword;
@@ -46,7 +47,11 @@ pub(super) async fn take(unit: &mut Unit<'_>, ready: &Ready, post: &Post) -> Res
     {
         return quiet::keep(unit, ready, post, (client, until)).await;
     }
-    if let Some(there) = there.filter(|there| goes_on(unit, &there.row, ready, post)) {
+    let answers = match &there {
+        Some(there) if !sender.is_empty() => survey::is_answer(unit, ready, there.row.number).await?,
+        _ => false,
+    };
+    if let Some(there) = there.filter(|there| answers || goes_on(unit, &there.row, ready, post)) {
         if sender.is_empty() {
             return by_machine(unit, ready, post, there).await;
         }

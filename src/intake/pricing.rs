@@ -22,8 +22,8 @@ use crate::store::inbound::Fate;
 use crate::store::pricing::{self, Row};
 use crate::store::tokens::{Purpose, Token};
 use crate::store::{StoreError, jobs, statements, tickets};
-use crate::words::Minutes;
 use crate::words::contract::term_on;
+use crate::words::{Minutes, Money};
 
 const CONTEXT: &str = "pricing:";
 const REMIND: TimeDelta = TimeDelta::days(7);
@@ -127,16 +127,19 @@ async fn facts(
     links: MailtoLinks,
 ) -> Result<PricingFacts, StoreError> {
     let skip = months.len().saturating_sub(SHOWN);
-    let shown: Vec<PricingMonth> = months[skip..]
-        .iter()
-        .map(|month| PricingMonth {
+    let mut shown: Vec<PricingMonth> = Vec::new();
+    for month in &months[skip..] {
+        let cost = reckon::cost(unit, client, month).await?;
+        shown.push(PricingMonth {
             month: month.first,
             used: month.burned,
             bottom: month.bottom,
             top: month.top,
             hourly: proposal::hourly(month.fee, month.burned),
-        })
-        .collect();
+            cost,
+            left: cost.map(|cost| Money { minor: month.fee.minor - cost.minor, ..month.fee }),
+        });
+    }
     let last: Vec<Minutes> = months.iter().rev().take(2).map(|month| month.burned).collect();
     let from = months.iter().rev().nth(1).map_or(month, |before| before.first);
     let days = (from, next_month(month));
@@ -160,7 +163,7 @@ async fn facts(
 }
 
 /// The rules that gave the tickets with most time their priority or skill, the most frequent first: what comes again and again.
-async fn rules(
+pub(super) async fn rules(
     unit: &mut Unit<'_>,
     client: &Client,
     days: (NaiveDate, NaiveDate),

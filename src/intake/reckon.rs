@@ -11,12 +11,12 @@ use crate::desk::firm::Client;
 use crate::desk::ticket::PRIVATE;
 use crate::money::ledger::{self, Month, Work};
 use crate::money::statement::{Late, Line, Past, Statement};
-use crate::money::{month_of, next_month};
+use crate::money::{margin, month_of, next_month};
 use crate::notice::Missing;
 use crate::store::statements::{self, Figured};
 use crate::store::{StoreError, survey, time};
 use crate::words::contract::term_on;
-use crate::words::{Category, Minutes, Status, TicketNumber};
+use crate::words::{Category, Login, Minutes, Money, Status, TicketNumber};
 
 /// Months that the trend shows, this one among them.
 const TREND: usize = 12;
@@ -91,6 +91,36 @@ pub(super) async fn statement(
         answers: survey::answers(unit.tx, &client.key, (from, until)).await?,
         pricing: pricing::is_named(unit, client).await?,
     })
+}
+
+/// What the hours that burned in a month cost the firm, as they were worked; `None` where there were none, or the cost of any is not known.
+pub(super) async fn cost(unit: &mut Unit<'_>, client: &Client, month: &Month) -> Result<Option<Money>, StoreError> {
+    let work = time::work(unit.tx, &client.key, month.first, next_month(month.first)).await?;
+    let mut by_tech: BTreeMap<Login, Minutes> = BTreeMap::new();
+    for entry in work.iter().filter(|entry| is_inside(client, entry)) {
+        *by_tech.entry(entry.tech.clone()).or_default() += entry.minutes;
+    }
+    let firm = unit.firm();
+    let cost = margin::sum_of_costs(&by_tech, &|login| firm.hourly_cost(login), month.fee.currency);
+    Ok(cost.filter(|_| !by_tech.is_empty()))
+}
+
+/// Tickets with work of the month that the retainer does not cover, the most first. Warranty is none of it.
+pub(super) async fn outside_by_ticket(
+    unit: &mut Unit<'_>,
+    client: &Client,
+    month: NaiveDate,
+) -> Result<Vec<(TicketNumber, Minutes)>, StoreError> {
+    let work = time::work(unit.tx, &client.key, month, next_month(month)).await?;
+    let mut sums: BTreeMap<TicketNumber, Minutes> = BTreeMap::new();
+    for entry in work.iter().filter(|entry| entry.category != Category::Warranty && !is_inside(client, entry)) {
+        if let Some(number) = entry.ticket {
+            *sums.entry(number).or_default() += entry.minutes;
+        }
+    }
+    let mut all: Vec<(TicketNumber, Minutes)> = sums.into_iter().filter(|(_, sum)| *sum > Minutes(0)).collect();
+    all.sort_by_key(|(number, sum)| (std::cmp::Reverse(*sum), *number));
+    Ok(all)
 }
 
 fn is_inside(client: &Client, entry: &Work) -> bool {

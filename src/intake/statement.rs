@@ -9,7 +9,7 @@ use super::letter::{self, TechLetter};
 use super::process::Decided;
 use super::read::Ready;
 use super::usage::{account_managers, manager_name};
-use super::{pricing, reckon};
+use super::{pricing, reckon, review};
 use crate::desk::calendar::local_moment;
 use crate::desk::firm::{Client, Drafting, Tech};
 use crate::mail::{Attachment, Mailbox};
@@ -152,6 +152,7 @@ async fn send(unit: &mut Unit<'_>, number: i64) -> Result<bool, StoreError> {
     }
     super::announce::issued(unit, &statement, &hash)?;
     mail(unit, &client, &statement, "statement").await?;
+    review::tell(unit, &client, &statement).await?;
     Ok(true)
 }
 

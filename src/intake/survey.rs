@@ -6,16 +6,17 @@ use super::action::{ActError, Action};
 use super::case::{Case, Deed, Unit};
 use super::letter::{self, TechLetter};
 use super::picture::Picture;
+use super::read::Ready;
 use super::tell::{Tell, readers};
 use crate::desk::event::Event;
 use crate::desk::firm::Notify;
 use crate::notice::{self, Effect, QuestionFacts, UnhappyFacts, Words};
 use crate::outbox::Class;
-use crate::store::people::Contact;
+use crate::store::people::{self, Contact};
 use crate::store::survey::{self, Survey};
 use crate::store::tokens::Purpose;
 use crate::store::{StoreError, tickets};
-use crate::words::{Actor, ContactId, MessageRow, Satisfaction, Status};
+use crate::words::{Actor, ContactId, MessageRow, Satisfaction, Status, TicketNumber};
 
 /// One person is asked once in such a time, however many of their tickets are resolved.
 const APART: TimeDelta = TimeDelta::days(14);
@@ -23,6 +24,8 @@ const APART: TimeDelta = TimeDelta::days(14);
 const CHANGEABLE: TimeDelta = TimeDelta::days(7);
 /// So long a question waits for an answer.
 const OPEN: TimeDelta = TimeDelta::days(30);
+/// So many bad answers about one ticket are told.
+const TOLD: usize = 5;
 /// Longest words beside an answer, in characters.
 const LONGEST: usize = 2000;
 
@@ -102,15 +105,16 @@ pub(super) async fn said(
 }
 
 /// Whether these words in a chat answer the question about that ticket, though they stand by themselves.
-pub(super) async fn is_answer(
-    unit: &mut Unit<'_>,
-    number: crate::words::TicketNumber,
-    text: &str,
-) -> Result<bool, StoreError> {
-    let Some(row) = tickets::row(unit.tx, number).await?.filter(|row| row.status == Status::Resolved) else {
-        return Ok(false);
-    };
+pub(super) async fn is_answer(unit: &mut Unit<'_>, ready: &Ready, number: TicketNumber) -> Result<bool, StoreError> {
+    let over = |row: &tickets::Row| matches!(row.status, Status::Resolved | Status::Closed);
+    let Some(row) = tickets::row(unit.tx, number).await?.filter(over) else { return Ok(false) };
     let Some(survey) = survey::of_ticket(unit.tx, number).await? else { return Ok(false) };
+    let sender = people::by_address(unit.tx, &ready.sender()).await?;
+    let Some(sender) = sender else { return Ok(false) };
+    if !survey::was_asked(unit.tx, number, sender.id).await? {
+        return Ok(false);
+    }
+    let text = &ready.new.text;
     let language = language(unit, row.client.as_ref());
     let words = unit.office.texts.words(&language);
     Ok(Standing::of(&survey, row.status, unit.now) != Standing::Over && in_words(words, text, "").is_some())
@@ -211,13 +215,26 @@ impl Case {
         let words =
             words.map(|words| words.trim().chars().take(LONGEST).collect()).filter(|words: &String| !words.is_empty());
         survey::answer(unit.tx, self.ticket.number, (answer, words.as_deref()), deed.at).await?;
-        // A manager hears of it once, and again where there are words now.
-        let news = survey.answer != Some(Satisfaction::Bad) || (words.is_some() && words != survey.words);
-        if answer == Satisfaction::Bad && news {
+        if answer == Satisfaction::Bad && self.is_news(words.as_ref()) {
             self.tell.push(Tell::Unhappy { words: words.clone() });
         }
         self.record(unit, deed, Event::Rated { answer, words, message });
         Ok(Vec::new())
+    }
+}
+
+impl Case {
+    /// A manager hears of a bad answer once, and again where there are new words; whoever has the link floods nobody with it.
+    fn is_news(&self, words: Option<&String>) -> bool {
+        let told: Vec<&Option<String>> = self
+            .history()
+            .iter()
+            .filter_map(|recorded| match &recorded.event {
+                Event::Rated { answer: Satisfaction::Bad, words, .. } => Some(words),
+                _ => None,
+            })
+            .collect();
+        told.is_empty() || (told.len() < TOLD && words.is_some() && told.iter().all(|old| old.as_ref() != words))
     }
 }
 

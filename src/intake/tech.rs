@@ -11,7 +11,7 @@ use super::process::{Decided, store, store_text};
 use super::read::Ready;
 use super::thread::Thread;
 use super::trust::{self, Distrust};
-use super::{list, pending, pricing, receipt, statement, tech_new};
+use super::{list, pending, pricing, receipt, review, statement, tech_new};
 use crate::desk::directive;
 use crate::desk::firm::Tech;
 use crate::store::inbound::Fate;
@@ -99,7 +99,10 @@ async fn answer(unit: &mut Unit<'_>, ready: &Ready, tech: &Tech, token: &Token) 
         _ => match (statement::number_of(token), pricing::id_of(token)) {
             (Some(number), _) => statement::answered(unit, ready, tech, number).await,
             (None, Some(id)) => pricing::answered(unit, ready, tech, id).await,
-            (None, None) => digest(unit, ready, tech).await,
+            (None, None) => match review::about(token) {
+                Some(review) => review::answered(unit, ready, tech, review).await,
+                None => digest(unit, ready, tech).await,
+            },
         },
     }
 }

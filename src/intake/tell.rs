@@ -17,7 +17,7 @@ use crate::outbox::Class;
 use crate::store::outbox::pages;
 use crate::store::tokens::Purpose;
 use crate::store::{StoreError, outbox};
-use crate::words::{Login, MessageRow};
+use crate::words::{ContactId, Login, MessageRow};
 
 /// Something that people have to hear of a change.
 #[derive(Debug, Clone)]
@@ -92,8 +92,8 @@ pub struct Answer {
     pub resolved: bool,
     /// Its HTML and files.
     pub(super) enclosed: Enclosed,
-    /// Addresses that the tech's own mail reached already.
-    pub reached: Vec<String>,
+    /// Whom the tech's own mail reached already, or his words in the chat.
+    pub reached: Vec<ContactId>,
 }
 
 /// Kinds of notices that a first touch makes untrue.

@@ -117,30 +117,26 @@ pub(super) async fn ways<'f>(
     Ok((mailed, texted))
 }
 
-/// The requester, where the tech speaks in the very place in which the requester spoke last.
-pub(super) async fn heard_there(unit: &mut Unit<'_>, case: &Case, ready: &Ready) -> Result<Option<String>, StoreError> {
-    let Some(here) = ready.place() else { return Ok(None) };
+/// Whether the tech speaks in the very place in which the client spoke last.
+pub(super) async fn heard_there(unit: &mut Unit<'_>, case: &Case, ready: &Ready) -> Result<bool, StoreError> {
+    let Some(here) = ready.place() else { return Ok(false) };
     let last = messages::last_place(unit.tx, case.ticket.number).await?;
-    let there = last.is_some_and(|(channel, place)| here == (channel.as_str(), place.as_str()));
-    let Some(requester) = case.ticket.requester.filter(|_| there) else { return Ok(None) };
-    Ok(people::one(unit.tx, requester).await?.map(|contact| contact.address))
+    Ok(last.is_some_and(|(channel, place)| here == (channel.as_str(), place.as_str())))
 }
 
 /// Which files of an answer the chat does not take in which the client spoke last.
 pub(super) async fn kept_out(
     unit: &mut Unit<'_>,
     case: &Case,
+    requester: Option<&Contact>,
     files: &[Attachment],
 ) -> Result<Option<KeptOut>, StoreError> {
     let Some((channel, _)) = messages::last_place(unit.tx, case.ticket.number).await? else { return Ok(None) };
     let Way::Chat(chat) = Way::named(unit, &channel) else { return Ok(None) };
     let kept = files.iter().filter(|file| !chat.platform.takes(file.bytes.len()));
     let files: Vec<String> = kept.map(|file| file.name.clone()).collect();
-    let requester = match case.ticket.requester.filter(|_| !files.is_empty()) {
-        Some(requester) => people::one(unit.tx, requester).await?,
-        None => return Ok(None),
-    };
-    let address = requester.map(|contact| contact.address).filter(|address| is_mail(address));
+    let Some(requester) = requester.filter(|_| !files.is_empty()) else { return Ok(None) };
+    let address = Some(requester.address.clone()).filter(|address| is_mail(address));
     Ok(Some(KeptOut { chat: chat.name.clone(), files, address }))
 }
 

@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use super::action::{ActError, Action, TimeMore};
 use super::case::{Case, Deed, Unit};
 use super::usage;
-use crate::desk::event::Event;
+use crate::desk::event::{Event, Recorded};
 use crate::desk::firm::Tech;
 use crate::notice::Effect;
 use crate::store::{StoreError, billing, leaks, time};
@@ -169,6 +169,7 @@ impl Case {
         let number = self.ticket.number;
         let mut category = work.category.unwrap_or(self.ticket.category);
         let (mut corrects, mut unbillable) = (None, work.more.unbillable.clone());
+        let mut client = self.ticket.client.clone();
         let mut after_hours = work.more.after_hours || work.note.as_deref().is_some_and(says_after_hours);
         if work.minutes < Minutes(0) {
             let entries = time::of_tech_on(unit.tx, number, &work.by).await?;
@@ -185,6 +186,7 @@ impl Case {
             category = work.category.unwrap_or(last.category);
             after_hours = last.after_hours;
             unbillable = last.reason.clone();
+            client.clone_from(&last.client);
         }
         let day = if corrects.is_some() { self.corrected_day(unit, &work).await? } else { work.day };
         if category == Category::Retainer && corrects.is_none() {
@@ -195,7 +197,7 @@ impl Case {
             unit.tx,
             &time::NewEntry {
                 ticket: Some(number),
-                client: self.ticket.client.as_ref(),
+                client: client.as_ref(),
                 note: work.note.as_deref(),
                 corrects,
                 after_hours,
@@ -207,7 +209,7 @@ impl Case {
         .await?;
         let event = Event::TimeLogged { entry, tech: work.by, minutes: work.minutes, category, day };
         self.record(unit, deed, event);
-        if let Some(client) = self.ticket.client.clone() {
+        if let Some(client) = client {
             usage::announce(unit, &client, day).await?;
         }
         let zone = unit.firm().time_zone;
@@ -277,6 +279,9 @@ pub(super) async fn recategorise(
     if entry.corrects.is_some() || net <= Minutes(0) {
         return Err(ActError::refused(format!("nothing is left of e{id}")));
     }
+    if billing::is_written_off(unit.tx, id).await? {
+        return Err(ActError::refused(format!("e{id} was written off")));
+    }
     if entry.category == to {
         return Err(ActError::refused(format!("e{id} is {to} already")));
     }
@@ -284,12 +289,16 @@ pub(super) async fn recategorise(
     if to == Category::Retainer && client.is_none_or(|client| client.retainer_on(entry.work_date).is_none()) {
         return Err(ActError::refused(format!("no retainer covers {}", entry.work_date)));
     }
-    let mut loaded = match (held.as_ref().map(|case| case.ticket.number), entry.ticket) {
-        (held, Some(number)) if held != Some(number) => Case::found(unit, number).await?,
+    let here = held.as_ref().map(|case| case.ticket.number);
+    let mut loaded = match entry.ticket {
+        Some(number) if here != Some(number) => Case::found(unit, number).await?,
         _ => None,
     };
-    let mut case = loaded.as_mut().or(held.filter(|case| Some(case.ticket.number) == entry.ticket));
-    if to == Category::Warranty && !case.as_ref().is_some_and(|case| makes_good(case)) {
+    // Its ticket may have come into the one in hand.
+    let is_held = entry.ticket == here || loaded.as_ref().is_some_and(|case| Some(case.ticket.number) == here);
+    loaded = loaded.filter(|_| !is_held);
+    let mut case = loaded.as_mut().or(held.filter(|_| is_held));
+    if to == Category::Warranty && !case.as_ref().is_some_and(|case| makes_good(case.history())) {
         return Err(ActError::refused("warranty needs the ticket that it makes good: #cat warranty #987 first"));
     }
     let mut now = id;
@@ -321,8 +330,9 @@ pub(super) async fn recategorise(
 }
 
 /// Its category says which ticket it makes good.
-pub(super) fn makes_good(case: &Case) -> bool {
-    case.history().iter().any(|recorded| matches!(recorded.event, Event::Categorised { warranty_of: Some(_), .. }))
+pub(super) fn makes_good(history: &[Recorded]) -> bool {
+    let last = history.iter().rev().find(|recorded| matches!(recorded.event, Event::Categorised { .. }));
+    last.is_some_and(|recorded| matches!(recorded.event, Event::Categorised { warranty_of: Some(_), .. }))
 }
 
 /// `#writeoff e12 why`: a manager lets it go.
@@ -333,6 +343,9 @@ pub(super) async fn write_off(unit: &mut Unit<'_>, by: &Tech, id: i64, why: &str
     let Some(entry) = time::one(unit.tx, id).await? else {
         return Err(ActError::refused(format!("there is no entry e{id}")));
     };
+    if let Some(first) = entry.corrects {
+        return Err(ActError::refused(format!("e{id} corrects e{first}: write that one off")));
+    }
     if !entry.billable {
         return Err(ActError::refused(format!("e{id} is not billable anyway")));
     }

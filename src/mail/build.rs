@@ -9,6 +9,7 @@ use lettre::message::header::{
 };
 use lettre::message::{Body, MultiPart, SinglePart, SinglePartBuilder};
 
+use super::invitation::REQUEST;
 use super::parse::{fields::clean_line, names};
 use super::{Attachment, Mailbox};
 
@@ -41,7 +42,7 @@ pub struct Outgoing {
     pub date: DateTime<Utc>,
     pub text: String,
     pub html: Option<String>,
-    /// Inline pictures (with `content_id`) and attachments, in order.
+    /// Inline pictures (with `content_id`), attachments and an invitation, in order.
     pub attachments: Vec<Attachment>,
     pub voice: Voice,
 }
@@ -218,15 +219,21 @@ fn body(mail: &Outgoing) -> Vec<u8> {
     let text = SinglePart::plain(lines(&mail.text));
     let (inline, attached): (Vec<_>, Vec<_>) =
         mail.attachments.iter().partition(|file| mail.html.is_some() && file.inline && file.content_id.is_some());
+    // Mail programs look for an invitation among the ways to read the mail (RFC 6047 section 2.4), the richest last.
+    let (invitations, attached): (Vec<_>, Vec<_>) =
+        attached.into_iter().partition(|file| mail.html.is_some() && file.content_type == REQUEST);
+    let invited = |parts: MultiPart| invitations.iter().fold(parts, |parts, file| parts.singlepart(invitation(file)));
     let html = mail.html.as_deref().map(html_part);
     let content = match html {
         None => Content::Single(text),
-        Some(html) if inline.is_empty() => Content::Multi(MultiPart::alternative().singlepart(text).singlepart(html)),
+        Some(html) if inline.is_empty() => {
+            Content::Multi(invited(MultiPart::alternative().singlepart(text).singlepart(html)))
+        }
         Some(html) => {
             let related = inline
                 .iter()
                 .fold(MultiPart::related().singlepart(html), |whole, file| whole.singlepart(attachment(file, true)));
-            Content::Multi(MultiPart::alternative().singlepart(text).multipart(related))
+            Content::Multi(invited(MultiPart::alternative().singlepart(text).multipart(related)))
         }
     };
     if attached.is_empty() {
@@ -306,6 +313,10 @@ fn ascii(html: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(out)
+}
+
+fn invitation(file: &Attachment) -> SinglePart {
+    typed(SinglePart::builder(), REQUEST).body(file.bytes.clone())
 }
 
 fn attachment(file: &Attachment, inline: bool) -> SinglePart {

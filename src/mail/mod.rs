@@ -9,6 +9,7 @@ pub mod build;
 pub mod forward;
 pub mod guard;
 pub mod html;
+pub mod invitation;
 pub mod parse;
 pub mod picture;
 pub mod reply;

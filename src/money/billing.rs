@@ -22,6 +22,8 @@ pub struct Entry {
     pub unbillable: Option<String>,
     /// In an earlier run that stands.
     pub billed: bool,
+    /// The entry that it corrects.
+    pub corrects: Option<i64>,
     /// Of the ticket; `None`: confidential, or there is no ticket.
     pub subject: Option<String>,
     pub note: Option<String>,
@@ -98,11 +100,12 @@ pub fn account(books: &Books<'_>, period: NaiveDate) -> Account {
         if amount != cost {
             account.waits.push(Waits { month: month.first, over: month.over, amount: cost });
         }
-        let entries = fresh(books, &over_entries(month)).filter(|_| amount == cost).collect();
-        let line = Line { month: Some(month.first), counted: month.over, entries, ..Line::of(Kind::Overage) };
+        let entries: Vec<i64> = fresh(books, &over_entries(month)).filter(|_| amount == cost).collect();
+        let minutes = worked(books, &entries);
+        let line = Line { month: Some(month.first), minutes, counted: month.over, entries, ..Line::of(Kind::Overage) };
         owed.insert(key, Owed { line, amount });
     }
-    let lines = differences(books, owed);
+    let lines = differences(books, period, owed);
     let paid: HashSet<i64> = lines.iter().flat_map(|line| line.entries.iter().copied()).collect();
     account.lines = lines;
     let waiting: HashSet<i64> = past
@@ -133,6 +136,11 @@ fn inside(books: &Books<'_>, period: NaiveDate) -> HashSet<i64> {
 fn over_entries(month: &Month) -> BTreeSet<i64> {
     let over = month.burns.iter().filter(|burn| burn.from == From::Over);
     over.flat_map(|burn| burn.entries.iter().copied()).collect()
+}
+
+fn worked(books: &Books<'_>, ids: &[i64]) -> Minutes {
+    let these = books.entries.iter().filter(|entry| ids.contains(&entry.work.id));
+    these.map(|entry| entry.work.minutes).sum()
 }
 
 /// Those that no run has billed.
@@ -205,12 +213,23 @@ fn shares(fees: &[&Fee], month: NaiveDate) -> i64 {
     i64::try_from((2 * sum + days) / (2 * days)).unwrap_or(i64::MAX)
 }
 
+/// Whether what was billed under this key may be given back: of a month that this run reaches, and of a contract or fee that the config
+/// still has then. What was taken out of the config gives nothing back: it ends with `until`.
+fn may_give_back(books: &Books<'_>, period: NaiveDate, key: &str) -> bool {
+    let Some(month) = month_in(key) else { return false };
+    let begins = match kind_of(key) {
+        (Kind::Fee, Some(name)) => books.to.fees.iter().filter(|fee| fee.name == name).map(|fee| fee.since).min(),
+        _ => books.terms.iter().map(|term| term.since).min(),
+    };
+    month <= period && month >= books.start.month && begins.is_some_and(|begins| month_of(begins).0 <= month)
+}
+
 /// Lines for what is owed beside what was billed; what was billed and is owed no more is given back.
-fn differences(books: &Books<'_>, owed: BTreeMap<String, Owed>) -> Vec<Line> {
+fn differences(books: &Books<'_>, period: NaiveDate, owed: BTreeMap<String, Owed>) -> Vec<Line> {
     let mut lines = Vec::new();
     for (key, before) in books.billed {
         let same = owed.get(key).is_some_and(|owed| owed.amount.currency == before.currency);
-        if !same && before.minor != 0 {
+        if !same && before.minor != 0 && may_give_back(books, period, key) {
             let amount = Money { minor: -before.minor, ..*before };
             let (kind, what) = kind_of(key);
             let line = Line { what, correction: true, amount: Some(amount), key: Some(key.clone()), ..Line::of(kind) };
@@ -309,7 +328,11 @@ impl Sorted<'_, '_> {
         for ((category, ticket, tech, day, after_hours), entries) in parts {
             let fresh: Vec<&&Entry> = entries.iter().filter(|entry| open.contains(&entry.work.id)).collect();
             let Some(first) = fresh.first() else { continue };
+            let nothing = || fresh.iter().map(|entry| entry.work.minutes).sum::<Minutes>() == Minutes(0);
             let Some(rate) = self.rate(first, tech) else {
+                if nothing() {
+                    continue;
+                }
                 account.faults.extend(fresh.iter().map(|entry| fault(entry, Why::NoRate)));
                 continue;
             };
@@ -335,7 +358,13 @@ impl Sorted<'_, '_> {
                 && entry.unbillable.is_none()
                 && !self.burned.contains(&entry.work.id)
         };
-        account.faults.extend(self.unbilled().filter(lost).map(|entry| fault(entry, Why::NoRetainer)));
+        // What was taken back again is no fault.
+        let mut left: BTreeMap<i64, Minutes> = BTreeMap::new();
+        for entry in self.unbilled().filter(lost) {
+            *left.entry(entry.corrects.unwrap_or(entry.work.id)).or_default() += entry.work.minutes;
+        }
+        let stands = |entry: &&Entry| left.get(&entry.corrects.unwrap_or(entry.work.id)) != Some(&Minutes(0));
+        account.faults.extend(self.unbilled().filter(lost).filter(stands).map(|entry| fault(entry, Why::NoRetainer)));
     }
 
     fn rate(&self, entry: &Entry, tech: &Login) -> Option<Money> {

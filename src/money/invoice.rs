@@ -24,6 +24,22 @@ pub enum Kind {
 }
 
 impl Kind {
+    const ALL: [Kind; 8] = [
+        Kind::Retainer,
+        Kind::Fee,
+        Kind::Overage,
+        Kind::Time,
+        Kind::Project,
+        Kind::Included,
+        Kind::Warranty,
+        Kind::Unbillable,
+    ];
+
+    /// As `as_str` writes it.
+    pub fn named(name: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Retainer => "retainer",
@@ -102,6 +118,8 @@ pub enum Why {
     NoRate,
     NoRetainer,
     NoClient,
+    /// The client has left the config.
+    Gone,
 }
 
 impl Line {

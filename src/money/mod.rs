@@ -4,6 +4,7 @@ pub mod billing;
 pub mod export;
 pub mod invoice;
 pub mod ledger;
+pub mod margin;
 pub mod proposal;
 pub mod statement;
 

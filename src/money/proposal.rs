@@ -21,7 +21,8 @@ pub fn hourly(fee: Money, used: Minutes) -> Option<Money> {
         return None;
     }
     let (fee_by_hours, minutes) = (i128::from(fee.minor) * 60, i128::from(used.0));
-    let minor = i64::try_from((2 * fee_by_hours + minutes) / (2 * minutes)).ok()?;
+    let half = if fee_by_hours < 0 { -minutes } else { minutes };
+    let minor = i64::try_from((2 * fee_by_hours + half) / (2 * minutes)).ok()?;
     Some(Money { minor, currency: fee.currency })
 }
 

@@ -79,6 +79,7 @@ fn fault(words: &Words, client: Option<&Billed>, fault: &Fault) -> Value {
         Why::NoRate => "no_rate",
         Why::NoRetainer => "no_retainer",
         Why::NoClient => "no_client",
+        Why::Gone => "gone",
     };
     context! {
         entry => format!("e{}", fault.entry),

@@ -111,7 +111,7 @@ pub struct HygieneFacts {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct ReviewFacts {
+pub struct UnbilledFacts {
     /// The oldest first.
     pub entries: Vec<Flaw>,
     pub worth: Vec<Money>,
@@ -214,6 +214,8 @@ impl Notice for HygieneFacts {
             })
             .collect();
         let lines: Vec<String> = self.flaws.iter().take(SHOWN).filter_map(|flaw| flaw.fix.clone()).collect();
+        // Only those that can be sent as they stand: the others name a client or a ticket that somebody has to think of.
+        let lines: Vec<String> = lines.into_iter().filter(|line| line.starts_with("#recat")).collect();
         let body = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
         let links = if body.is_empty() { Vec::new() } else { vec![("fixes", body.as_str())] };
         context! {
@@ -230,7 +232,7 @@ impl Notice for HygieneFacts {
     }
 }
 
-impl Notice for ReviewFacts {
+impl Notice for UnbilledFacts {
     fn name(&self) -> &'static str {
         "unbilled"
     }
@@ -257,6 +259,6 @@ pub fn time_report(texts: &Texts, language: &str, facts: &HygieneFacts) -> Rende
 }
 
 /// To the managers, every week until nothing is left.
-pub fn unbilled(texts: &Texts, language: &str, facts: &ReviewFacts) -> Rendered {
+pub fn unbilled(texts: &Texts, language: &str, facts: &UnbilledFacts) -> Rendered {
     texts.render(language, facts)
 }

@@ -155,11 +155,11 @@ fn line(words: &Words, zone: Tz, line: &Line) -> Value {
     }
 }
 
-fn month_year(words: &Words, first: NaiveDate) -> String {
+pub(super) fn month_year(words: &Words, first: NaiveDate) -> String {
     format!("{} {}", words.month_name(first.month()), first.year())
 }
 
-fn statement_view(words: &Words, statement: &Statement) -> Value {
+pub(super) fn statement_view(words: &Words, statement: &Statement) -> Value {
     let zone: Tz = statement.zone.parse().unwrap_or(Tz::UTC);
     let some = |minutes: Minutes| (minutes != Minutes(0)).then(|| minutes.to_string());
     let highest = statement.trend.iter().map(|past| past.used.max(past.top).0).max().unwrap_or(1).max(1);
@@ -291,6 +291,10 @@ pub struct PricingMonth {
     pub top: Minutes,
     /// Fee divided by hours.
     pub hourly: Option<Money>,
+    /// What the hours cost us; `None` where that is not known.
+    pub cost: Option<Money>,
+    /// What that leaves of the fee.
+    pub left: Option<Money>,
 }
 
 impl PricingFacts {
@@ -306,6 +310,8 @@ impl PricingFacts {
                     range => range(month.bottom, month.top),
                     over => month.used > month.top,
                     hourly => money(month.hourly),
+                    cost => money(month.cost),
+                    left => money(month.left),
                 }
             })
             .collect();

@@ -11,7 +11,9 @@ use crate::words::{Category, InboundId, Minutes, OutboxId, Priority, Status, Tic
 mod billing;
 mod hygiene;
 mod managers;
+mod margin;
 mod money;
+mod review;
 
 /// Builds the facts; every text that a stranger could have written goes through `text` first.
 struct Sampler<'a> {

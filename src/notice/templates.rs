@@ -4,7 +4,7 @@
 pub(super) const WORDS: &str = include_str!("../../config/texts/en.toml");
 
 /// Name and source of each template; the first ones are parts that the others share.
-pub(super) static BUILT_IN: [(&str, &str); 153] = [
+pub(super) static BUILT_IN: [(&str, &str); 166] = [
     ("base.html", include_str!("../../config/templates/en/base.html")),
     ("base_client.html", include_str!("../../config/templates/en/base_client.html")),
     ("base_tech.html", include_str!("../../config/templates/en/base_tech.html")),
@@ -26,6 +26,9 @@ pub(super) static BUILT_IN: [(&str, &str); 153] = [
     ("billing_body.html", include_str!("../../config/templates/en/billing_body.html")),
     ("flaws.txt", include_str!("../../config/templates/en/flaws.txt")),
     ("flaws.html", include_str!("../../config/templates/en/flaws.html")),
+    ("margin_body.txt", include_str!("../../config/templates/en/margin_body.txt")),
+    ("margin_block.html", include_str!("../../config/templates/en/margin_block.html")),
+    ("review_agenda.txt", include_str!("../../config/templates/en/review_agenda.txt")),
     ("acknowledgement.subject", include_str!("../../config/templates/en/acknowledgement.subject")),
     ("acknowledgement.txt", include_str!("../../config/templates/en/acknowledgement.txt")),
     ("acknowledgement.html", include_str!("../../config/templates/en/acknowledgement.html")),
@@ -106,6 +109,12 @@ pub(super) static BUILT_IN: [(&str, &str); 153] = [
     ("statement_draft.subject", include_str!("../../config/templates/en/statement_draft.subject")),
     ("statement_draft.txt", include_str!("../../config/templates/en/statement_draft.txt")),
     ("statement_draft.html", include_str!("../../config/templates/en/statement_draft.html")),
+    ("review.subject", include_str!("../../config/templates/en/review.subject")),
+    ("review.txt", include_str!("../../config/templates/en/review.txt")),
+    ("review.html", include_str!("../../config/templates/en/review.html")),
+    ("review_invitation.subject", include_str!("../../config/templates/en/review_invitation.subject")),
+    ("review_invitation.txt", include_str!("../../config/templates/en/review_invitation.txt")),
+    ("review_invitation.html", include_str!("../../config/templates/en/review_invitation.html")),
     ("pricing.subject", include_str!("../../config/templates/en/pricing.subject")),
     ("pricing.txt", include_str!("../../config/templates/en/pricing.txt")),
     ("pricing.html", include_str!("../../config/templates/en/pricing.html")),
@@ -128,6 +137,10 @@ pub(super) static BUILT_IN: [(&str, &str); 153] = [
     ("unbilled.subject", include_str!("../../config/templates/en/unbilled.subject")),
     ("unbilled.txt", include_str!("../../config/templates/en/unbilled.txt")),
     ("unbilled.html", include_str!("../../config/templates/en/unbilled.html")),
+    ("margin.subject", include_str!("../../config/templates/en/margin.subject")),
+    ("margin.txt", include_str!("../../config/templates/en/margin.txt")),
+    ("margin.html", include_str!("../../config/templates/en/margin.html")),
+    ("margin.sms", include_str!("../../config/templates/en/margin.sms")),
     ("unsorted_digest.subject", include_str!("../../config/templates/en/unsorted_digest.subject")),
     ("unsorted_digest.txt", include_str!("../../config/templates/en/unsorted_digest.txt")),
     ("unsorted_digest.html", include_str!("../../config/templates/en/unsorted_digest.html")),

@@ -23,7 +23,8 @@ pub enum SendError {
     #[error("cannot reach {server}: {source}")]
     Unreachable { server: String, source: std::io::Error },
     /// Again after that, and before it nothing else to the same room, or `everywhere`.
-    #[error("{server} takes no more messages for {} s", .after.as_secs_f64().ceil())]
+    /// The words are what `store::outbox::lately` looks for after a restart.
+    #[error("{server} takes no more messages {}for {} s", if *.everywhere { "anywhere " } else { "" }, .after.as_secs_f64().ceil())]
     TooFast { server: String, after: std::time::Duration, everywhere: bool },
     #[error("{recipient} was refused for good: {reply}")]
     Never { recipient: String, reply: String },

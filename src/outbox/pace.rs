@@ -1,6 +1,6 @@
 //! How fast messages leave: the `rate` of the config, and what a chat platform takes in a room and in all.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::channel::said::Platform;
 use crate::store::outbox::Lately;
+use crate::words::OutboxId;
 
 /// `rate = "30/min"`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,8 +63,8 @@ pub(super) struct Pace {
     rests: HashMap<String, DateTime<Utc>>,
     /// When something was tried, by room, the earliest first.
     tried: HashMap<String, Vec<DateTime<Utc>>>,
-    /// Moments that the batch in hand has given away already.
-    planned: HashMap<String, Vec<DateTime<Utc>>>,
+    /// The moments that rows were given, by room: each row asks again at its own.
+    planned: HashMap<String, BTreeMap<OutboxId, DateTime<Utc>>>,
 }
 
 /// All rooms together.
@@ -81,12 +82,18 @@ impl Pace {
         for (place, until) in lately.refused {
             pace.rest(Some(&place), until);
         }
+        if let Some(until) = lately.refused_everywhere {
+            pace.rest(None, until);
+        }
         pace
     }
 
-    /// A batch begins: what it gives away is forgotten with it, because its rows are due at those moments.
+    /// A batch begins: what is over is forgotten.
     pub(super) fn begin(&mut self, now: DateTime<Utc>) {
-        self.planned.clear();
+        self.planned.retain(|_, moments| {
+            moments.retain(|_, at| *at > now);
+            !moments.is_empty()
+        });
         self.rests.retain(|_, until| *until > now);
         self.tried.retain(|_, times| {
             times.retain(|at| *at > now - LOOK_BACK);
@@ -107,26 +114,40 @@ impl Pace {
         }
     }
 
-    /// When the next message to that place may leave; `None`: now.
-    pub(super) fn wait(&mut self, place: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    /// When that row may leave; `None`: now. Never before one of the same room that was written earlier and has been given a moment, but for
+    /// what is `urgent`: that passes by all that waits.
+    pub(super) fn wait(
+        &mut self,
+        (row, urgent): (OutboxId, bool),
+        place: &str,
+        now: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
         let room = self.platform.room(place);
-        let none = Vec::new();
-        let of = |room: &str| self.tried.get(room).unwrap_or(&none).iter();
-        let here: Vec<_> = of(room).chain(self.planned.get(room).unwrap_or(&none)).copied().collect();
-        let everywhere: Vec<_> = of(ALL).copied().collect();
+        let planned = self.planned.entry(room.to_owned()).or_default();
+        planned.remove(&row);
+        let first = if urgent { OutboxId(i64::MIN) } else { row };
+        let ahead: Vec<_> = planned.range(..first).map(|(_, at)| *at).filter(|at| *at > now).collect();
         let rests = [room, ALL].into_iter().filter_map(|room| self.rests.get(room)).copied();
-        let full = [free(&here, self.platform.room_limits(room)), free(&everywhere, self.platform.overall_limits())];
-        let at = rests.chain(full.into_iter().flatten()).max().filter(|at| *at > now)?;
-        self.planned.entry(room.to_owned()).or_default().push(at);
+        let of = |room: &str| self.tried.get(room).map(Vec::as_slice).unwrap_or_default();
+        let full = [
+            free((of(room), &ahead), self.platform.room_limits(room)),
+            free((of(ALL), &[]), self.platform.overall_limits()),
+        ];
+        let last = ahead.iter().max().copied();
+        let at = rests.chain(full.into_iter().flatten()).chain(last).max().filter(|at| *at > now)?;
+        planned.insert(row, at);
         Some(at)
     }
 }
 
-/// From when on limits let another one pass, after these.
-fn free(times: &[DateTime<Utc>], limits: &[(usize, i64)]) -> Option<DateTime<Utc>> {
+/// From when on limits let another one pass, after those that were tried and those that go ahead of it.
+fn free((tried, ahead): (&[DateTime<Utc>], &[DateTime<Utc>]), limits: &[(usize, i64)]) -> Option<DateTime<Utc>> {
     let first = |(most, seconds): &(usize, i64)| {
-        let at = times.len().checked_sub(*most).and_then(|place| times.get(place))?;
-        Some(*at + TimeDelta::seconds(*seconds))
+        let at = match ahead.len().checked_sub(*most) {
+            Some(place) => ahead.get(place),
+            None => tried.len().checked_sub(most - ahead.len()).and_then(|place| tried.get(place)),
+        };
+        Some(*at? + TimeDelta::seconds(*seconds))
     };
     limits.iter().filter_map(first).max()
 }

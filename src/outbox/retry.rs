@@ -16,3 +16,10 @@ pub(super) fn next_try(row: &Claimed, now: DateTime<Utc>) -> Option<DateTime<Utc
     let seconds = (MINUTES[step] * 60) as f64 * (0.8 + 0.4 * rand::random::<f64>());
     Some(now + TimeDelta::seconds(seconds as i64))
 }
+
+/// Whether what is always refused for coming too fast ends: the platform says when it is tried again, and so how often that is.
+pub(super) fn is_given_up(row: &Claimed, now: DateTime<Utc>) -> bool {
+    // What a long downtime held back is tried a few times all the same.
+    const TRIES: i64 = 3;
+    row.attempt >= TRIES && now - row.created_at >= TimeDelta::hours(48)
+}

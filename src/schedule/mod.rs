@@ -1,7 +1,8 @@
 //! What time brings about: fires due timers within a second, and runs the periodic jobs once a period. It writes rows; it never sends.
 
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, Timelike, Utc};
@@ -23,7 +24,13 @@ pub struct Schedule {
     pub changed: Changed,
     pub beat: Pulse,
     pub stop: CancellationToken,
+    /// Until when what failed rests.
+    pub troubled: Troubled,
 }
+
+/// What failed, and until when it rests.
+#[derive(Debug, Default)]
+pub struct Troubled(Mutex<HashMap<Paper, DateTime<Utc>>>);
 
 /// Timers handled in one transaction.
 const BATCH: i64 = 64;
@@ -83,7 +90,64 @@ impl Schedule {
         let now = self.clock.now();
         let fired = fire_due(&self.db, &office, now).await?;
         let told = periodic(&self.db, &office, now).await?;
-        Ok(fired > 0 || told)
+        let written = self.apart(&office, now, Paper::Billing).await | self.apart(&office, now, Paper::Hygiene).await;
+        Ok(fired > 0 || told || written)
+    }
+}
+
+/// Work on many rows at once, each in a transaction of its own: what is wrong with one stops nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Paper {
+    Billing,
+    Hygiene,
+}
+
+impl Paper {
+    async fn waits(self, unit: &mut Unit<'_>) -> Result<bool, StoreError> {
+        match self {
+            Paper::Billing => intake::billing_waits(unit).await,
+            Paper::Hygiene => intake::hygiene_waits(unit).await,
+        }
+    }
+
+    async fn write(self, unit: &mut Unit<'_>) -> Result<bool, StoreError> {
+        match self {
+            Paper::Billing => Box::pin(intake::billing(unit)).await,
+            Paper::Hygiene => Box::pin(intake::hygiene(unit)).await,
+        }
+    }
+}
+
+impl Schedule {
+    /// True when something was written. After a failure it rests for a minute.
+    async fn apart(&self, office: &Office, now: DateTime<Utc>, paper: Paper) -> bool {
+        let rests = self.troubled.0.lock().ok().and_then(|troubled| troubled.get(&paper).copied());
+        if rests.is_some_and(|until| now < until) {
+            return false;
+        }
+        let written = async {
+            let mut tx = self.db.read().await?;
+            let waits = paper.waits(&mut Unit::new(&mut tx, office, now)).await?;
+            tx.rollback().await?;
+            if !waits {
+                return Ok(false);
+            }
+            let mut tx = self.db.write().await?;
+            let written = paper.write(&mut Unit::new(&mut tx, office, now)).await?;
+            tx.commit().await?;
+            Ok::<_, StoreError>(written)
+        };
+        match written.await {
+            Ok(written) => written,
+            Err(StoreError::Again { .. }) => true,
+            Err(error) => {
+                tracing::error!(error = %chain(&error), "{paper:?} cannot be written; it is tried again in a minute");
+                if let Ok(mut troubled) = self.troubled.0.lock() {
+                    troubled.insert(paper, now + chrono::TimeDelta::minutes(1));
+                }
+                false
+            }
+        }
     }
 }
 
@@ -154,8 +218,6 @@ async fn periodic(db: &Db, office: &Office, now: DateTime<Utc>) -> Result<bool, 
     told |= intake::undelivered(&mut unit).await?;
     told |= intake::remind_of_pricing(&mut unit).await?;
     told |= intake::statements(&mut unit).await?;
-    told |= Box::pin(intake::billing(&mut unit)).await?;
-    told |= Box::pin(intake::hygiene(&mut unit)).await?;
     told |= intake::lists(&mut unit).await?;
     told |= intake::late_list(&mut unit).await?;
     let hour = now.with_timezone(&office.firm.time_zone).format("%Y-%m-%dT%H").to_string();
@@ -169,7 +231,7 @@ async fn periodic(db: &Db, office: &Office, now: DateTime<Utc>) -> Result<bool, 
     Ok(told)
 }
 
-/// Whether any list has something new to tell; ten indexed looks.
+/// Whether any list has something new to tell; eight indexed looks.
 async fn waiting(unit: &mut Unit<'_>) -> Result<bool, StoreError> {
     Ok(intake::unsorted_waits(unit).await?
         || intake::next_list(unit).await?.is_some_and(|due| due <= unit.now)
@@ -177,7 +239,5 @@ async fn waiting(unit: &mut Unit<'_>) -> Result<bool, StoreError> {
         || intake::undelivered_waits(unit).await?
         || intake::statements_wait(unit).await?
         || intake::pricing_waits(unit).await?
-        || intake::billing_waits(unit).await?
-        || intake::hygiene_waits(unit).await?
         || intake::late_waits(unit).await?)
 }

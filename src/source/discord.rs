@@ -44,6 +44,7 @@ pub struct Settings {
 pub struct DiscordSource {
     account: Arc<Account>,
     settings: Settings,
+    looks: missed::Looks,
 }
 
 /// Longer than any daemon lives.
@@ -156,7 +157,7 @@ impl EventHandler for Ears {
 
 impl DiscordSource {
     pub fn new(account: Arc<Account>, settings: Settings) -> DiscordSource {
-        DiscordSource { account, settings }
+        DiscordSource { account, settings, looks: missed::Looks::default() }
     }
 
     async fn watch(&self, inside: &Inside, health: &Health, stop: &CancellationToken) -> Result<(), SourceError> {
@@ -260,8 +261,8 @@ impl<'s> Listening<'s> {
                 if let Some(bot) = bot {
                     (self.bot, self.guilds) = (bot, guilds);
                 }
-                self.sweep().await?;
-                self.look_again(&http).await
+                self.source.looks.wanted();
+                self.sweep().await
             }
             Told::Said { kind, message } => {
                 let arrival = self.arrival(&http, kind, message).await?;
@@ -383,7 +384,7 @@ impl<'s> Listening<'s> {
         self.save().await?;
         self.health.succeeded(self.inside.clock.now());
         self.health.state("watching");
-        Ok(())
+        self.look_again(&http).await
     }
 
     /// Text channels and threads of the servers, and the direct channels that we know; with the newest message among them.

@@ -180,6 +180,15 @@ pub async fn is_settled(tx: &mut Tx, entry: i64) -> Result<bool, StoreError> {
     .map(|count| count > 0)
 }
 
+pub async fn is_written_off(tx: &mut Tx, entry: i64) -> Result<bool, StoreError> {
+    on!(tx, |conn| sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM write_off WHERE entry = $1")
+        .bind(entry)
+        .fetch_one(conn)
+        .await)
+    .during("look whether an entry is written off")
+    .map(|count| count > 0)
+}
+
 /// What earlier runs billed a client, by the keys of lines.
 pub async fn billed(tx: &mut Tx, client: &ClientKey) -> Result<BTreeMap<String, Money>, StoreError> {
     let rows: Vec<(String, String, i64)> = on!(tx, |conn| sqlx::query_as(
@@ -213,6 +222,7 @@ struct EntryRow {
     subject: Option<String>,
     tags: Option<Json<Vec<String>>>,
     now_client: Option<ClientKey>,
+    corrects: Option<i64>,
     billed: i64,
 }
 
@@ -220,12 +230,12 @@ struct EntryRow {
 pub async fn entries(tx: &mut Tx, client: &ClientKey, to: NaiveDate) -> Result<Vec<Entry>, StoreError> {
     let rows: Vec<EntryRow> = on!(tx, |conn| sqlx::query_as(
         "SELECT e.id, e.work_date, e.ticket, e.tech, e.minutes, e.category, t.skill, e.after_hours, e.reason, e.billable, e.note,
-             t.subject, t.tags, t.client AS now_client,
+             t.subject, t.tags, t.client AS now_client, e.corrects,
              (SELECT COUNT(*) FROM billing_entry b JOIN billing_run r ON r.number = b.run
-              WHERE b.entry = e.id AND r.state = 'done')
-             + (SELECT COUNT(*) FROM write_off w WHERE w.entry = e.id) AS billed
+              WHERE b.entry = e.id AND r.state = 'done') AS billed
          FROM time_entry e LEFT JOIN ticket t ON t.number = e.ticket
-         WHERE e.client = $1 AND e.work_date < $2 ORDER BY e.work_date, e.id"
+         WHERE e.client = $1 AND e.work_date < $2
+           AND NOT EXISTS (SELECT 1 FROM write_off w WHERE w.entry IN (e.id, e.corrects)) ORDER BY e.work_date, e.id"
     )
     .bind(client)
     .bind(to)
@@ -239,6 +249,7 @@ pub async fn entries(tx: &mut Tx, client: &ClientKey, to: NaiveDate) -> Result<V
         Entry {
             unbillable: (!row.billable).then(|| row.reason.unwrap_or_default()),
             billed: row.billed > 0,
+            corrects: row.corrects,
             subject: row.subject.filter(|_| !hidden),
             note: row.note,
             work: Work {
@@ -256,19 +267,36 @@ pub async fn entries(tx: &mut Tx, client: &ClientKey, to: NaiveDate) -> Result<V
     Ok(rows.into_iter().map(entry).collect())
 }
 
-/// Billable entries of these days that belong to no client.
+/// Billable entries of these days that belong to no client, or to one that the config has no more; what was taken back is left out.
 pub async fn of_nobody(tx: &mut Tx, from: NaiveDate, to: NaiveDate) -> Result<Vec<Fault>, StoreError> {
-    let rows: Vec<(i64, Option<TicketNumber>, Login, NaiveDate, Minutes)> = on!(tx, |conn| sqlx::query_as(
-        "SELECT id, ticket, tech, work_date, minutes FROM time_entry
-         WHERE client IS NULL AND billable = $3 AND work_date >= $1 AND work_date < $2
-           AND NOT EXISTS (SELECT 1 FROM write_off w WHERE w.entry = time_entry.id) ORDER BY work_date, id"
+    type Row = (i64, Option<TicketNumber>, Login, NaiveDate, Minutes, Option<ClientKey>);
+    let rows: Vec<Row> = on!(tx, |conn| sqlx::query_as(
+        "SELECT * FROM (
+             SELECT e.id, e.ticket, e.tech, e.work_date,
+                 CAST(e.minutes + COALESCE((SELECT SUM(c.minutes) FROM time_entry c WHERE c.corrects = e.id), 0) AS BIGINT) AS minutes,
+                 e.client
+             FROM time_entry e
+             WHERE (e.client IS NULL OR e.client IN (SELECT key FROM client WHERE active = $4))
+               AND e.billable = $3 AND e.corrects IS NULL AND e.work_date >= $1 AND e.work_date < $2
+               AND NOT EXISTS (SELECT 1 FROM write_off w WHERE w.entry = e.id)
+               AND NOT EXISTS (SELECT 1 FROM billing_entry b JOIN billing_run r ON r.number = b.run
+                               WHERE b.entry = e.id AND r.state = 'done')
+         ) AS open WHERE minutes > 0 ORDER BY work_date, id"
     )
     .bind(from)
     .bind(to)
     .bind(true)
+    .bind(false)
     .fetch_all(conn)
     .await)
     .during("look for entries of no client")?;
-    let fault = |(entry, ticket, tech, day, minutes)| Fault { entry, ticket, tech, day, minutes, why: Why::NoClient };
+    let fault = |(entry, ticket, tech, day, minutes, client): Row| Fault {
+        entry,
+        ticket,
+        tech,
+        day,
+        minutes,
+        why: if client.is_some() { Why::Gone } else { Why::NoClient },
+    };
     Ok(rows.into_iter().map(fault).collect())
 }

@@ -40,7 +40,7 @@ pub async fn touched_without_time(
 ) -> Result<Vec<Untimed>, StoreError> {
     on!(tx, |conn| sqlx::query_as(
         "SELECT t.number, t.subject, t.client, t.assignee FROM ticket t
-         WHERE t.status NOT IN ('spam', 'merged', 'unsorted')
+         WHERE t.status NOT IN ('spam', 'merged', 'unsorted') AND t.updated_at >= $3
            AND EXISTS (SELECT 1 FROM message m WHERE m.ticket = t.number AND m.actor = $1 AND m.at >= $3)
            AND NOT EXISTS (SELECT 1 FROM time_entry e WHERE e.ticket = t.number AND e.tech = $2 AND e.work_date >= $4)
          ORDER BY t.number"

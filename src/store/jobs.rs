@@ -37,6 +37,16 @@ pub async fn ran(tx: &mut Tx, job: &str, period: &str) -> Result<bool, StoreErro
     Ok(found.is_some())
 }
 
+/// The last period of a job before this one.
+pub async fn before(tx: &mut Tx, job: &str, period: &str) -> Result<Option<String>, StoreError> {
+    on!(tx, |conn| sqlx::query_scalar("SELECT MAX(period) FROM job_run WHERE job = $1 AND period < $2")
+        .bind(job)
+        .bind(period)
+        .fetch_one(conn)
+        .await)
+    .during("look for the run of a job before")
+}
+
 /// When a period of a job was done.
 pub async fn ran_at(tx: &mut Tx, job: &str, period: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
     on!(tx, |conn| sqlx::query_scalar("SELECT ran_at FROM job_run WHERE job = $1 AND period = $2")

@@ -74,7 +74,8 @@ pub async fn meter(tx: &mut Tx, since: DateTime<Utc>) -> Result<(i64, Vec<Meter>
              SELECT b.currency, CASE WHEN l.minor IS NULL THEN b.amount_minor * e.minutes / b.minutes ELSE 0 END,
                     b.amount_minor * e.minutes / b.minutes
              FROM leak l
-             JOIN time_entry e ON e.id = l.entry OR (l.entry IS NULL AND e.ticket = l.ticket AND e.entered_at >= l.found_at)
+             JOIN time_entry e ON e.id = l.entry OR (l.entry IS NULL AND e.ticket = l.ticket AND e.entered_at >= l.found_at
+                  AND NOT EXISTS (SELECT 1 FROM leak o WHERE o.entry = e.id))
              JOIN billing_entry m ON m.entry = e.id
              JOIN billing_run r ON r.number = m.run AND r.state = 'done'
              JOIN billing_line b ON b.run = m.run AND b.line = m.line

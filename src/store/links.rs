@@ -231,6 +231,30 @@ pub async fn has_mail(tx: &mut Tx, contact: ContactId) -> Result<bool, StoreErro
     Ok(all.iter().any(|address| is_mail(address)))
 }
 
+/// Whether somebody is known by anything besides this mail address (lower case).
+pub async fn has_another(tx: &mut Tx, contact: ContactId, address: &str) -> Result<bool, StoreError> {
+    let found: Option<String> =
+        on!(tx, |conn| sqlx::query_scalar("SELECT value FROM address WHERE contact = $1 AND value <> $2 LIMIT 1")
+            .bind(contact)
+            .bind(address)
+            .fetch_optional(conn)
+            .await)
+        .during("look for a contact's other addresses")?;
+    Ok(found.is_some())
+}
+
+/// A mail address (lower case) is another contact's from now on, behind those that it has.
+pub async fn move_address(tx: &mut Tx, address: &str, into: ContactId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    on!(tx, |conn| sqlx::query("UPDATE address SET contact = $2, linked_at = $3 WHERE kind = 'mail' AND value = $1")
+        .bind(address)
+        .bind(into)
+        .bind(now)
+        .execute(conn)
+        .await
+        .map(drop))
+    .during("move an address")
+}
+
 /// The tickets of a contact that are not over.
 pub async fn tickets_of(tx: &mut Tx, contact: ContactId) -> Result<Vec<TicketNumber>, StoreError> {
     on!(tx, |conn| sqlx::query_scalar(

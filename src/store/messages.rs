@@ -7,7 +7,7 @@ use sqlx::types::Json;
 
 use super::pending::pieces;
 use super::{Conn, During, StoreError, Tx, jobs, on};
-use crate::words::{ContactId, InboundId, MessageRow, TicketNumber};
+use crate::words::{InboundId, MessageRow, TicketNumber};
 
 /// A file that came with a message; its bytes are in the raw mail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,19 +163,6 @@ pub async fn last_place(tx: &mut Tx, ticket: TicketNumber) -> Result<Option<(Str
 }
 
 /// The public message that went out under this Message-ID.
-/// The mail address from which a contact wrote last on a ticket, where it is one of the contact's still.
-pub async fn last_address(tx: &mut Tx, ticket: TicketNumber, contact: ContactId) -> Result<Option<String>, StoreError> {
-    on!(tx, |conn| sqlx::query_scalar(
-        "SELECT m.sender_address FROM message m JOIN address a ON a.kind = 'mail' AND a.value = m.sender_address
-         WHERE m.ticket = $1 AND m.visibility = 'public' AND a.contact = $2 ORDER BY m.id DESC LIMIT 1"
-    )
-    .bind(ticket)
-    .bind(contact)
-    .fetch_optional(conn)
-    .await)
-    .during("look from where somebody wrote last")
-}
-
 pub async fn by_message_id(tx: &mut Tx, ticket: TicketNumber, id: &str) -> Result<Option<MessageRow>, StoreError> {
     on!(tx, |conn| sqlx::query_scalar(
         "SELECT id FROM message WHERE message_id = $1 AND ticket = $2 AND visibility = 'public' ORDER BY id LIMIT 1"

@@ -23,11 +23,13 @@ pub mod held;
 mod lately;
 mod making;
 pub mod pages;
+mod pieces;
 mod row;
 mod written;
 
 pub use lately::{Lately, lately};
 pub(super) use making::{Making, make};
+pub use pieces::earlier_piece;
 pub use row::{Claimed, Class, Content, MAIL, NEVER, NewMail, Outcome, Row, State, UNCERTAIN_RETRIES};
 pub use written::{Acknowledged, acknowledged_of, automatic_in_chat, automatic_of, automatic_since};
 

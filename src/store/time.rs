@@ -130,7 +130,8 @@ pub async fn retainer_minutes(
 ) -> Result<Minutes, StoreError> {
     on!(tx, |conn| sqlx::query_scalar(
         "SELECT CAST(COALESCE(SUM(minutes), 0) AS BIGINT) FROM time_entry
-         WHERE client = $1 AND category = 'retainer' AND work_date >= $2 AND work_date < $3 AND billable = $4"
+         WHERE client = $1 AND category = 'retainer' AND work_date >= $2 AND work_date < $3 AND billable = $4
+           AND NOT EXISTS (SELECT 1 FROM write_off w WHERE w.entry IN (time_entry.id, time_entry.corrects))"
     )
     .bind(client)
     .bind(from)
@@ -186,6 +187,17 @@ pub async fn one(tx: &mut Tx, id: i64) -> Result<Option<Entry>, StoreError> {
     .during("read a time entry")
 }
 
+/// What belongs to no client yet on this ticket is this client's.
+pub async fn give(tx: &mut Tx, ticket: TicketNumber, client: &ClientKey) -> Result<(), StoreError> {
+    on!(tx, |conn| sqlx::query("UPDATE time_entry SET client = $2 WHERE ticket = $1 AND client IS NULL")
+        .bind(ticket)
+        .bind(client)
+        .execute(conn)
+        .await
+        .map(drop))
+    .during("give time to a client")
+}
+
 /// An entry and all that corrects it: what it comes to.
 pub async fn net(tx: &mut Tx, id: i64) -> Result<Minutes, StoreError> {
     on!(tx, |conn| sqlx::query_scalar(
@@ -214,7 +226,8 @@ pub async fn work(tx: &mut Tx, client: &ClientKey, from: NaiveDate, to: NaiveDat
     let rows: Vec<WorkRow> = on!(tx, |conn| sqlx::query_as(
         "SELECT e.id, e.work_date, e.ticket, e.tech, e.minutes, e.category, t.skill, e.after_hours
          FROM time_entry e LEFT JOIN ticket t ON t.number = e.ticket
-         WHERE e.client = $1 AND e.work_date >= $2 AND e.work_date < $3 AND e.billable = $4 ORDER BY e.work_date, e.id"
+         WHERE e.client = $1 AND e.work_date >= $2 AND e.work_date < $3 AND e.billable = $4
+           AND NOT EXISTS (SELECT 1 FROM write_off w WHERE w.entry IN (e.id, e.corrects)) ORDER BY e.work_date, e.id"
     )
     .bind(client)
     .bind(from)

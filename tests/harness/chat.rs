@@ -16,7 +16,7 @@ use ring::hmac;
 use ring::rsa::PublicKeyComponents;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use serde_json::{Value, json};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::speed::Speed;
 
@@ -59,6 +59,9 @@ struct Inner {
     /// Root of a message, by its id: Mattermost's REST tells it.
     roots: Mutex<Vec<(String, Value)>>,
     key: Option<(RsaKeyPair, Value)>,
+    /// Slack: bytes of files wait while this says so; and how many have come.
+    slow: watch::Sender<bool>,
+    uploads: AtomicI64,
 }
 
 #[derive(Clone)]
@@ -100,6 +103,8 @@ impl Chat {
             passed: AtomicI64::new(0),
             roots: Mutex::default(),
             key,
+            slow: watch::Sender::new(false),
+            uploads: AtomicI64::new(0),
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let api = format!("http://{}", listener.local_addr().unwrap());
@@ -141,6 +146,16 @@ impl Chat {
         let mut all = self.said();
         assert_eq!(all.len(), 1, "{all:?}");
         all.remove(0)
+    }
+
+    /// Whether Slack takes its time over the bytes of files.
+    pub fn slow(&self, slow: bool) {
+        self.inner.slow.send_replace(slow);
+    }
+
+    /// How many files began to come, ever.
+    pub fn uploads(&self) -> i64 {
+        self.inner.uploads.load(Ordering::Relaxed)
     }
 
     /// From now on it counts what is said, by this clock.

@@ -61,6 +61,10 @@ struct Inner {
     commands: Vec<String>,
     edited: Vec<String>,
     no_threads: bool,
+    /// READ_MESSAGE_HISTORY was taken away: pages are empty, and no message can be looked up.
+    no_history: bool,
+    /// The channel whose newest messages nobody can be told.
+    broken: Option<u64>,
     speed: Speed,
 }
 
@@ -144,6 +148,16 @@ impl Discord {
     /// Nobody may begin threads.
     pub fn no_threads(&self) {
         self.inner().no_threads = true;
+    }
+
+    /// Whether deskd may read the history.
+    pub fn history(&self, may: bool) {
+        self.inner().no_history = !may;
+    }
+
+    /// Discord has a fault of its own where the newest messages of that channel are asked for.
+    pub fn breaks(&self, channel: Option<u64>) {
+        self.inner().broken = channel;
     }
 
     /// Sessions begun, and gone on with; and heartbeats.

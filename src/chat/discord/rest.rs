@@ -126,7 +126,8 @@ async fn ask(account: &Account, request: RequestBuilder) -> Result<Answer, Refus
     }
     let said = said.unwrap_or_default();
     let error = by_status(status, wait(&fields, &said), word(&said, "/message"));
-    let everywhere = said["global"] == true || fields.contains_key("x-ratelimit-global");
+    // What stands before Discord counts all that we ask for, and says so without JSON.
+    let everywhere = said["global"] == true || fields.contains_key("x-ratelimit-global") || !said.is_object();
     let error = if everywhere { error.in_all_rooms() } else { error };
     Err(Refusal { error, status: Some(status), code: said["code"].as_i64().unwrap_or(0) })
 }

@@ -426,6 +426,27 @@ fn coming_day(word: &str, today: NaiveDate) -> Option<NaiveDate> {
     word.parse().ok()
 }
 
+/// `fri 14:00`, `tomorrow 2pm`, `2026-12-10 14:00`: a moment that comes; else what is wrong with it.
+pub fn coming_moment(text: &str, context: &Context) -> Result<DateTime<Utc>, String> {
+    let today = context.now.with_timezone(&context.zone).date_naive();
+    let words: Vec<&str> = text.split_whitespace().filter(|word| !word.eq_ignore_ascii_case("at")).collect();
+    let found = match words.as_slice() {
+        [day, clock] => {
+            let day = if day.eq_ignore_ascii_case("today") { Some(today) } else { coming_day(day, today) };
+            day.zip(clock_time(clock))
+        }
+        _ => None,
+    };
+    let Some((day, clock)) = found else {
+        return Err(format!("\"{}\" is no day with a time: write fri 14:00 or {today} 14:00", text.trim()));
+    };
+    let at = local(day, clock, context);
+    if at <= context.now {
+        return Err(format!("{day} {} is over", clock.format("%H:%M")));
+    }
+    Ok(at)
+}
+
 /// `acme 22:00-02:00`, `acme fri 22:00-02:00`, `acme off`. Without a day the next such time that is not over.
 fn maintenance(words: &[&str], context: &Context) -> Result<Directive, Refusal> {
     let wrong = |why: String| Refusal::new(why, &["#maintenance acme 22:00-02:00"]);

@@ -7,7 +7,7 @@ mod verb;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
-pub use argument::minutes;
+pub use argument::{coming_moment, minutes};
 pub use read::read;
 pub use verb::{VERBS, Verb, Who, help};
 

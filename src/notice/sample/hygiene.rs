@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 
 use super::{Notice, Sampler};
 use crate::notice::{
-    Flaw, HygieneFacts, LeakFacts, MailtoLinks, ReminderOfTimeFacts, ReviewFacts, ShortDay, TechWeek, Untimed, Wrong,
+    Flaw, HygieneFacts, LeakFacts, MailtoLinks, ReminderOfTimeFacts, ShortDay, TechWeek, UnbilledFacts, Untimed, Wrong,
 };
 use crate::words::{Category, Minutes, TicketNumber};
 
@@ -69,13 +69,13 @@ impl Sampler<'_> {
             links: MailtoLinks::default(),
             ..report.clone()
         };
-        let review = ReviewFacts { entries: self.flaws(), worth: money("133.33 USD"), links: self.links() };
+        let review = UnbilledFacts { entries: self.flaws(), worth: money("133.33 USD"), links: self.links() };
         vec![
             Box::new(ReminderOfTimeFacts { tickets: Vec::new(), ..reminder.clone() }),
             Box::new(reminder),
             Box::new(report),
             Box::new(bare),
-            Box::new(ReviewFacts { worth: Vec::new(), ..review.clone() }),
+            Box::new(UnbilledFacts { worth: Vec::new(), ..review.clone() }),
             Box::new(review),
         ]
     }

@@ -37,7 +37,7 @@ impl Sampler<'_> {
         }
     }
 
-    fn statement(&self) -> Statement {
+    pub(super) fn statement(&self) -> Statement {
         let month = |year, month| NaiveDate::from_ymd_opt(year, month, 1).unwrap_or_default();
         let used = [610, 655, 700, 820, 900, 760, 1_010, 1_180, 1_240, 1_320, 1_190, 1_332];
         let months = std::iter::once(month(2025, 12)).chain((1..=11).map(|number| month(2026, number)));
@@ -91,7 +91,7 @@ impl Sampler<'_> {
         }
     }
 
-    fn quiet_statement(&self) -> Statement {
+    pub(super) fn quiet_statement(&self) -> Statement {
         let full = self.statement();
         Statement {
             used: Minutes(0),
@@ -152,6 +152,8 @@ impl Sampler<'_> {
             bottom: Minutes(600),
             top: Minutes(1_200),
             hourly: hourly.parse().ok(),
+            cost: "1320.00 USD".parse().ok(),
+            left: "1080.00 USD".parse().ok(),
         };
         let fee = "3600.00 USD".parse().ok();
         let full = PricingFacts {
@@ -198,6 +200,8 @@ impl Sampler<'_> {
         all.extend(self.pricing());
         all.extend(self.billing());
         all.extend(self.hygiene());
+        all.extend(self.margin());
+        all.extend(self.review());
         let usage: Vec<Box<dyn Notice>> = vec![
             Box::new(self.usage()),
             Box::new(UsageFacts { overage_rate: None, ..over.clone() }),

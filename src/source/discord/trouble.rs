@@ -43,6 +43,14 @@ pub(super) fn is_answer(error: &serenity::Error) -> bool {
     matches!(status(error), Some(403 | 404))
 }
 
+/// There is no such message, and not only none for us.
+/// <https://docs.discord.com/developers/topics/opcodes-and-status-codes#json>
+pub(super) fn is_unknown_message(error: &serenity::Error) -> bool {
+    const UNKNOWN_MESSAGE: isize = 10_008;
+    matches!(error, serenity::Error::Http(HttpError::UnsuccessfulRequest(refusal))
+        if refusal.status_code.as_u16() == 404 && refusal.error.code == UNKNOWN_MESSAGE)
+}
+
 pub(super) fn refused(error: serenity::Error) -> SourceError {
     match (&error, status(&error)) {
         (serenity::Error::Gateway(GatewayError::InvalidAuthentication), _) | (_, Some(401)) => {

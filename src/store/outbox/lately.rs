@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::super::{During, StoreError, Tx, on};
+use super::NEVER;
 
 #[derive(Debug, Default)]
 pub struct Lately {
@@ -10,6 +11,8 @@ pub struct Lately {
     pub sent: Vec<(String, DateTime<Utc>)>,
     /// Where too much was sent, and until when nothing is taken there.
     pub refused: Vec<(String, DateTime<Utc>)>,
+    /// Until when the platform takes nothing at all.
+    pub refused_everywhere: Option<DateTime<Utc>>,
 }
 
 /// Of what was due at `since` or later, so that an index finds it.
@@ -38,5 +41,16 @@ pub async fn lately(
     .fetch_all(conn)
     .await)
     .during("read what was refused lately")?;
-    Ok(Lately { sent, refused })
+    let refused_everywhere = on!(tx, |conn| sqlx::query_scalar(
+        "SELECT MAX(next_at) FROM outbox
+         WHERE state IN ('queued', 'uncertain') AND next_at > $1 AND next_at < $3 AND channel = $2
+           AND last_error LIKE '% takes no more messages anywhere for %'"
+    )
+    .bind(now)
+    .bind(channel)
+    .bind(NEVER)
+    .fetch_one(conn)
+    .await)
+    .during("read what was refused lately")?;
+    Ok(Lately { sent, refused, refused_everywhere })
 }

@@ -25,7 +25,11 @@ pub async fn take(
     let form = form::fields(&fields, &body).await;
     let bearer = fields.get("authorization").and_then(|field| field.to_str().ok()).unwrap_or_default().to_owned();
     match inner.platform {
-        Platform::Slack if uri.path().starts_with("/upload/") => slack_upload(&inner, uri.path(), &bearer, &body),
+        Platform::Slack if uri.path().starts_with("/upload/") => {
+            inner.uploads.fetch_add(1, Ordering::Relaxed);
+            inner.slow.subscribe().wait_for(|slow| !slow).await.unwrap();
+            slack_upload(&inner, uri.path(), &bearer, &body)
+        }
         Platform::Slack if uri.path().starts_with("/files.") => slack_file(&inner, &uri, &fields, &body, &data),
         Platform::Slack => slack(&inner, uri.path(), &bearer, &data),
         Platform::Telegram => telegram(&inner, uri.path(), &data, &form).await,

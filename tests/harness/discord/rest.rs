@@ -76,29 +76,25 @@ fn looked_up(discord: &Discord, inner: &mut Inner, parts: &[&str], query: impl F
         ["channels", id] => {
             channel(inner, id.parse().unwrap()).map_or_else(unknown_channel, |found| answer(200, found))
         }
-        ["channels", id, "messages"] => {
-            let id: u64 = id.parse().unwrap();
-            let limit: usize = query("limit").unwrap().parse().unwrap();
-            assert!((1..=100).contains(&limit));
-            inner.looks += u32::from(query("after").is_none());
-            let here = inner.messages.iter().filter(|message| number(&message["channel_id"]) == id);
-            // As Discord does: those next after one, or the last; the newest of them first, and without the server's id.
-            let mut found: Vec<Value> = match query("after") {
-                Some(after) => {
-                    let after: u64 = after.parse().unwrap();
-                    here.filter(|message| number(&message["id"]) > after).take(limit).cloned().collect()
-                }
-                None => {
-                    let all: Vec<Value> = here.cloned().collect();
-                    all[all.len().saturating_sub(limit)..].to_vec()
-                }
-            };
-            found.reverse();
-            found.iter_mut().for_each(|message| {
-                message.as_object_mut().unwrap().remove("guild_id");
-            });
-            answer(200, found.into())
+        ["channels", _, "messages", _] if inner.no_history => {
+            answer(403, json!({ "message": "Missing Access", "code": 50001 }))
         }
+        ["channels", _, "messages", id] => {
+            let found = inner.messages.iter().find(|message| message["id"] == *id).cloned();
+            found.map_or_else(
+                || answer(404, json!({ "message": "Unknown Message", "code": 10008 })),
+                |message| answer(200, message),
+            )
+        }
+        ["channels", _, "messages"] if inner.no_history => {
+            inner.looks += u32::from(query("after").is_none());
+            answer(200, json!([]))
+        }
+        ["channels", id, "messages"] if query("after").is_none() && inner.broken == id.parse().ok() => {
+            inner.looks += 1;
+            answer(500, json!({ "message": "500: Internal Server Error", "code": 0 }))
+        }
+        ["channels", id, "messages"] => page(inner, id.parse().unwrap(), query),
         ["webhooks", _, _, "messages", "@original"] => {
             let shown = message(inner, BOT, ACME, "", &json!({ "seen": true }));
             inner.messages.push(shown.clone());
@@ -106,6 +102,30 @@ fn looked_up(discord: &Discord, inner: &mut Inner, parts: &[&str], query: impl F
         }
         other => panic!("{other:?} was asked for"),
     }
+}
+
+/// Messages of a channel, as many as are wanted.
+fn page(inner: &mut Inner, id: u64, query: impl Fn(&str) -> Option<String>) -> Response {
+    let limit: usize = query("limit").unwrap().parse().unwrap();
+    assert!((1..=100).contains(&limit));
+    inner.looks += u32::from(query("after").is_none());
+    let here = inner.messages.iter().filter(|message| number(&message["channel_id"]) == id);
+    // As Discord does: those next after one, or the last; the newest of them first, and without the server's id.
+    let mut found: Vec<Value> = match query("after") {
+        Some(after) => {
+            let after: u64 = after.parse().unwrap();
+            here.filter(|message| number(&message["id"]) > after).take(limit).cloned().collect()
+        }
+        None => {
+            let all: Vec<Value> = here.cloned().collect();
+            all[all.len().saturating_sub(limit)..].to_vec()
+        }
+    };
+    found.reverse();
+    found.iter_mut().for_each(|message| {
+        message.as_object_mut().unwrap().remove("guild_id");
+    });
+    answer(200, found.into())
 }
 
 fn done(inner: &mut Inner, method: &str, parts: &[&str], data: &Value) -> Response {

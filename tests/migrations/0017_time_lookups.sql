@@ -1,0 +1,1 @@
+INSERT INTO counter (name, value) VALUES ('looked_up', 1);
