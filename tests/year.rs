@@ -100,7 +100,7 @@ async fn checked(world: &World<'_>) -> String {
     let months = statements::ledgers(world.story, &world.firm, &entries);
     let runs = bills::runs(db).await;
     let written_off = rows::<(i64, DateTime<Utc>)>(db, "SELECT entry, at FROM write_off").await;
-    let lines = bills::all_runs(&world.firm, &entries, &written_off, &runs);
+    let lines = bills::all_runs(&world.firm, &entries, &runs);
     let talks = talks::conversations(db, &world.firm, &entries, &all).await;
     talks::hours(&world.firm, &entries, &world.reports);
     format!(

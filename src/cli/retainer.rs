@@ -92,7 +92,7 @@ async fn ledger_of(opened: &Opened, client: &Client) -> Result<Vec<Month>, Failu
     let Some(begin) = client.retainers.iter().map(|term| term.since).min() else { return Ok(Vec::new()) };
     let today = opened.now.with_timezone(&client.time_zone).date_naive();
     let mut tx = opened.db.read().await?;
-    let work = time::work(&mut tx, &client.key, begin, month_of(today).1).await?;
+    let work = time::work(&mut tx, &client.key, month_of(begin).0, month_of(today).1).await?;
     tx.rollback().await?;
     Ok(ledger::ledger(&client.retainers, &work, today))
 }

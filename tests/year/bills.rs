@@ -49,7 +49,7 @@ pub async fn runs(db: &Db) -> Vec<Run> {
 struct Books<'a> {
     firm: &'a Firm,
     entries: Vec<&'a Entry>,
-    /// In an earlier run, or written off.
+    /// In an earlier run.
     settled: HashSet<i64>,
     /// By client, key and currency.
     billed: BTreeMap<(String, String, String), i64>,
@@ -57,7 +57,7 @@ struct Books<'a> {
 }
 
 /// Reckons all runs one after another; gives how many lines they have.
-pub fn all_runs(firm: &Firm, entries: &[Entry], written_off: &[(i64, DateTime<Utc>)], runs: &[Run]) -> usize {
+pub fn all_runs(firm: &Firm, entries: &[Entry], runs: &[Run]) -> usize {
     let mut marked: HashSet<i64> = HashSet::new();
     let mut billed = BTreeMap::new();
     let mut count = 0;
@@ -65,9 +65,9 @@ pub fn all_runs(firm: &Firm, entries: &[Entry], written_off: &[(i64, DateTime<Ut
     for run in runs {
         assert_eq!(run.period, period, "each month once, in order");
         assert!(run.at.date_naive() >= next(period).with_day(5).unwrap(), "not before the fifth");
-        let off = written_off.iter().filter(|(_, at)| *at < run.at).map(|(id, _)| *id);
-        let settled: HashSet<i64> = marked.iter().copied().chain(off).collect();
-        let known = entries.iter().filter(|entry| entry.entered < run.at && entry.day < next(period)).collect();
+        let settled = marked.clone();
+        let is_known = |entry: &&Entry| entry.entered < run.at && entry.day < next(period) && entry.stands(run.at);
+        let known = entries.iter().filter(is_known).collect();
         let books = Books { firm, entries: known, settled, billed, period };
         let (lines, faults) = reckoned(&books);
         let content: Value = serde_json::from_str(&run.content).unwrap();
@@ -115,7 +115,13 @@ fn reckoned(books: &Books<'_>) -> (Vec<Bill>, Vec<Fault>) {
             .collect();
         bills.extend(free(client, &open, &burned));
         bills.extend(by_rate(books, client, (&own, &open), &burned));
-        let lost = open.iter().filter(|entry| entry.category == "retainer" && !burned.contains(&entry.id));
+        let lost = || open.iter().filter(|entry| entry.category == "retainer" && !burned.contains(&entry.id));
+        // What was taken back again is no fault.
+        let mut left: BTreeMap<i64, i64> = BTreeMap::new();
+        for entry in lost() {
+            *left.entry(entry.corrects.unwrap_or(entry.id)).or_default() += entry.minutes;
+        }
+        let lost = lost().filter(|entry| left[&entry.corrects.unwrap_or(entry.id)] != 0);
         faults.extend(lost.map(|entry| (client.key.clone(), entry.id, "no_retainer")));
         lines.extend(bills);
     }
@@ -179,13 +185,15 @@ fn fees(books: &Books<'_>, client: &Client, months: &BTreeMap<NaiveDate, Line>) 
 
 fn overage(books: &Books<'_>, client: &Client, month: NaiveDate, line: &Line) -> Option<Bill> {
     let cost = line.over_cost?;
+    let fresh: Vec<i64> = line.over_ids.iter().copied().filter(|id| !books.settled.contains(id)).collect();
     let bill = Bill {
+        minutes: books.entries.iter().filter(|entry| fresh.contains(&entry.id)).map(|entry| entry.minutes).sum(),
         client: client.key.clone(),
         kind: "overage".to_owned(),
         key: Some(format!("overage/{}", month.format("%Y-%m"))),
         month: Some(month),
         counted: line.over,
-        entries: line.over_ids.iter().copied().filter(|id| !books.settled.contains(id)).collect(),
+        entries: fresh,
         ..Bill::default()
     };
     Some(difference(books, bill, cost))
@@ -196,12 +204,13 @@ fn gone(books: &Books<'_>, client: &Client, bills: &mut Vec<Bill>) {
     let mut back = Vec::new();
     for ((key, minor), name) in books.billed.iter().map(|((client, key, _), minor)| ((key, *minor), client)) {
         let owed = bills.iter().any(|bill| bill.key.as_ref() == Some(key));
-        if *name == client.key && !owed && minor != 0 {
+        let month = day(&format!("{}-01", key.rsplit('/').next().unwrap()));
+        if *name == client.key && !owed && minor != 0 && month <= books.period {
             back.push(Bill {
                 client: client.key.clone(),
                 kind: key.split('/').next().unwrap().to_owned(),
                 key: Some(key.clone()),
-                month: Some(day(&format!("{}-01", key.rsplit('/').next().unwrap()))),
+                month: Some(month),
                 amount: Some((-minor, "USD".to_owned())),
                 ..Bill::default()
             });

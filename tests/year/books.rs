@@ -20,20 +20,61 @@ pub struct Entry {
     pub entered: DateTime<Utc>,
     pub after_hours: bool,
     pub skill: Option<String>,
+    pub corrects: Option<i64>,
+    /// It, or what it corrects, was written off.
+    pub gone: Option<DateTime<Utc>>,
+}
+
+impl Entry {
+    /// It counts for what is reckoned at that moment.
+    pub fn stands(&self, at: DateTime<Utc>) -> bool {
+        self.gone.is_none_or(|gone| gone >= at)
+    }
 }
 
 pub async fn entries(db: &Db) -> Vec<Entry> {
-    type Row = (i64, i64, String, String, i64, String, NaiveDate, DateTime<Utc>, bool, bool, Option<String>);
+    type Row = (
+        i64,
+        i64,
+        String,
+        String,
+        i64,
+        String,
+        NaiveDate,
+        DateTime<Utc>,
+        bool,
+        bool,
+        Option<String>,
+        Option<i64>,
+        Option<DateTime<Utc>>,
+    );
     let sql =
         "SELECT e.id, e.ticket, e.client, e.tech, e.minutes, e.category, e.work_date, e.entered_at, e.after_hours,
-            e.billable, t.skill
+            e.billable, t.skill, e.corrects,
+            (SELECT MIN(w.at) FROM write_off w WHERE w.entry = e.id OR w.entry = e.corrects)
          FROM time_entry e JOIN ticket t ON t.number = e.ticket ORDER BY e.id";
     let all = rows::<Row>(db, sql).await;
     all.into_iter()
-        .map(|(id, ticket, client, tech, minutes, category, day, entered, after_hours, billable, skill)| {
-            assert!(billable, "no mail makes time that nobody pays for");
-            Entry { id, ticket, client, tech, minutes, category, day, entered, after_hours, skill }
-        })
+        .map(
+            |(
+                id,
+                ticket,
+                client,
+                tech,
+                minutes,
+                category,
+                day,
+                entered,
+                after_hours,
+                billable,
+                skill,
+                corrects,
+                gone,
+            )| {
+                assert!(billable, "no mail makes time that nobody pays for");
+                Entry { id, ticket, client, tech, minutes, category, day, entered, after_hours, skill, corrects, gone }
+            },
+        )
         .collect()
 }
 

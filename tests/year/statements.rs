@@ -105,7 +105,9 @@ fn picked(name: &str, value: &Value) -> Value {
 }
 
 fn figures(client: &Client, known: &[&Entry], one: &Statement, others: &[&Statement]) -> Value {
-    let lines = ledger(client, known, one.month);
+    let present: Vec<&Entry> =
+        known.iter().copied().filter(|entry| one.sent.is_none_or(|at| entry.stands(at))).collect();
+    let lines = ledger(client, &present, one.month);
     let own = &lines[&one.month];
     let in_month: Vec<&&Entry> = known.iter().filter(|entry| first_of(entry.day) == one.month).collect();
     let beside = |entry: &Entry| !books::burns(client, entry);
@@ -114,7 +116,7 @@ fn figures(client: &Client, known: &[&Entry], one: &Statement, others: &[&Statem
     for entry in in_month {
         let ticket = tickets.entry(entry.ticket).or_default();
         ticket.0 = own.tickets.get(&entry.ticket).copied().unwrap_or(0);
-        if beside(entry) {
+        if beside(entry) && present.iter().any(|other| other.id == entry.id) {
             ticket.1 += entry.minutes;
             if entry.category != "warranty" {
                 *outside.entry(&entry.category).or_default() += entry.minutes;
@@ -130,7 +132,7 @@ fn figures(client: &Client, known: &[&Entry], one: &Statement, others: &[&Statem
         "bottom": own.bottom, "top": own.top, "carried_in": own.carried_in, "used": own.burned, "worked": own.worked,
         "over": own.over, "over_cost": own.over_cost, "expired": own.expired, "carried_out": own.carried_out,
         "warranty": own.warranty, "outside": outside.into_iter().collect::<Vec<_>>(), "tickets": tickets, "trend": trend,
-        "late": late(client, known, one, (others, &lines)),
+        "late": late(client, &present, one, (others, &lines)),
     })
 }
 
@@ -171,7 +173,7 @@ pub fn deskd(story: &Story, args: &[&str]) -> String {
 /// Every line of every ledger as `deskd retainer show` has it today; gives their number.
 pub fn ledgers(story: &Story, firm: &Firm, entries: &[Entry]) -> usize {
     let mut seen = 0;
-    let all: Vec<&Entry> = entries.iter().collect();
+    let all: Vec<&Entry> = entries.iter().filter(|entry| entry.gone.is_none()).collect();
     for client in firm.clients.iter().filter(|client| !client.terms.is_empty()) {
         let text = deskd(story, &["retainer", "show", &client.key, "--months", "24", "--json"]);
         let found: Vec<Value> = serde_json::from_str(&text).unwrap();

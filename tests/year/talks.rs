@@ -35,7 +35,7 @@ pub async fn conversations(db: &Db, firm: &Firm, entries: &[Entry], statements: 
             }
         }
         let is_known = |entry: &&Entry| if id > 0 { entry.id <= id } else { entry.entered < at };
-        let known: Vec<&Entry> = entries.iter().filter(is_known).collect();
+        let known: Vec<&Entry> = entries.iter().filter(is_known).filter(|entry| entry.stands(at)).collect();
         let lines = ledger(firm.client(&client), &known, month);
         let over: Vec<NaiveDate> =
             lines.iter().filter(|(_, line)| line.burned > line.top).map(|(month, _)| *month).collect();

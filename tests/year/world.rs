@@ -387,7 +387,8 @@ impl<'s> World<'s> {
     async fn recategorise(&mut self) {
         let sql = "SELECT e.id, e.ticket, e.tech, e.category, e.work_date, e.after_hours,
                 CAST(e.minutes + COALESCE((SELECT SUM(c.minutes) FROM time_entry c WHERE c.corrects = e.id), 0) AS BIGINT)
-             FROM time_entry e WHERE e.corrects IS NULL AND e.category <> 'warranty' ORDER BY e.id DESC LIMIT 60";
+             FROM time_entry e WHERE e.corrects IS NULL AND e.category <> 'warranty'
+                AND NOT EXISTS (SELECT 1 FROM write_off w WHERE w.entry = e.id) ORDER BY e.id DESC LIMIT 60";
         let all = rows::<(i64, i64, String, String, NaiveDate, bool, i64)>(&self.story.daemon.db, sql).await;
         if all.is_empty() {
             return;
