@@ -92,3 +92,4 @@ mod usage;
 mod web;
 mod webhooks;
 mod wire_story;
+mod year;
