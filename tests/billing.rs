@@ -1,8 +1,5 @@
 //! The billing run: shown the day before, frozen, repeatable, taken back; fees by difference, overage that was told, work by the rate card.
 
-use std::collections::{BTreeMap, HashSet};
-use std::process::Command;
-
 use chrono::{NaiveDate, TimeDelta};
 use deskd::money::billing::{Account, Books, Entry, Start, account};
 use deskd::money::invoice::{Kind, Line, Why};
@@ -10,35 +7,12 @@ use deskd::money::ledger::Work;
 use deskd::words::contract::{Due, Fee, InvoiceTo, Rate};
 use deskd::words::{Category, Login, Minutes, Money, RetainerTerm, TicketNumber};
 use serde_json::Value;
+use std::collections::{BTreeMap, HashSet};
 
-use crate::harness::at;
+use crate::harness::reading::{deskd, of_kind, until, words};
 use crate::harness::rows::{change, rows};
-use crate::harness::story::{Sent, Story, told, told_with};
+use crate::harness::story::{Story, told, told_with};
 use crate::story::from_jane;
-
-fn of_kind(mailed: &[Sent], kind: &str) -> Vec<Sent> {
-    mailed.iter().filter(|sent| sent.kind == kind).cloned().collect()
-}
-
-fn words(sent: &Sent) -> String {
-    sent.mail.text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-async fn until(story: &Story, moment: &str) {
-    story.advance(at(moment) - story.now()).await;
-}
-
-/// `deskd`, with its time being the story's: what it prints.
-fn deskd(story: &Story, args: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_deskd"))
-        .arg("--config")
-        .arg(story.config())
-        .args(args)
-        .env("COLUMNS", "110")
-        .output()
-        .unwrap();
-    String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
-}
 
 /// Three hours for Acme's retainer, fifty minutes for Globex, which pays by the hour.
 async fn march(story: &Story) {
@@ -88,10 +62,17 @@ async fn a_month_is_shown_the_day_before_billed_once_frozen_and_taken_back() {
         let again = deskd(&story, &["billing", "preview", "--period", "2026-03"]);
         assert!(again.contains("was billed by run 1: what follows has come since") && again.ends_with("In all: nothing\n"), "{again}");
 
+        // Nor where there is more by now: that goes with the next month's.
+        let late = ["time", "add", "--tech", "ana", "--client", "globex", "--minutes", "1h", "--category", "tm"];
+        deskd(&story, &[&late, ["--day", "2026-03-20", "--note", "racks"].as_slice()].concat());
+        let again = deskd(&story, &["billing", "run", "--period", "2026-03"]);
+        assert_eq!(again, "2026-03 was billed by run 1; nothing was changed\n");
+        assert!(deskd(&story, &["billing", "preview", "--period", "2026-03"]).contains("In all: 160.00 USD"));
+
         // Taken back, it is open again, and billed under another number.
         assert!(deskd(&story, &["billing", "void", "1", "--why", "wrong rate"]).starts_with("run 1 is void"));
         assert!(deskd(&story, &["billing", "void", "1", "--why", "again"]).contains("made void before: wrong rate"));
-        assert_eq!(deskd(&story, &["billing", "run", "--period", "2026-03"]), "2026-03 is billed: run 2, 2533.33 USD\n");
+        assert_eq!(deskd(&story, &["billing", "run", "--period", "2026-03"]), "2026-03 is billed: run 2, 2693.33 USD\n");
         let listed = deskd(&story, &["billing", "list"]);
         assert!(listed.lines().any(|line| line.contains("void") && line.contains("wrong rate")), "{listed}");
         assert!(deskd(&story, &["billing", "show", "1"]).starts_with("VOID: wrong rate"));
@@ -99,6 +80,9 @@ async fn a_month_is_shown_the_day_before_billed_once_frozen_and_taken_back() {
         story.mailed();
         // Months later each month has had its run, once.
         until(&story, "2026-07-06 12:00").await;
+        let mailed = story.mailed();
+        assert_eq!(of_kind(&mailed, "billing_preview").len(), 1);
+        assert!(of_kind(&mailed, "billing").is_empty(), "however late: the managers have the preview for a day");
         story.advance(TimeDelta::days(1)).await;
         story.advance(TimeDelta::days(1)).await;
         story.advance(TimeDelta::days(1)).await;

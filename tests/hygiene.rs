@@ -1,36 +1,16 @@
 //! Hours and money that nobody loses: the weekly reminder, the weekly report with its lines, entries put right or written off, the review
 //! of old work, the leak meter.
 
-use std::process::Command;
-
 use chrono::TimeDelta;
 use deskd::words::TicketNumber;
 
-use crate::harness::at;
+use crate::harness::reading::{deskd, of_kind, until, words};
 use crate::harness::rows::rows;
-use crate::harness::story::{Sent, Story, told, told_with};
+use crate::harness::story::{Story, told, told_with};
 use crate::story::from_jane;
 use crate::trust::SAM;
 
 const MIA: &str = "Mia Chen <mia@northwind.example>";
-
-fn of_kind(mailed: &[Sent], kind: &str) -> Vec<Sent> {
-    mailed.iter().filter(|sent| sent.kind == kind).cloned().collect()
-}
-
-fn words(sent: &Sent) -> String {
-    sent.mail.text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-async fn until(story: &Story, moment: &str) {
-    story.advance(at(moment) - story.now()).await;
-}
-
-fn deskd(story: &Story, args: &[&str]) -> String {
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_deskd")).arg("--config").arg(story.config()).args(args).output().unwrap();
-    String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
-}
 
 fn add(story: &Story, client: &str, minutes: &str, category: &str, more: &[&str]) -> String {
     let head = ["time", "add", "--tech", "sam", "--client", client, "--minutes", minutes, "--category", category];

@@ -1,7 +1,5 @@
 //! Three businesses side by side: the managers' mail of a month that was billed, and the same figures on the command line.
 
-use std::process::Command;
-
 use chrono::{NaiveDate, TimeDelta};
 use deskd::money::invoice::Kind;
 use deskd::money::margin::{Hand, House, Party, Reckoning, Report, Revenue, Stint};
@@ -10,9 +8,9 @@ use deskd::words::contract::Due;
 use deskd::words::{Category, Currency, Login, Minutes, Money, RetainerTerm};
 use serde_json::Value;
 
-use crate::harness::at;
+use crate::harness::reading::{deskd, of_kind, until, words};
 use crate::harness::rows::rows;
-use crate::harness::story::{Sent, Story, told_with};
+use crate::harness::story::{Story, told_with};
 use crate::story::from_jane;
 
 const MORE: &str = "[billing]\nhourly_cost = \"60.00 USD\"\n\
@@ -21,29 +19,6 @@ const MORE: &str = "[billing]\nhourly_cost = \"60.00 USD\"\n\
     [[client.fee]]\nname = \"Seats\"\namount = \"22.00 EUR\"\nquantity = 10\nsince = \"2026-01-01\"\n\
     [[client]]\nkey = \"own\"\nname = \"Northwind itself\"\ndomains = [\"own.example\"]\ninternal = true\n\
     [[rate]]\namount = \"120.00 EUR\"\nclient = \"hooli\"\n";
-
-fn words(sent: &Sent) -> String {
-    sent.mail.text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn of_kind(mailed: &[Sent], kind: &str) -> Vec<Sent> {
-    mailed.iter().filter(|sent| sent.kind == kind).cloned().collect()
-}
-
-async fn until(story: &Story, moment: &str) {
-    story.advance(at(moment) - story.now()).await;
-}
-
-fn deskd(story: &Story, args: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_deskd"))
-        .arg("--config")
-        .arg(story.config())
-        .args(args)
-        .env("COLUMNS", "110")
-        .output()
-        .unwrap();
-    String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
-}
 
 fn add(story: &Story, (tech, client): (&str, &str), minutes: &str, category: &str, day: &str) {
     let note = ["--note", "work", "--day", day];

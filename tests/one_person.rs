@@ -5,6 +5,7 @@ use deskd::store::people;
 use deskd::words::{ClientKey, Status, TicketNumber};
 
 use crate::harness::dns::Dns;
+use crate::harness::reading::words;
 use crate::harness::signer::Signer;
 use crate::harness::story::{Sent, Story, told_by_dns};
 use crate::story::from_jane;
@@ -36,10 +37,6 @@ impl Signers {
 
 fn mail(from: &str, subject: &str, text: &str) -> String {
     format!("From: {from}\r\nTo: support@northwind.example\r\nSubject: {subject}\r\n\r\n{text}\r\n")
-}
-
-fn words(sent: &Sent) -> String {
-    sent.mail.text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 async fn contact(story: &Story, address: &str) -> Option<people::Contact> {

@@ -4,18 +4,10 @@ use deskd::money::proposal;
 use deskd::store::pricing;
 use deskd::words::{Category, Minutes, RetainerTerm};
 
-use crate::harness::at;
+use crate::harness::reading::{of_kind, until, words};
 use crate::harness::story::{Sent, Story, told, told_with};
 use crate::story::from_jane;
 use crate::trust::SAM;
-
-fn of_kind(mailed: &[Sent], kind: &str) -> Vec<Sent> {
-    mailed.iter().filter(|sent| sent.kind == kind).cloned().collect()
-}
-
-fn words(sent: &Sent) -> String {
-    sent.mail.text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
 
 /// So many hours of work today, in entries that one day can hold.
 async fn hours(story: &Story, assignment: &Sent, hours: i64) {
@@ -26,10 +18,6 @@ async fn hours(story: &Story, assignment: &Sent, hours: i64) {
         left -= 11;
     }
     story.mail(&assignment.answer(SAM, &lines.join("\n"))).await;
-}
-
-async fn until(story: &Story, moment: &str) {
-    story.advance(at(moment) - story.now()).await;
 }
 
 #[tokio::test]

@@ -7,24 +7,13 @@ use deskd::mail::invitation::Invitation;
 use icalendar::parser::{Component, read_calendar, unfold};
 
 use crate::harness::at;
+use crate::harness::reading::{of_kind, until, words};
 use crate::harness::rows::rows;
 use crate::harness::story::{Sent, Story, told_with};
 use crate::story::from_jane;
 use crate::trust::SAM;
 
 const COST: &str = "[billing]\nhourly_cost = \"61.50 USD\"\n";
-
-fn of_kind(mailed: &[Sent], kind: &str) -> Vec<Sent> {
-    mailed.iter().filter(|sent| sent.kind == kind).cloned().collect()
-}
-
-fn words(sent: &Sent) -> String {
-    sent.mail.text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-async fn until(story: &Story, moment: &str) {
-    story.advance(at(moment) - story.now()).await;
-}
 
 /// Two printers that stop in one month, one of them mended badly, the other still open and partly no work of the retainer.
 async fn march(story: &Story) {

@@ -1,26 +1,16 @@
 //! Monthly statements: drafted, held, sent and frozen; the same figures in mail, sheet and command line; what comes late; what the client answers.
 
-use std::process::Command;
-
 use chrono::TimeDelta;
 use deskd::store::statements;
 use deskd::words::{Priority, Status, TicketNumber};
 use serde_json::Value;
 
-use crate::harness::at;
+use crate::harness::reading::{deskd, of_kind, until, words};
 use crate::harness::story::{Sent, Story, told};
 use crate::story::from_jane;
 use crate::trust::SAM;
 
 const JANE: &str = "Jane Roe <jane@acme-dental.example>";
-
-fn of_kind(mailed: &[Sent], kind: &str) -> Vec<Sent> {
-    mailed.iter().filter(|sent| sent.kind == kind).cloned().collect()
-}
-
-fn words(sent: &Sent) -> String {
-    sent.mail.text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
 
 /// March: three hours on a printer.
 async fn march(story: &Story) -> Sent {
@@ -30,21 +20,6 @@ async fn march(story: &Story) -> Sent {
     story.mail(&assignment.answer(SAM, "A new drum is in, it prints again.\n\n#done 3h")).await;
     story.mailed();
     assignment
-}
-
-async fn until(story: &Story, moment: &str) {
-    story.advance(at(moment) - story.now()).await;
-}
-
-fn deskd(story: &Story, args: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_deskd"))
-        .arg("--config")
-        .arg(story.config())
-        .args(args)
-        .env("COLUMNS", "110")
-        .output()
-        .unwrap();
-    String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use deskd::store::survey;
 use deskd::words::{Satisfaction, Status, TicketNumber};
 
 use crate::harness::free_port;
+use crate::harness::reading::words;
 use crate::harness::story::{Sent, Story, told, told_with};
 use crate::story::from_jane;
 use crate::trust::SAM;
@@ -19,10 +20,6 @@ const FIRST: TicketNumber = TicketNumber(1001);
 pub async fn rated(story: &Story, ticket: TicketNumber) -> Option<Satisfaction> {
     let mut tx = story.daemon.db.read().await.unwrap();
     survey::of_ticket(&mut tx, ticket).await.unwrap().and_then(|survey| survey.answer)
-}
-
-fn words(sent: &Sent) -> String {
-    sent.mail.text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A printer that Sam mends; gives the mail that says so.

@@ -6,13 +6,10 @@ use chrono::TimeDelta;
 use deskd::words::{Minutes, TicketNumber};
 use serde_json::Value;
 
-use crate::harness::story::{Sent, Story, told};
+use crate::harness::reading::of_kind;
+use crate::harness::story::{Story, told};
 use crate::story::from_jane;
 use crate::trust::SAM;
-
-fn of_kind(mailed: &[Sent], kind: &str) -> Vec<Sent> {
-    mailed.iter().filter(|sent| sent.kind == kind).cloned().collect()
-}
 
 #[tokio::test]
 async fn three_quarters_nine_tenths_and_all_of_a_retainer_are_announced_once_each() {

@@ -21,6 +21,7 @@ pub mod mailhost;
 pub mod postfix;
 pub mod postgres;
 pub mod provider;
+pub mod reading;
 pub mod receiver;
 pub mod rows;
 pub mod shapes;
