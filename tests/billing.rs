@@ -198,15 +198,21 @@ async fn hours_over_the_range_are_billed_once_the_client_was_told_or_a_human_let
 async fn a_run_that_fails_in_the_middle_leaves_nothing_half_billed() {
     told("billing_crash", async |story, _| {
         march(&story).await;
-        // The second line of the run that is to come stands there already: its entry cannot be marked.
-        change(&story.daemon.db, "INSERT INTO billing_run (number, period, state, ran_at, content, hash) VALUES (1, '2025-01-01', 'void', '2026-03-02 15:00:00+00:00', '{}', '')").await;
+        // The second line of a run cannot be written.
+        change(&story.daemon.db, "CREATE UNIQUE INDEX trap ON billing_line (run)").await;
         until(&story, "2026-04-05 11:00").await;
         story.advance(TimeDelta::days(1)).await;
         let count = async |sql| rows::<(i64,)>(&story.daemon.db, sql).await[0].0;
         assert_eq!(count("SELECT COUNT(*) FROM billing_line").await, 0);
         assert_eq!(count("SELECT COUNT(*) FROM billing_entry").await, 0);
         assert_eq!(count("SELECT COUNT(*) FROM job_run WHERE job = 'billing'").await, 0);
-        change(&story.daemon.db, "DELETE FROM billing_run").await;
+        assert_eq!(count("SELECT COUNT(*) FROM billing_run").await, 0);
+        // It stops no other list.
+        story.mailed();
+        story.mail("From: Rob <rob@unknown.example>\r\nTo: support@northwind.example\r\nSubject: Hello\r\n\r\nA quote, please.\r\n").await;
+        story.advance(TimeDelta::hours(1)).await;
+        assert_eq!(of_kind(&story.mailed(), "unsorted_digest").len(), 1);
+        change(&story.daemon.db, "DROP INDEX trap").await;
         story.advance(TimeDelta::minutes(1)).await;
         assert_eq!(of_kind(&story.mailed(), "billing").len(), 1);
         assert_eq!(count("SELECT COUNT(*) FROM billing_entry").await, 2);
